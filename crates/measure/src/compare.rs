@@ -1,0 +1,179 @@
+//! Pairs of batches become a ratio with an interval, and a verdict where the evidence carries one.
+//!
+//! A generation is a set of freshly started workers; where they happen to lie in memory is a level
+//! of chance of its own, so pairs within one generation are not independent. The median of each
+//! generation's log-ratios is one observation, and the interval spans all of them: with g
+//! generations it holds the true median with a probability of 1 - 2^(1-g), whatever the
+//! distribution.
+
+use serde::{Deserialize, Serialize};
+
+/// Two batches, adjacent in time, of the same tasks by two arms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    /// Which set of fresh workers.
+    pub generation: u32,
+    /// Median of the base arm's batch.
+    pub base_ns: u64,
+    /// Median of the other arm's batch.
+    pub other_ns: u64,
+}
+
+/// What is said of copy against share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Sharing is faster by more than the margin in every generation.
+    #[serde(rename = "SHARE")]
+    Share,
+    /// Copying is faster by more than the margin in every generation.
+    #[serde(rename = "COPY")]
+    Copy,
+    /// The difference is inside the margin in every generation.
+    #[serde(rename = "SAME")]
+    Same,
+    /// The generations do not agree, or there are too few of them.
+    #[serde(rename = "TOO CLOSE TO CALL")]
+    TooClose,
+}
+
+impl Verdict {
+    /// The words in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Share => "SHARE",
+            Verdict::Copy => "COPY",
+            Verdict::Same => "SAME",
+            Verdict::TooClose => "TOO CLOSE TO CALL",
+        }
+    }
+}
+
+/// A ratio with its interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// Median over generations of base / other: above 1 the other arm is faster.
+    pub ratio: f64,
+    /// Smallest generation's.
+    pub low: f64,
+    /// Largest generation's.
+    pub high: f64,
+    /// Probability that `low..=high` holds the true median.
+    pub confidence: f64,
+    /// Pairs behind it.
+    pub pairs: usize,
+    /// Generations behind it.
+    pub generations: usize,
+}
+
+/// A difference that matters: 5 %.
+pub const MARGIN: f64 = 1.05;
+
+/// Confidence without which no verdict is given.
+const ENOUGH: f64 = 0.95;
+
+/// The ratio base / other of `pairs`; nothing without any.
+pub fn ratio(pairs: &[Pair]) -> Option<Ratio> {
+    let mut generations: Vec<u32> = pairs.iter().map(|pair| pair.generation).collect();
+    generations.sort_unstable();
+    generations.dedup();
+    let mut medians: Vec<f64> = generations
+        .iter()
+        .map(|generation| {
+            let of_it = pairs.iter().filter(|pair| pair.generation == *generation);
+            let mut logs: Vec<f64> = of_it
+                .map(|pair| (pair.base_ns as f64 / pair.other_ns as f64).ln())
+                .collect();
+            median(&mut logs)
+        })
+        .collect();
+    if medians.is_empty() {
+        return None;
+    }
+    let middle = median(&mut medians); // sorts them
+    Some(Ratio {
+        ratio: middle.exp(),
+        low: medians[0].exp(),
+        high: medians[medians.len() - 1].exp(),
+        confidence: 1.0 - 2f64.powi(1 - medians.len() as i32),
+        pairs: pairs.len(),
+        generations: medians.len(),
+    })
+}
+
+impl Ratio {
+    /// Copy (the base) against share (the other arm).
+    pub fn verdict(&self) -> Verdict {
+        if self.confidence < ENOUGH {
+            Verdict::TooClose
+        } else if self.low > MARGIN {
+            Verdict::Share
+        } else if self.high < 1.0 / MARGIN {
+            Verdict::Copy
+        } else if self.low > 1.0 / MARGIN && self.high < MARGIN {
+            Verdict::Same
+        } else {
+            Verdict::TooClose
+        }
+    }
+}
+
+/// The median of `values`, which are sorted by this; 0 if there are none.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    match values {
+        [] => 0.0,
+        _ => (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `ratios[g]` is what generation g sees in each of three pairs.
+    fn pairs(ratios: &[f64]) -> Vec<Pair> {
+        let of = |(generation, ratio): (usize, &f64)| {
+            let base_ns = (ratio * 10_000.0) as u64;
+            [Pair {
+                generation: generation as u32,
+                base_ns,
+                other_ns: 10_000,
+            }; 3]
+        };
+        ratios.iter().enumerate().flat_map(of).collect()
+    }
+
+    fn verdict(ratios: &[f64]) -> Verdict {
+        ratio(&pairs(ratios)).unwrap().verdict()
+    }
+
+    #[test]
+    fn a_verdict_needs_every_generation() {
+        assert_eq!(verdict(&[2.0, 2.1, 1.9, 2.0, 2.2, 1.06]), Verdict::Share);
+        assert_eq!(verdict(&[2.0, 2.1, 1.9, 2.0, 2.2, 1.04]), Verdict::TooClose);
+        assert_eq!(verdict(&[0.5, 0.4, 0.6, 0.5, 0.5, 0.94]), Verdict::Copy);
+        assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.04, 0.96, 1.0]), Verdict::Same);
+        assert_eq!(
+            verdict(&[1.0, 1.01, 0.99, 1.06, 0.96, 1.0]),
+            Verdict::TooClose
+        );
+    }
+
+    #[test]
+    fn few_generations_carry_no_verdict_however_far_apart() {
+        assert_eq!(verdict(&[9.0; 5]), Verdict::TooClose);
+        assert_eq!(verdict(&[9.0; 6]), Verdict::Share);
+        assert!(ratio(&[]).is_none());
+    }
+
+    #[test]
+    fn the_interval_spans_the_generations_medians() {
+        let ratio = ratio(&pairs(&[1.5, 2.0, 3.0])).unwrap();
+        let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-3;
+        assert!(close(ratio.ratio, 2.0) && close(ratio.low, 1.5) && close(ratio.high, 3.0));
+        assert_eq!(
+            (ratio.pairs, ratio.generations, ratio.confidence),
+            (9, 3, 0.75)
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! Times, distributions, comparisons and recorded runs. Knows nothing of processes or transports.
+//!
+//! | file | its one idea |
+//! |---|---|
+//! | [`clock`] | one number line for every process of a boot, and what reading it costs |
+//! | [`timeline`] | nine stamps of one task, and the eight phases between them |
+//! | [`histogram`] | a distribution kept whole |
+//! | [`counters`] | what the kernel counted for this thread |
+//! | [`compare`] | pairs of batches become a ratio with an interval, and perhaps a verdict |
+//! | [`machine`] | what a figure would be without: nothing |
+//! | [`record`] | the lines of run.jsonl |
+//! | [`run`] | a folder that keeps them, line by line, and the way back |
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod compare;
+pub mod counters;
+pub mod histogram;
+pub mod machine;
+pub mod record;
+pub mod run;
+pub mod timeline;
+
+pub use clock::now;
+pub use histogram::{Distribution, Histogram};
+pub use timeline::{Phase, Stamp, Timeline};

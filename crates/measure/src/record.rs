@@ -1,0 +1,243 @@
+//! The lines of run.jsonl: the contract that every output is made from (docs/src/FORMAT.md).
+//!
+//! All times are integers in nanoseconds, all sizes in bytes. A reader skips kinds and fields that
+//! it does not know.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Verdict;
+use crate::histogram::Distribution;
+use crate::machine::Machine;
+use crate::timeline::Phase;
+
+/// Grows when a field changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Line {
+    /// The first line: what was asked.
+    Run(RunLine),
+    /// Where it was asked.
+    Machine(Machine),
+    /// One cell: all batches of one arm.
+    Trial(Box<Trial>),
+    /// Two arms of one cell.
+    Comparison(Comparison),
+    /// The last line; missing where a run was killed.
+    End(End),
+    /// A kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What was asked, by which program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunLine {
+    /// Version of this format.
+    pub schema: u32,
+    /// Name of the run, from its start.
+    pub id: String,
+    /// The command line.
+    pub command: Vec<String>,
+    /// Version of the program.
+    pub version: String,
+    /// Hash of the program's sources.
+    pub build: String,
+    /// Commit it was built from, where known.
+    pub commit: Option<String>,
+    /// Seed of every random order.
+    pub seed: u64,
+    /// Fingerprint of the plan: only the same one is resumed.
+    pub plan: String,
+    /// When, in UTC.
+    pub started: String,
+    /// The run that this one goes on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<String>,
+}
+
+/// The axes of a cell: what was done, how and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The job that each task names.
+    pub job: String,
+    /// Name of the transport.
+    pub transport: String,
+    /// Where the list was before the task: place, build or resident.
+    pub residency: String,
+    /// How the other side was woken.
+    pub wakeup: String,
+    /// sleeping, polling or hybrid.
+    pub regime: String,
+    /// Kind of segment; null where nothing is shared.
+    pub segment: Option<String>,
+    /// Worker processes.
+    pub workers: usize,
+    /// Tasks in flight per worker.
+    pub depth: usize,
+    /// same, spread or unpinned.
+    pub placement: String,
+    /// Core of the coordinator, then of each worker; empty where unpinned.
+    pub cores: Vec<usize>,
+    /// Bytes of the list.
+    pub bytes: usize,
+    /// Items of the list.
+    pub items: usize,
+    /// Computing that each task adds to its job.
+    pub compute_ns: u64,
+}
+
+/// One cell: all batches of one arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Number of this line, unique in its run.
+    pub id: u64,
+    /// Which lab asked.
+    pub lab: String,
+    /// The cell's axes.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// hub (the transport alone) or pool (submit to result).
+    pub through: String,
+    /// sibling (the worker binary), self (the coordinator in its role) or path.
+    pub worker: String,
+    /// closed (the next task after an answer) or open.
+    pub arrival: String,
+    /// Sets of fresh workers.
+    pub generations: u32,
+    /// Batches of this arm in each generation.
+    pub pairs: u32,
+    /// Measured tasks.
+    pub tasks: u64,
+    /// Tasks that came back with an answer.
+    pub ok: u64,
+    /// Tasks that came back with an error.
+    pub failed: u64,
+    /// Tasks that never came back.
+    pub lost: u64,
+    /// Answers that were right.
+    pub verified: u64,
+    /// Time of all measured batches together.
+    pub wall_ns: u64,
+    /// Reserved to collected, two stamps a task; phase tasks are not in it.
+    pub round_trip_ns: Distribution,
+    /// From phase tasks.
+    pub phases_ns: BTreeMap<Phase, Distribution>,
+    /// Whether phases overlap, so that they are not a partition of the round trip.
+    pub overlap: bool,
+    /// Bytes that the kernel counted, and descriptors put into rings; null where it does not count.
+    pub wire_bytes: Option<WireBytes>,
+    /// Reads and writes of coordinator and workers together that the kernel counted.
+    pub syscalls_per_task: Option<f64>,
+    /// Processor time over the measured batches.
+    pub cpu_ns: CpuNs,
+    /// Page faults of coordinator and workers over the measured batches.
+    pub faults: Faults,
+    /// Context switches of coordinator and workers over the measured batches.
+    pub switches: Switches,
+    /// Whether the batches agree with each other.
+    pub steady: bool,
+    /// What makes this row doubtful.
+    pub warnings: Vec<String>,
+    /// Why it stopped before its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Bytes that left one side for each task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WireBytes {
+    /// Coordinator to worker.
+    pub per_task_out: f64,
+    /// Worker to coordinator.
+    pub per_task_back: f64,
+}
+
+/// Processor time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CpuNs {
+    /// Of the coordinator's measuring thread.
+    pub coordinator: u64,
+    /// Of all workers together.
+    pub workers: u64,
+}
+
+/// Page faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Faults {
+    /// Without a disk.
+    pub minor: u64,
+    /// With one.
+    pub major: u64,
+}
+
+/// Context switches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Switches {
+    /// Given away.
+    pub voluntary: u64,
+    /// Taken.
+    pub involuntary: u64,
+}
+
+/// Two arms of one cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Number of this line.
+    pub id: u64,
+    /// Which lab asked.
+    pub lab: String,
+    /// The trial that is divided.
+    pub base: u64,
+    /// The trial that it is divided by.
+    pub other: u64,
+    /// `copy÷share`.
+    pub what: String,
+    /// Transport of the base.
+    pub base_transport: String,
+    /// The other arm's cell.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// Median over generations of base / other.
+    pub ratio: f64,
+    /// Lower end of its interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Probability that the interval holds the true median.
+    pub confidence: f64,
+    /// Ratio from which a difference matters.
+    pub threshold: f64,
+    /// Pairs behind it.
+    pub pairs: usize,
+    /// Generations behind it.
+    pub generations: usize,
+    /// What can be said.
+    pub verdict: Verdict,
+}
+
+/// How the run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// done, interrupted, budget or invalid.
+    pub status: String,
+    /// Why, where it is not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Measured tasks.
+    pub tasks: u64,
+    /// Tasks that never came back.
+    pub lost: u64,
+    /// Answers that came twice.
+    pub duplicated: u64,
+    /// Named segments of ours that are still there.
+    pub segments_left: u64,
+    /// Workers of ours that still live.
+    pub workers_left: u64,
+    /// From the first line to this one.
+    pub wall_ns: u64,
+}

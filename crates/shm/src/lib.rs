@@ -1,0 +1,35 @@
+//! Memory that two processes can both see, and ways to wake whoever waits for it.
+//!
+//! This is the only crate of the workspace with `unsafe` code: everything above it is
+//! `#![forbid(unsafe_code)]`. It knows nothing of tasks, workers or clocks.
+//!
+//! | file | its one idea |
+//! |---|---|
+//! | [`segment`] | a mapping with a length that cannot change under one's feet |
+//! | [`slots`] | rooms for one list each, in one segment, with a ledger that never leaves this process |
+//! | [`descriptor`] | thirty-two bytes that say which room |
+//! | [`ring`] | descriptors in order from one process to one other |
+//! | [`results`] | what a worker has to say beyond one word |
+//! | [`wakeup`] | how the other side learns that there is something to look at |
+//! | [`list_file`] | a user's own list, mapped and not read |
+
+pub mod descriptor;
+pub mod list_file;
+pub mod results;
+pub mod ring;
+pub mod segment;
+pub mod slots;
+pub mod span;
+pub mod wakeup;
+
+pub use descriptor::{BadDescriptor, Descriptor};
+pub use segment::{Grant, Kind, Segment, SegmentError, Use};
+pub use slots::{Lists, Resident, Slot, Slots};
+pub use span::Span;
+
+/// Bytes of one item of a list: all lists are of `i64`.
+pub const ITEM_BYTES: usize = size_of::<i64>();
+
+/// Two cache lines: the adjacent-line prefetcher fetches lines in pairs, so what two processes
+/// write lies this far apart.
+pub const APART: usize = 128;

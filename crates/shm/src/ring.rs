@@ -1,0 +1,220 @@
+//! A ring of descriptors from one producer to one consumer, in memory that both processes see.
+//!
+//! Each entry carries its own lap mark (`turn`) in the word that is stored last, so a descriptor
+//! and the news of it are one cache line: the consumer looks at the entry itself, not at an index
+//! beside it. The consumer's index lies on lines of its own and the producer reads it only when
+//! the ring looks full, once in `capacity` pushes.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::APART;
+use crate::descriptor::{DESCRIPTOR_BYTES, Descriptor};
+use crate::span::Span;
+
+const ENTRY_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
+const ENTRIES: usize = APART / size_of::<u64>();
+/// The consumer's index is word 0; entries begin one pair of cache lines further on.
+const TAKEN: usize = 0;
+
+/// Bytes of a span that holds a ring of `capacity` descriptors.
+///
+/// # Panics
+/// If `capacity` is not a power of two.
+pub fn bytes(capacity: usize) -> usize {
+    assert!(
+        capacity.is_power_of_two(),
+        "a ring of {capacity} is not a power of two"
+    );
+    (APART + capacity * DESCRIPTOR_BYTES).next_multiple_of(APART)
+}
+
+/// The lap mark of the entry at `position`: never that of the lap before, and never 0 in the first.
+fn turn(position: u64, capacity: u64) -> u8 {
+    (position / capacity + 1) as u8
+}
+
+/// The side that publishes.
+#[derive(Debug)]
+pub struct Producer {
+    span: Span,
+    capacity: u64,
+    next: u64,
+    taken: u64,
+}
+
+impl Producer {
+    /// Publishes into `span`, which is all zero and as long as [`bytes`] says.
+    pub fn new(span: Span, capacity: usize) -> Producer {
+        assert!(span.words() * size_of::<u64>() >= bytes(capacity));
+        Producer {
+            span,
+            capacity: capacity as u64,
+            next: 0,
+            taken: 0,
+        }
+    }
+
+    /// Publishes one descriptor, or gives it back while the ring is full.
+    ///
+    /// # Errors
+    /// The descriptor itself.
+    #[inline]
+    pub fn push(&mut self, descriptor: Descriptor) -> Result<(), Descriptor> {
+        if self.next.wrapping_sub(self.taken) >= self.capacity {
+            // Acquire: the consumer's reads of the entry happened before it said so; pairs with
+            // the Release in `pop`.
+            self.taken = self.span.word(TAKEN).load(Acquire);
+            if self.next.wrapping_sub(self.taken) >= self.capacity {
+                return Err(descriptor);
+            }
+        }
+        let mark = Descriptor {
+            turn: turn(self.next, self.capacity),
+            ..descriptor
+        };
+        let words = mark.to_words();
+        let entry = ENTRIES + (self.next % self.capacity) as usize * ENTRY_WORDS;
+        for (index, word) in words.iter().enumerate().skip(1) {
+            self.span.word(entry + index).store(*word, Relaxed);
+        }
+        // Release: publishes the words above, and the list they name; pairs with pop's Acquire.
+        self.span.word(entry).store(words[0], Release);
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Where the next descriptor will lie, modulo the ring's capacity.
+    #[inline]
+    pub fn position(&self) -> usize {
+        (self.next % self.capacity) as usize
+    }
+}
+
+/// The side that takes.
+#[derive(Debug)]
+pub struct Consumer {
+    span: Span,
+    capacity: u64,
+    next: u64,
+}
+
+impl Consumer {
+    /// Takes from `span`, as long as [`bytes`] says.
+    pub fn new(span: Span, capacity: usize) -> Consumer {
+        assert!(span.words() * size_of::<u64>() >= bytes(capacity));
+        Consumer {
+            span,
+            capacity: capacity as u64,
+            next: 0,
+        }
+    }
+
+    fn entry(&self) -> usize {
+        ENTRIES + (self.next % self.capacity) as usize * ENTRY_WORDS
+    }
+
+    /// Whether [`Consumer::pop`] would give something.
+    #[inline]
+    pub fn ready(&self) -> bool {
+        // Relaxed: only a hint; `pop` looks again.
+        let first = self.span.word(self.entry()).load(Relaxed);
+        Descriptor::from_words([first, 0, 0, 0]).turn == turn(self.next, self.capacity)
+    }
+
+    /// Takes the oldest descriptor.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Descriptor> {
+        let entry = self.entry();
+        // Acquire: sees everything stored before the producer's Release of this word.
+        let first = self.span.word(entry).load(Acquire);
+        let word = |index: usize| self.span.word(entry + index).load(Relaxed);
+        let mark = Descriptor::from_words([first, 0, 0, 0]);
+        if mark.turn != turn(self.next, self.capacity) {
+            return None;
+        }
+        let descriptor = Descriptor::from_words([first, word(1), word(2), word(3)]);
+        self.next += 1;
+        // Release: the reads above are done before the producer may write there again.
+        self.span.word(TAKEN).store(self.next, Release);
+        Some(Descriptor {
+            turn: 0,
+            ..descriptor
+        })
+    }
+
+    /// Where the descriptor that `pop` gave last lay, modulo the ring's capacity.
+    #[inline]
+    pub fn last_position(&self) -> usize {
+        (self.next.wrapping_sub(1) % self.capacity) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::{Kind, Segment, Use};
+
+    fn ring(capacity: usize) -> (Producer, Consumer) {
+        let segment = Segment::create(Kind::Memfd, Use::Words, bytes(capacity)).unwrap();
+        let (grant, fd) = segment.grant().unwrap();
+        let seen = Segment::open(&grant, fd).unwrap();
+        let span = |segment: &std::sync::Arc<Segment>| segment.span(0, bytes(capacity));
+        (
+            Producer::new(span(&segment), capacity),
+            Consumer::new(span(&seen), capacity),
+        )
+    }
+
+    fn numbered(task: u32) -> Descriptor {
+        Descriptor {
+            task,
+            word: u64::from(task) * 3,
+            ..Descriptor::default()
+        }
+    }
+
+    #[test]
+    fn a_full_ring_gives_the_descriptor_back_and_nothing_is_overwritten() {
+        let (mut producer, mut consumer) = ring(4);
+        (0..4).for_each(|task| producer.push(numbered(task)).unwrap());
+        assert_eq!(producer.push(numbered(9)), Err(numbered(9)));
+        assert_eq!(consumer.pop(), Some(numbered(0)));
+        producer.push(numbered(4)).unwrap();
+        (1..5).for_each(|task| assert_eq!(consumer.pop(), Some(numbered(task))));
+        assert_eq!(consumer.pop(), None);
+        assert!(!consumer.ready());
+    }
+
+    #[test]
+    fn the_lap_mark_may_wrap() {
+        let (mut producer, mut consumer) = ring(1);
+        for task in 0..1000 {
+            assert_eq!(consumer.pop(), None);
+            producer.push(numbered(task)).unwrap();
+            assert_eq!(consumer.pop(), Some(numbered(task)));
+        }
+    }
+
+    #[test]
+    fn a_million_descriptors_cross_between_threads_in_order_and_whole() {
+        let (mut producer, mut consumer) = ring(64);
+        let count = 1_000_000;
+        let sender = std::thread::spawn(move || {
+            for task in 0..count {
+                while producer.push(numbered(task)).is_err() {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        for task in 0..count {
+            let got = loop {
+                match consumer.pop() {
+                    Some(descriptor) => break descriptor,
+                    None => std::thread::yield_now(),
+                }
+            };
+            assert_eq!(got, numbered(task));
+        }
+        sender.join().unwrap();
+    }
+}

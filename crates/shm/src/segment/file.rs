@@ -1,0 +1,42 @@
+//! A file on a disk that has no name in any folder (O_TMPFILE in /var/tmp): it ends with its last
+//! map and descriptor, as a memfd does, but its pages are written back to the disk.
+
+use std::os::fd::OwnedFd;
+
+use memmap2::MmapOptions;
+use nix::fcntl::{FallocateFlags, fallocate};
+
+use super::memfd::{check_length, map};
+use super::{Grant, Kind, Memory, SegmentError, Use, refused};
+
+/// On a disk even where /tmp is memory.
+const FOLDER: &str = "/var/tmp";
+
+pub(super) fn create(bytes: usize) -> Result<Memory, SegmentError> {
+    let grant = Grant {
+        kind: Kind::File,
+        usage: Use::Lists,
+        bytes,
+        name: None,
+    };
+    let file =
+        tempfile::tempfile_in(FOLDER).map_err(refused(&grant, "open(O_TMPFILE) in /var/tmp"))?;
+    file.set_len(bytes as u64)
+        .map_err(refused(&grant, "ftruncate"))?;
+    fallocate(&file, FallocateFlags::empty(), 0, bytes as i64)
+        .map_err(refused(&grant, "fallocate"))?;
+    let map = MmapOptions::new()
+        .len(bytes)
+        .map_raw(&file)
+        .map_err(refused(&grant, "mmap"))?;
+    Ok(Memory::Mapped {
+        map,
+        fd: file.into(),
+    })
+}
+
+pub(super) fn open(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {
+    check_length(&fd, grant)?;
+    let map = map(&fd, grant)?;
+    Ok(Memory::Mapped { map, fd })
+}

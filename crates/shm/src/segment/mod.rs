@@ -1,0 +1,310 @@
+//! A [`Segment`] is a mapping that several processes share and that cannot shrink while they do.
+//!
+//! Three kinds stand behind the one type; each file says what it leaves behind when its owner is
+//! killed. A segment gets all of its memory when it is created, so that a machine without room
+//! answers with an error there and never with a SIGBUS later.
+
+mod file;
+mod memfd;
+mod posix;
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use memmap2::{Advice, MmapRaw};
+use serde::{Deserialize, Serialize};
+
+use crate::span::Span;
+
+/// Which mechanism of the system holds the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Anonymous memory behind a descriptor, sealed: it has no name, so nothing can be left over.
+    Memfd,
+    /// A name in /dev/shm, by the `shared_memory` crate: how most programs share.
+    Posix,
+    /// A file on a disk without a name in any folder.
+    File,
+}
+
+impl Kind {
+    /// Every kind, the default first.
+    pub const ALL: &[Kind] = &[Kind::Memfd, Kind::Posix, Kind::File];
+
+    /// The name on the command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Memfd => "memfd",
+            Kind::Posix => "posix",
+            Kind::File => "file",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Kind, String> {
+        let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        Kind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| {
+                format!(
+                    "no segment kind is called `{text}`; there are {}",
+                    names.join(", ")
+                )
+            })
+    }
+}
+
+/// Who may write into a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    /// Lists: its creator writes, every other process maps it read-only.
+    Lists,
+    /// Rings, bells and results: all sides write, and only through atomic words.
+    Words,
+}
+
+/// Why there is no segment.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// Nothing to share.
+    #[error("a segment of 0 bytes holds nothing")]
+    Empty,
+    /// The machine has less free memory than asked for.
+    #[error(
+        "a {kind} segment of {bytes} bytes does not fit: {free} bytes of memory are free; ask for a smaller list"
+    )]
+    NoRoom {
+        /// Kind asked for.
+        kind: Kind,
+        /// Bytes asked for.
+        bytes: usize,
+        /// Bytes free at that moment.
+        free: usize,
+    },
+    /// The system refused one step.
+    #[error("the {kind} segment of {bytes} bytes failed at {step}: {cause}")]
+    Refused {
+        /// Kind asked for.
+        kind: Kind,
+        /// Bytes asked for.
+        bytes: usize,
+        /// The call that failed.
+        step: &'static str,
+        /// What the system or library said.
+        cause: String,
+    },
+    /// A peer handed over something that is not the segment it described.
+    #[error("the {kind} segment handed over is not as described: {what}")]
+    NotAsDescribed {
+        /// Kind described.
+        kind: Kind,
+        /// What differs.
+        what: String,
+    },
+}
+
+/// What another process needs, beside the descriptor, to open a segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Kind of the segment.
+    pub kind: Kind,
+    /// Who may write into it.
+    pub usage: Use,
+    /// Its length in bytes.
+    pub bytes: usize,
+    /// Its name, where it has one.
+    pub name: Option<String>,
+}
+
+/// Memory shared between processes, unmapped when dropped.
+pub struct Segment {
+    grant: Grant,
+    memory: Memory,
+}
+
+/// The mapping, and what keeps it in being.
+enum Memory {
+    Mapped { map: MmapRaw, fd: OwnedFd },
+    Named(posix::Named),
+}
+
+impl Segment {
+    /// Creates a segment of `bytes` bytes, all zero, with all of its memory allocated and mapped.
+    ///
+    /// # Errors
+    /// [`SegmentError`], and nothing is left behind.
+    pub fn create(kind: Kind, usage: Use, bytes: usize) -> Result<Arc<Segment>, SegmentError> {
+        if bytes == 0 {
+            return Err(SegmentError::Empty);
+        }
+        let free = memory_available().unwrap_or(usize::MAX);
+        if kind != Kind::File && bytes > free {
+            return Err(SegmentError::NoRoom { kind, bytes, free });
+        }
+        let (memory, name) = match kind {
+            Kind::Memfd => (memfd::create(usage, bytes)?, None),
+            Kind::File => (file::create(bytes)?, None),
+            Kind::Posix => {
+                let named = posix::create(bytes)?;
+                let name = Some(named.name().to_owned());
+                (Memory::Named(named), name)
+            }
+        };
+        let segment = Segment {
+            grant: Grant {
+                kind,
+                usage,
+                bytes,
+                name,
+            },
+            memory,
+        };
+        segment.populate(Advice::PopulateWrite)?;
+        Ok(Arc::new(segment))
+    }
+
+    /// What a peer needs to open this segment; the descriptor travels beside it.
+    ///
+    /// # Errors
+    /// The process has no descriptor left.
+    pub fn grant(&self) -> Result<(Grant, Option<OwnedFd>), SegmentError> {
+        let fd = match &self.memory {
+            Memory::Named(_) => None,
+            Memory::Mapped { fd, .. } => Some(
+                fd.try_clone()
+                    .map_err(refused(&self.grant, "dup of its descriptor"))?,
+            ),
+        };
+        Ok((self.grant.clone(), fd))
+    }
+
+    /// Maps a segment that another process created: read-only where it is for lists.
+    ///
+    /// # Errors
+    /// [`SegmentError::NotAsDescribed`] where length or seals are not what `grant` says.
+    pub fn open(grant: &Grant, fd: Option<OwnedFd>) -> Result<Arc<Segment>, SegmentError> {
+        let memory = match (grant.kind, fd, &grant.name) {
+            (Kind::Posix, _, Some(name)) => Memory::Named(posix::open(name, grant)?),
+            (Kind::Memfd, Some(fd), _) => memfd::open(fd, grant)?,
+            (Kind::File, Some(fd), _) => file::open(fd, grant)?,
+            _ => {
+                return Err(SegmentError::NotAsDescribed {
+                    kind: grant.kind,
+                    what: "neither a descriptor nor a name came with it".into(),
+                });
+            }
+        };
+        let segment = Segment {
+            grant: grant.clone(),
+            memory,
+        };
+        segment.populate(match grant.usage {
+            Use::Lists => Advice::PopulateRead,
+            Use::Words => Advice::PopulateWrite,
+        })?;
+        Ok(Arc::new(segment))
+    }
+
+    /// Length in bytes.
+    pub fn bytes(&self) -> usize {
+        self.grant.bytes
+    }
+
+    /// Kind of this segment.
+    pub fn kind(&self) -> Kind {
+        self.grant.kind
+    }
+
+    /// A part of a [`Use::Words`] segment, seen as atomic words.
+    ///
+    /// # Panics
+    /// If the part is not inside the segment, not aligned to [`crate::APART`], or the segment is
+    /// one of lists: layouts are computed by the caller, never taken from a peer.
+    pub fn span(self: &Arc<Segment>, offset: usize, bytes: usize) -> Span {
+        assert_eq!(
+            self.grant.usage,
+            Use::Words,
+            "a segment of lists has no words"
+        );
+        assert!(
+            offset.is_multiple_of(crate::APART),
+            "offset {offset} is not aligned"
+        );
+        assert!(
+            offset + bytes <= self.bytes(),
+            "{offset}+{bytes} reaches past {}",
+            self.bytes()
+        );
+        // SAFETY: the assertion above keeps `offset` inside the mapping.
+        let start = unsafe { self.start().add(offset) };
+        Span::new(self.clone(), start, bytes)
+    }
+
+    /// First byte of the mapping. Whoever dereferences it argues for itself.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        match &self.memory {
+            Memory::Mapped { map, .. } => {
+                NonNull::new(map.as_mut_ptr()).expect("a mapping is never at address 0")
+            }
+            Memory::Named(named) => named.start(),
+        }
+    }
+
+    /// Faults every page in, so that no measured task pays for it.
+    fn populate(&self, advice: Advice) -> Result<(), SegmentError> {
+        match &self.memory {
+            Memory::Mapped { map, .. } => map
+                .advise(advice)
+                .map_err(refused(&self.grant, "madvise(MADV_POPULATE)")),
+            Memory::Named(named) => named.populate(),
+        }
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Segment").field(&self.grant).finish()
+    }
+}
+
+/// Turns a system's error into ours.
+fn refused<E: fmt::Display>(
+    grant: &Grant,
+    step: &'static str,
+) -> impl FnOnce(E) -> SegmentError + use<E> {
+    let (kind, bytes) = (grant.kind, grant.bytes);
+    move |cause| SegmentError::Refused {
+        kind,
+        bytes,
+        step,
+        cause: cause.to_string(),
+    }
+}
+
+/// Bytes that can be allocated without swapping (MemAvailable of /proc/meminfo), where known.
+pub fn memory_available() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
+    line.split_whitespace()
+        .nth(1)?
+        .parse::<usize>()
+        .ok()
+        .map(|kib| kib * 1024)
+}

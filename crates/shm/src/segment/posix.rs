@@ -1,0 +1,119 @@
+//! A name in /dev/shm, made and opened by the `shared_memory` crate: how most programs share.
+//! A kill -9 of its creator leaves the name behind, with all of its memory.
+//!
+//! The crate sizes with ftruncate alone, so a full /dev/shm would be a SIGBUS at the first write;
+//! and it gives no descriptor, so nothing can be sealed. The name is therefore opened a second time
+//! here, to allocate all of it at once and to hold a lock that says "its creator lives".
+
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+
+use nix::fcntl::{FallocateFlags, FcntlArg, OFlag, fallocate, fcntl};
+use nix::libc;
+use nix::sys::mman::shm_open;
+use nix::sys::stat::Mode;
+use rustix::mm::Advice;
+use shared_memory::{Shmem, ShmemConf};
+
+use super::{Grant, Kind, SegmentError, Use, refused};
+
+/// Names of ours begin so: a leftover can be told from anybody else's.
+pub(super) const PREFIX: &str = "/ipclab-";
+
+/// A mapping by name; the creator's removes the name when dropped.
+pub(super) struct Named {
+    map: Shmem,
+    bytes: usize,
+    _life: Option<OwnedFd>,
+}
+
+// SAFETY: `Shmem` is not Send only because it holds a raw pointer. The mapping belongs to the
+// process, not to a thread, and munmap, shm_unlink and close may be called from any thread.
+unsafe impl Send for Named {}
+// SAFETY: `&Named` gives out only the address and length, which never change.
+unsafe impl Sync for Named {}
+
+impl Named {
+    pub(super) fn name(&self) -> &str {
+        self.map.get_os_id()
+    }
+
+    pub(super) fn start(&self) -> NonNull<u8> {
+        NonNull::new(self.map.as_ptr()).expect("a mapping is never at address 0")
+    }
+
+    /// The crate maps for reading and writing alike: a posix segment has no read-only side.
+    pub(super) fn populate(&self) -> Result<(), SegmentError> {
+        let start = self.start().as_ptr().cast();
+        // SAFETY: the range is this object's own mapping; populating changes no content.
+        unsafe { rustix::mm::madvise(start, self.bytes, Advice::LinuxPopulateWrite) }
+            .map_err(refused(&grant(self.bytes), "madvise(MADV_POPULATE)"))
+    }
+}
+
+pub(super) fn create(bytes: usize) -> Result<Named, SegmentError> {
+    let grant = grant(bytes);
+    let mut random = [0u8; 8];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .map_err(refused(&grant, "getrandom"))?;
+    let name = format!(
+        "{PREFIX}{}-{:016x}",
+        std::process::id(),
+        u64::from_ne_bytes(random)
+    );
+    let map = ShmemConf::new()
+        .os_id(&name)
+        .size(bytes)
+        .create()
+        .map_err(refused(&grant, "shared_memory's create"))?;
+    // From here on `map` owns the name: an early return drops it and removes the name.
+    let fd = shm_open(
+        name.as_str(),
+        OFlag::O_RDWR | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(refused(&grant, "shm_open"))?;
+    fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
+        .map_err(refused(&grant, "fallocate"))?;
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(&fd, FcntlArg::F_OFD_SETLK(&lock)).map_err(refused(&grant, "fcntl(F_OFD_SETLK)"))?;
+    Ok(Named {
+        map,
+        bytes,
+        _life: Some(fd),
+    })
+}
+
+pub(super) fn open(name: &str, grant: &Grant) -> Result<Named, SegmentError> {
+    let map = ShmemConf::new()
+        .os_id(name)
+        .open()
+        .map_err(refused(grant, "shared_memory's open"))?;
+    if map.len() < grant.bytes {
+        let what = format!("it is {} bytes long instead of {}", map.len(), grant.bytes);
+        return Err(SegmentError::NotAsDescribed {
+            kind: grant.kind,
+            what,
+        });
+    }
+    Ok(Named {
+        map,
+        bytes: grant.bytes,
+        _life: None,
+    })
+}
+
+fn grant(bytes: usize) -> Grant {
+    Grant {
+        kind: Kind::Posix,
+        usage: Use::Lists,
+        bytes,
+        name: None,
+    }
+}

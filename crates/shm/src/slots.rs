@@ -1,0 +1,313 @@
+//! [`Slots`] are rooms for one list each, in one segment; the ledger of who is in which never
+//! leaves the coordinator. Only a slot's number and generation travel.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use crate::descriptor::{BadDescriptor, Descriptor};
+use crate::segment::{Segment, Use};
+use crate::{APART, ITEM_BYTES};
+
+/// The coordinator's rooms: all of one size, in one segment of lists.
+#[derive(Clone, Debug)]
+pub struct Slots(Arc<Ledger>);
+
+#[derive(Debug)]
+struct Ledger {
+    segment: Arc<Segment>,
+    room: usize,
+    /// Number and generation of each free slot.
+    free: Mutex<Vec<(u32, u32)>>,
+}
+
+impl Slots {
+    /// Bytes of a segment for `count` slots of `room` items each.
+    pub fn segment_bytes(count: usize, room: usize) -> Option<usize> {
+        count.checked_mul(stride(room).checked_mul(ITEM_BYTES)?)
+    }
+
+    /// Divides `segment` into as many slots of `room` items as fit.
+    ///
+    /// # Panics
+    /// If the segment is not one of lists, or holds no slot at all.
+    pub fn new(segment: Arc<Segment>, room: usize) -> Slots {
+        let count = count(&segment, room);
+        let free = Mutex::new((0..count).rev().map(|slot| (slot, 1)).collect());
+        Slots(Arc::new(Ledger {
+            segment,
+            room,
+            free,
+        }))
+    }
+
+    /// Room for one list of `items` items, or nothing while all slots are taken.
+    ///
+    /// # Panics
+    /// If a slot holds fewer items than that.
+    pub fn reserve(&self, items: usize) -> Option<Slot> {
+        assert!(
+            items <= self.room(),
+            "{items} items in a slot of {}",
+            self.room()
+        );
+        let (index, generation) = self
+            .0
+            .free
+            .lock()
+            .expect("no panic under this lock")
+            .pop()?;
+        Some(Slot {
+            ledger: self.0.clone(),
+            index,
+            generation,
+            items,
+        })
+    }
+
+    /// Items that fit into one slot.
+    pub fn room(&self) -> usize {
+        self.0.room
+    }
+
+    /// Slots that nobody holds.
+    pub fn free(&self) -> usize {
+        self.0.free.lock().expect("no panic under this lock").len()
+    }
+}
+
+/// Room for one list. Whoever holds it may write there and nobody else may.
+///
+/// Dropping it frees the room under a new generation, so a late reply that names the old one is
+/// refused.
+pub struct Slot {
+    ledger: Arc<Ledger>,
+    index: u32,
+    generation: u32,
+    items: usize,
+}
+
+impl Slot {
+    /// The list's items, to be filled in place; what an earlier list left is still there.
+    #[inline]
+    pub fn items_mut(&mut self) -> &mut [i64] {
+        let first = self.index as usize * stride(self.ledger.room);
+        // SAFETY: `Slots::new` counted only slots that lie wholly inside the segment.
+        let start = unsafe { self.ledger.segment.start().cast::<i64>().add(first) };
+        // SAFETY: aligned (a stride is a multiple of 128 bytes), mapped for writing as long as the
+        // ledger lives, any bits are an i64, and exclusive: the ledger gives a slot to one holder
+        // at a time, workers map the segment read-only, and they look only between the task that
+        // names the slot (sending it consumes this value) and their reply or reaping (only then is
+        // it freed).
+        unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), self.items) }
+    }
+
+    /// Items asked for.
+    #[inline]
+    pub fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Writes which list this is into `descriptor`: `part` counts from the start of the slot.
+    #[inline]
+    pub fn describe(&self, part: Range<usize>, descriptor: &mut Descriptor) {
+        assert!(
+            part.start <= part.end && part.end <= self.items,
+            "{part:?} of {}",
+            self.items
+        );
+        descriptor.slot = self.index;
+        descriptor.generation = self.generation;
+        descriptor.offset = part.start as u32;
+        descriptor.length = part.len() as u32;
+    }
+
+    /// Ends writing: from now on the list can be lent to any number of tasks at once.
+    pub fn settle(self) -> Resident {
+        Resident(Arc::new(self))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let freed = (self.index, self.generation.wrapping_add(1));
+        self.ledger
+            .free
+            .lock()
+            .expect("no panic under this lock")
+            .push(freed);
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Slot({}.{}, {} items)",
+            self.index, self.generation, self.items
+        )
+    }
+}
+
+/// A list that was placed once and that many tasks name; its room is freed with the last of them.
+#[derive(Clone, Debug)]
+pub struct Resident(Arc<Slot>);
+
+impl Resident {
+    /// Items of the list.
+    pub fn items(&self) -> usize {
+        self.0.items
+    }
+
+    /// Writes which part of the list is meant into `descriptor`.
+    #[inline]
+    pub fn describe(&self, part: Range<usize>, descriptor: &mut Descriptor) {
+        self.0.describe(part, descriptor);
+    }
+}
+
+/// A worker's view of the coordinator's slots: it reads, and trusts no descriptor.
+#[derive(Debug)]
+pub struct Lists {
+    segment: Arc<Segment>,
+    room: usize,
+    count: u32,
+}
+
+impl Lists {
+    /// Sees `segment` as slots of `room` items.
+    ///
+    /// # Panics
+    /// As [`Slots::new`].
+    pub fn new(segment: Arc<Segment>, room: usize) -> Lists {
+        let count = count(&segment, room);
+        Lists {
+            segment,
+            room,
+            count,
+        }
+    }
+
+    /// The list that `descriptor` names, if there can be such a list.
+    ///
+    /// # Errors
+    /// [`BadDescriptor`]: it names a slot that is not there or reaches past its end.
+    #[inline]
+    pub fn accept(&self, descriptor: &Descriptor) -> Result<&[i64], BadDescriptor> {
+        let Descriptor {
+            slot,
+            offset,
+            length,
+            ..
+        } = *descriptor;
+        if slot >= self.count {
+            return Err(BadDescriptor::Slot {
+                slot,
+                slots: self.count,
+            });
+        }
+        if offset as usize + length as usize > self.room {
+            return Err(BadDescriptor::Range {
+                offset,
+                length,
+                room: self.room,
+            });
+        }
+        let first = slot as usize * stride(self.room) + offset as usize;
+        // SAFETY: the two checks above keep first + length inside the segment.
+        let start = unsafe { self.segment.start().cast::<i64>().add(first) };
+        // SAFETY: aligned, mapped as long as `self` lives, any bits are an i64. The coordinator is
+        // the only writer (the segment is sealed) and its ledger keeps the slot still until this
+        // worker's reply; the slice ends before that, since replying borrows the spoke mutably.
+        Ok(unsafe { std::slice::from_raw_parts(start.as_ptr(), length as usize) })
+    }
+}
+
+/// Slots of `room` items that fit into `segment`.
+fn count(segment: &Segment, room: usize) -> u32 {
+    let count = segment.bytes() / (stride(room) * ITEM_BYTES);
+    assert!(
+        count > 0,
+        "no slot of {room} items fits into {} bytes",
+        segment.bytes()
+    );
+    u32::try_from(count).expect("fewer than 2^32 slots")
+}
+
+/// Items from one slot's start to the next: whole pairs of cache lines.
+fn stride(room: usize) -> usize {
+    room.max(1).next_multiple_of(APART / ITEM_BYTES)
+}
+
+/// The segment's use that slots need.
+pub const USE: Use = Use::Lists;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Kind;
+
+    fn slots(kind: Kind, count: usize, room: usize) -> (Slots, Lists) {
+        let bytes = Slots::segment_bytes(count, room).unwrap();
+        let segment = Segment::create(kind, USE, bytes).unwrap();
+        let (grant, fd) = segment.grant().unwrap();
+        let seen = Segment::open(&grant, fd).unwrap();
+        (Slots::new(segment, room), Lists::new(seen, room))
+    }
+
+    #[test]
+    fn a_list_filled_in_its_slot_is_read_through_another_mapping_of_every_kind() {
+        for &kind in Kind::ALL {
+            let (slots, lists) = slots(kind, 2, 100);
+            let mut slot = slots.reserve(100).unwrap();
+            slot.items_mut()
+                .iter_mut()
+                .zip(0..)
+                .for_each(|(item, value)| *item = value);
+            let mut descriptor = Descriptor::default();
+            slot.describe(40..60, &mut descriptor);
+            assert_eq!(
+                lists.accept(&descriptor).unwrap(),
+                (40..60).collect::<Vec<i64>>()
+            );
+        }
+    }
+
+    #[test]
+    fn two_slots_never_overlap_and_a_freed_one_comes_back_under_a_new_generation() {
+        let (slots, _lists) = slots(Kind::Memfd, 2, 3);
+        let mut first = slots.reserve(3).unwrap();
+        let mut second = slots.reserve(3).unwrap();
+        assert!(slots.reserve(1).is_none());
+        first.items_mut().fill(1);
+        second.items_mut().fill(2);
+        assert_eq!(first.items_mut(), [1, 1, 1]);
+        let before = (first.index, first.generation);
+        drop(first);
+        let again = slots.reserve(1).unwrap();
+        assert_eq!(again.index, before.0);
+        assert_ne!(again.generation, before.1);
+    }
+
+    #[test]
+    fn a_descriptor_that_lies_is_refused_by_name() {
+        let (_slots, lists) = slots(Kind::Memfd, 2, 16);
+        let slot = Descriptor {
+            slot: 2,
+            ..Descriptor::default()
+        };
+        assert_eq!(
+            lists.accept(&slot),
+            Err(BadDescriptor::Slot { slot: 2, slots: 2 })
+        );
+        let range = Descriptor {
+            offset: u32::MAX,
+            length: u32::MAX,
+            ..Descriptor::default()
+        };
+        assert!(matches!(
+            lists.accept(&range),
+            Err(BadDescriptor::Range { .. })
+        ));
+    }
+}

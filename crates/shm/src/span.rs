@@ -1,0 +1,70 @@
+//! A [`Span`] is a part of a segment that both sides write, and only through atomic words.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use crate::segment::Segment;
+
+/// Words that two processes share. Keeps its segment mapped.
+///
+/// A span is read as 64-bit words or as 32-bit halves, never both: each user of one says which.
+#[derive(Clone, Debug)]
+pub struct Span {
+    start: NonNull<u8>,
+    bytes: usize,
+    _segment: Arc<Segment>,
+}
+
+// SAFETY: a span gives out only references to atomics in memory that its Arc keeps mapped.
+unsafe impl Send for Span {}
+// SAFETY: as above; atomics may be shared between threads.
+unsafe impl Sync for Span {}
+
+impl Span {
+    /// Only `Segment::span` calls this, with a range that lies inside the mapping.
+    pub(crate) fn new(segment: Arc<Segment>, start: NonNull<u8>, bytes: usize) -> Span {
+        Span {
+            start,
+            bytes,
+            _segment: segment,
+        }
+    }
+
+    /// Length in 64-bit words.
+    pub fn words(&self) -> usize {
+        self.bytes / size_of::<u64>()
+    }
+
+    /// The 64-bit word number `index`.
+    ///
+    /// # Panics
+    /// If it lies past the end of the span.
+    #[inline]
+    pub fn word(&self, index: usize) -> &AtomicU64 {
+        assert!(index < self.words());
+        // SAFETY: inside the span by the assertion.
+        let word = unsafe { self.start.cast::<AtomicU64>().add(index) };
+        // SAFETY: mapped as long as `_segment` lives, aligned since a span starts at a multiple
+        // of 128, and every process touches these words by atomic instructions alone.
+        unsafe { word.as_ref() }
+    }
+
+    /// The 32-bit word number `index`.
+    ///
+    /// # Panics
+    /// If it lies past the end of the span.
+    #[inline]
+    pub fn half(&self, index: usize) -> &AtomicU32 {
+        assert!(index < self.bytes / size_of::<u32>());
+        // SAFETY: inside the span by the assertion.
+        let word = unsafe { self.start.cast::<AtomicU32>().add(index) };
+        // SAFETY: as in `word`.
+        unsafe { word.as_ref() }
+    }
+
+    /// The bytes from `offset`, for a library that lays its own object there.
+    pub(crate) fn address(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+}

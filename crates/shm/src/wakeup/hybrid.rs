@@ -1,0 +1,42 @@
+//! `hybrid`: looks for a while, giving the core away between looks, and then sleeps on a futex.
+//!
+//! Ledger: 0 system calls while both sides are quick and on cores of their own; a sched_yield per
+//! 16 looks; as `futex` once the budget is spent.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use super::futex::Sleeper;
+use super::{Ends, POLL_BUDGET, Regime, Ringer, Waiter, Wakeup, poll_yielding};
+use crate::span::Span;
+
+#[derive(Debug)]
+pub(super) struct Hybrid;
+
+impl Wakeup for Hybrid {
+    fn name(&self) -> &'static str {
+        "hybrid"
+    }
+    fn regime(&self) -> Regime {
+        Regime::Hybrid
+    }
+    fn create(&self, _words: &Span) -> io::Result<Ends> {
+        Ok(Ends::default())
+    }
+    fn waiter(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Waiter>> {
+        Ok(Box::new(PollThenSleep(Sleeper(words))))
+    }
+    fn ringer(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>> {
+        Ok(Box::new(Sleeper(words)))
+    }
+}
+
+#[derive(Debug)]
+struct PollThenSleep(Sleeper);
+
+impl Waiter for PollThenSleep {
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
+        poll_yielding(ready, POLL_BUDGET.min(patience)) || self.0.wait(ready, patience)
+    }
+}

@@ -1,0 +1,260 @@
+//! How whoever waits learns that there is something to look at: one file per way.
+//!
+//! A bell has one waiter and any number of ringers. It carries no data: the waiter says what it
+//! waits for as a question (`ready`), the ringer rings after publishing. A bell may ring for
+//! nothing; it must never stay silent for something.
+//!
+//! To add a way: one file here, and one line in [`ALL`].
+
+mod event;
+mod futex;
+mod hybrid;
+mod pipe;
+mod spin;
+
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use crate::span::Span;
+
+/// Every way of waking, the default first.
+pub static ALL: &[&dyn Wakeup] = &[
+    &hybrid::Hybrid,
+    &futex::Futex,
+    &pipe::Pipe,
+    &event::EventWakeup,
+    &spin::Spin,
+];
+
+/// The wake-up of that name.
+pub fn by_name(name: &str) -> Option<&'static dyn Wakeup> {
+    ALL.iter().copied().find(|wakeup| wakeup.name() == name)
+}
+
+/// Bytes of the span that a bell needs.
+pub const BELL_BYTES: usize = 256;
+
+/// What a waiting peer does; copy and share are compared only within one regime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Regime {
+    /// Gives its core away and is woken by the kernel.
+    Sleeping,
+    /// Looks again and again.
+    Polling,
+    /// Looks for a while, giving its core to whoever wants it, and then sleeps.
+    Hybrid,
+}
+
+impl Regime {
+    /// The word in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Regime::Sleeping => "sleeping",
+            Regime::Polling => "polling",
+            Regime::Hybrid => "hybrid",
+        }
+    }
+}
+
+impl fmt::Display for Regime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One way of waking: makes bells of its kind.
+pub trait Wakeup: Sync + fmt::Debug {
+    /// The name on the command line and in records.
+    fn name(&self) -> &'static str;
+
+    /// What its waiter does.
+    fn regime(&self) -> Regime;
+
+    /// Makes a bell on fresh words, all zero, and the descriptors that its two ends need.
+    ///
+    /// # Errors
+    /// The system refused.
+    fn create(&self, words: &Span) -> io::Result<Ends>;
+
+    /// The waiting end.
+    ///
+    /// # Errors
+    /// The bell is not one of this kind.
+    fn waiter(&self, words: Span, fd: Option<OwnedFd>) -> io::Result<Box<dyn Waiter>>;
+
+    /// A ringing end.
+    ///
+    /// # Errors
+    /// The bell is not one of this kind.
+    fn ringer(&self, words: Span, fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>>;
+}
+
+/// Descriptors of a bell's two ends, where its kind has any.
+#[derive(Debug, Default)]
+pub struct Ends {
+    /// For the waiter.
+    pub wait: Option<OwnedFd>,
+    /// For each ringer a copy.
+    pub ring: Option<OwnedFd>,
+}
+
+/// The end that waits.
+pub trait Waiter: Send + fmt::Debug {
+    /// Waits until `ready` says yes, and says so; or until about `patience` has passed.
+    ///
+    /// It may return earlier with `false`; a bell that rings without `patience` is named in its
+    /// file.
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool;
+}
+
+/// The end that rings.
+pub trait Ringer: Send + Sync + fmt::Debug {
+    /// Wakes the waiter if it sleeps. Call it after publishing.
+    fn ring(&self);
+
+    /// Wakes the waiter from a thread that must never block, as far as this kind of bell can.
+    fn ring_without_blocking(&self) {
+        self.ring();
+    }
+}
+
+/// Looks before giving the core away: enough for a peer that answers at once.
+const LOOKS: usize = 16;
+
+/// The budget of yielding looks before sleeping: longer than waking a sleeping core takes (some
+/// 65 µs on a virtual machine), so that a peer that answers sooner never costs a wake-up.
+pub const POLL_BUDGET: Duration = Duration::from_micros(250);
+
+/// Looks until `ready` or the end of `budget`, yielding the core between every few looks.
+///
+/// Yielding is what keeps polling cheap where the peer needs this very core: a blind spin there
+/// lasts until the scheduler's tick.
+#[inline]
+pub fn poll_yielding(ready: &mut dyn FnMut() -> bool, budget: Duration) -> bool {
+    let mut started = None;
+    loop {
+        for _ in 0..LOOKS {
+            if ready() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if started.get_or_insert_with(Instant::now).elapsed() >= budget {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Looks until `ready` or the end of `patience`, and keeps the core for itself.
+#[inline]
+pub fn poll_spinning(ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
+    /// Looks between two looks at the clock, some tens of microseconds.
+    const PER_CLOCK: usize = 4096;
+    let mut started = None;
+    loop {
+        for _ in 0..PER_CLOCK {
+            if ready() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if started.get_or_insert_with(Instant::now).elapsed() >= patience {
+            return false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering::{Acquire, Release};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::segment::{Kind, Segment, Use};
+
+    fn bell(wakeup: &dyn Wakeup) -> (Box<dyn Waiter>, Box<dyn Ringer>) {
+        let segment = Segment::create(Kind::Memfd, Use::Words, BELL_BYTES).unwrap();
+        let words = segment.span(0, BELL_BYTES);
+        let ends = wakeup.create(&words).unwrap();
+        let waiter = wakeup.waiter(words.clone(), ends.wait).unwrap();
+        (waiter, wakeup.ringer(words, ends.ring).unwrap())
+    }
+
+    /// The one property a bell must have: what is published before a ring is always seen.
+    #[test]
+    fn no_wake_up_is_lost_in_twenty_thousand_of_each_kind() {
+        for wakeup in ALL {
+            let rounds = if wakeup.regime() == Regime::Polling {
+                200
+            } else {
+                20_000
+            };
+            let published = Arc::new(AtomicU64::new(0));
+            let seen = Arc::new(AtomicU64::new(0));
+            let (mut to_waiter, to_waiter_ringer) = bell(*wakeup);
+            let (mut back, back_ringer) = bell(*wakeup);
+            let waiter = std::thread::spawn({
+                let (published, seen) = (published.clone(), seen.clone());
+                move || {
+                    for round in 1..=rounds {
+                        let mut ready = || published.load(Acquire) >= round;
+                        while !to_waiter.wait(&mut ready, Duration::from_secs(5)) {}
+                        seen.store(round, Release);
+                        back_ringer.ring();
+                    }
+                }
+            });
+            let started = Instant::now();
+            for round in 1..=rounds {
+                published.store(round, Release);
+                to_waiter_ringer.ring();
+                while !back.wait(&mut || seen.load(Acquire) >= round, Duration::from_secs(5)) {
+                    assert!(
+                        started.elapsed() < Duration::from_secs(100),
+                        "{} lost",
+                        wakeup.name()
+                    );
+                }
+            }
+            waiter.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_ring_without_anything_to_see_is_survived_and_patience_ends() {
+        for wakeup in ALL {
+            let (mut waiter, ringer) = bell(*wakeup);
+            ringer.ring();
+            let looks = Mutex::new(0);
+            let mut never = || {
+                *looks.lock().unwrap() += 1;
+                false
+            };
+            if wakeup.name() != "pipe" {
+                assert!(
+                    !waiter.wait(&mut never, Duration::from_millis(1)),
+                    "{}",
+                    wakeup.name()
+                );
+                assert!(*looks.lock().unwrap() > 0);
+            }
+            assert!(
+                waiter.wait(&mut || true, Duration::ZERO),
+                "{}",
+                wakeup.name()
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for wakeup in ALL {
+            assert_eq!(by_name(wakeup.name()).unwrap().name(), wakeup.name());
+        }
+        assert!(by_name("telepathy").is_none());
+    }
+}

@@ -1,0 +1,403 @@
+//! Carries a task to a worker and its reply back: one file per way.
+//!
+//! A [`Hub`] is the coordinator's half and owns all workers; a [`Spoke`] is one worker's half. Both
+//! move bytes and know nothing of processes, jobs or death: who lives is the pool's business.
+//!
+//! To add a way: one file that implements [`Transport`], and one line in [`ALL`]. The conformance
+//! suite, the sweeps and the record take it from there.
+#![forbid(unsafe_code)]
+
+pub mod message;
+mod pipe;
+mod pipe_serde;
+mod shared;
+pub mod stream;
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::time::Duration;
+
+use measure::Timeline;
+use shm::wakeup::{Regime, Ringer};
+use shm::{Kind, Resident, SegmentError, Slot};
+
+pub use message::{Failure, Reply, Task, Value, What};
+
+/// Every transport.
+pub static ALL: &[&dyn Transport] = &[&pipe::Pipe, &pipe_serde::PipeSerde, &shared::Shared];
+
+/// The transport of that name.
+pub fn by_name(name: &str) -> Option<&'static dyn Transport> {
+    ALL.iter()
+        .copied()
+        .find(|transport| transport.name() == name)
+}
+
+/// Where a list is before its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Residency {
+    /// In memory of the coordinator's own: it is copied for each task.
+    Place,
+    /// Nowhere: it is produced for each task, where the transport takes it from.
+    Build,
+    /// In the segment: it was placed once, and each task says only which part.
+    Resident,
+}
+
+impl Residency {
+    /// All of them.
+    pub const ALL: &[Residency] = &[Residency::Place, Residency::Build, Residency::Resident];
+
+    /// The word on the command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Residency::Place => "place",
+            Residency::Build => "build",
+            Residency::Resident => "resident",
+        }
+    }
+}
+
+impl fmt::Display for Residency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Residency {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Residency, String> {
+        let names: Vec<_> = Residency::ALL
+            .iter()
+            .map(|residency| residency.name())
+            .collect();
+        Residency::ALL
+            .iter()
+            .copied()
+            .find(|residency| residency.name() == text)
+            .ok_or_else(|| {
+                format!(
+                    "no residency is called `{text}`; there are {}",
+                    names.join(", ")
+                )
+            })
+    }
+}
+
+/// What one task costs the coordinator, for a list that fits whole into what carries it, one task
+/// at a time, with the transport's first wake-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// Copies of the list from the coordinator's memory to the worker's, the kernel's included.
+    pub copies: u32,
+    /// System calls that write.
+    pub writes: u32,
+    /// System calls that read.
+    pub reads: u32,
+}
+
+/// One way of carrying tasks.
+pub trait Transport: Sync {
+    /// The name on the command line and in records.
+    fn name(&self) -> &'static str;
+
+    /// What it does, in one sentence.
+    fn about(&self) -> &'static str;
+
+    /// Its costs, as it states them; the conformance suite holds the kernel's counts against it.
+    fn ledger(&self) -> Ledger;
+
+    /// Where lists can be.
+    fn residencies(&self) -> &'static [Residency];
+
+    /// How a waiting side can be woken: names and regimes, the default first.
+    fn wakeups(&self) -> Vec<(&'static str, Regime)>;
+
+    /// Whether lists lie in a segment, so that its kind is an axis.
+    fn has_segment(&self) -> bool;
+
+    /// The coordinator's half.
+    ///
+    /// # Errors
+    /// The system refused, or `setup` names an axis that this transport does not have.
+    fn hub(&self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError>;
+
+    /// A worker's half, from what [`Hub::attach`] gave.
+    ///
+    /// # Errors
+    /// What came is not what this transport hands over.
+    fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError>;
+}
+
+/// What a hub is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Name of the wake-up; one of [`Transport::wakeups`].
+    pub wakeup: String,
+    /// Kind of the segment, where there is one.
+    pub segment: Kind,
+    /// Workers that may be attached.
+    pub workers: usize,
+    /// Tasks in flight per worker.
+    pub depth: usize,
+    /// Items of the longest list; 0 where no task has one.
+    pub room: usize,
+    /// Lists that are placed once and stay.
+    pub residents: usize,
+}
+
+/// What a worker needs to become a spoke.
+#[derive(Debug)]
+pub struct Handover {
+    /// The transport's own plan, as JSON.
+    pub plan: String,
+    /// Descriptors, in an order that the plan knows.
+    pub fds: Vec<OwnedFd>,
+}
+
+/// Room to build one list in, where the transport takes it from.
+#[derive(Debug)]
+pub enum Room {
+    /// In the shared segment.
+    Slot(Slot),
+    /// In the coordinator's own memory.
+    Buffer(Vec<i64>),
+}
+
+impl Room {
+    /// The list's items; what an earlier list left may still be there.
+    pub fn items_mut(&mut self) -> &mut [i64] {
+        match self {
+            Room::Slot(slot) => slot.items_mut(),
+            Room::Buffer(items) => items,
+        }
+    }
+}
+
+/// The list of one task.
+#[derive(Debug)]
+pub enum List<'a> {
+    /// None: the task is its words.
+    None,
+    /// To be copied from here.
+    Copy(&'a [i64]),
+    /// Built in the room that [`Hub::reserve`] gave.
+    Built(Room),
+    /// This part of a list that [`Hub::place`] left in the segment.
+    Resident(&'a Resident, Range<usize>),
+}
+
+/// The coordinator's half of a transport. It owns all workers.
+pub trait Hub: Send {
+    /// Makes the link to worker number `worker`, and what that worker needs for its end.
+    ///
+    /// # Errors
+    /// The system refused.
+    fn attach(&mut self, worker: usize) -> Result<Handover, TransportError>;
+
+    /// Forgets the link and frees what its tasks held. Only after the worker was reaped: until
+    /// then it might still write.
+    fn detach(&mut self, worker: usize);
+
+    /// Room for a list of `items` items, to be filled and then sent as [`List::Built`].
+    ///
+    /// # Errors
+    /// It is longer than the room of [`Setup`], or all rooms are taken.
+    fn reserve(&mut self, items: usize) -> Result<Room, TransportError>;
+
+    /// Copies a list into the segment once, for any number of tasks.
+    ///
+    /// # Errors
+    /// As [`Hub::reserve`]; a transport without [`Residency::Resident`] always refuses.
+    fn place(&mut self, list: &[i64]) -> Result<Resident, TransportError>;
+
+    /// Sends one task. A phase task's stamps up to `Sent` are noted in `timeline`.
+    ///
+    /// # Errors
+    /// [`TransportError::Gone`] where the worker has closed its end.
+    fn send(
+        &mut self,
+        worker: usize,
+        task: &Task,
+        list: List<'_>,
+        timeline: Option<&mut Timeline>,
+    ) -> Result<(), TransportError>;
+
+    /// Waits for whatever comes first; without `patience` for as long as it takes.
+    ///
+    /// # Errors
+    /// The system failed in a way that concerns no single worker.
+    fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError>;
+
+    /// Tasks sent to `worker` and not answered.
+    fn in_flight(&self, worker: usize) -> usize;
+
+    /// Whether sending and receiving a list of that many bytes overlap in time.
+    fn overlaps(&self, bytes: usize) -> bool;
+
+    /// Descriptors' bytes put into rings so far, to workers and back: no kernel counts those.
+    fn ring_bytes(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// Ends a wait from outside.
+    fn alarm(&self) -> Arc<Alarm>;
+}
+
+/// What a hub's wait ended with.
+#[derive(Debug, PartialEq)]
+pub enum Arrival {
+    /// An answer.
+    Reply {
+        /// From whom.
+        worker: usize,
+        /// What.
+        reply: Reply,
+    },
+    /// This worker's end is closed.
+    Gone {
+        /// Whose.
+        worker: usize,
+    },
+    /// This worker answered what nobody asked: it must be ended.
+    Lie {
+        /// Who.
+        worker: usize,
+        /// What it said.
+        what: String,
+    },
+    /// Somebody raised the [`Alarm`].
+    Alarm,
+    /// Patience ended.
+    Nothing,
+}
+
+/// Rings a hub out of its wait: shared memory has no end of file.
+#[derive(Debug)]
+pub struct Alarm {
+    raised: AtomicBool,
+    ringer: Option<Box<dyn Ringer>>,
+}
+
+impl Alarm {
+    /// An alarm that rings `ringer`; none where the hub hears of everything by itself.
+    pub fn new(ringer: Option<Box<dyn Ringer>>) -> Arc<Alarm> {
+        Arc::new(Alarm {
+            raised: AtomicBool::new(false),
+            ringer,
+        })
+    }
+
+    /// The hub's wait, this one or the next, ends with [`Arrival::Alarm`].
+    pub fn raise(&self) {
+        // Release: what the raiser noted down before is seen by whoever finds the alarm raised.
+        self.raised.store(true, Release);
+        if let Some(ringer) = &self.ringer {
+            ringer.ring_without_blocking();
+        }
+    }
+
+    /// Whether it is raised.
+    pub fn raised(&self) -> bool {
+        self.raised.load(Acquire)
+    }
+
+    /// Takes it down; says whether it was raised.
+    pub fn take(&self) -> bool {
+        self.raised.load(Acquire) && self.raised.swap(false, Acquire)
+    }
+}
+
+/// A worker's half of a transport.
+pub trait Spoke: Send {
+    /// Waits for the next task; nothing once the coordinator's end is closed.
+    ///
+    /// # Errors
+    /// The frame cannot be understood, or the system failed: this spoke is of no more use.
+    fn recv(&mut self) -> Result<Option<Incoming<'_>>, TransportError>;
+
+    /// Answers the task received last. `received` and `decoded` of a phase task's stamps come from
+    /// [`Incoming`]; `replied` is noted here.
+    ///
+    /// # Errors
+    /// The coordinator's end is closed, or the system failed.
+    fn reply(&mut self, reply: Reply) -> Result<(), TransportError>;
+}
+
+/// A task as the worker has it. Using it ends before the reply.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// Its words.
+    pub task: Task,
+    /// Its list, empty if it has none; or why it was refused.
+    pub list: Result<&'a [i64], Failure>,
+    /// When it was received and decoded, for phase tasks.
+    pub stamps: [u64; 2],
+}
+
+/// What can go wrong with a transport itself.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The worker's, or the coordinator's, end is closed.
+    #[error("the other side has closed its end")]
+    Gone,
+    /// The transport has no such axis.
+    #[error("transport `{transport}` has no {what}; it has {has}")]
+    NoSuchAxis {
+        /// Which transport.
+        transport: &'static str,
+        /// What was asked of it.
+        what: String,
+        /// What it has instead.
+        has: String,
+    },
+    /// A list is longer than the rooms that were asked for.
+    #[error("a list of {items} items does not fit: this transport was set up for {room}")]
+    TooLong {
+        /// Items of the list.
+        items: usize,
+        /// Items that fit.
+        room: usize,
+    },
+    /// More tasks or lists at once than the setup says.
+    #[error("no room for another {what}: collect an answer first")]
+    NoRoom {
+        /// task or list.
+        what: &'static str,
+    },
+    /// A frame or plan makes no sense.
+    #[error("the other side sent something that cannot be: {0}")]
+    Nonsense(String),
+    /// No segment.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// The system refused.
+    #[error("{what}: {cause}")]
+    System {
+        /// The call.
+        what: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl TransportError {
+    /// Wraps a system's error with the call that failed; a closed other end becomes `Gone`.
+    pub(crate) fn system<E: Into<io::Error>>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> TransportError {
+        move |cause| {
+            let cause = cause.into();
+            match cause.kind() {
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => TransportError::Gone,
+                _ => TransportError::System { what, cause },
+            }
+        }
+    }
+}

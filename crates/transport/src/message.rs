@@ -1,0 +1,257 @@
+//! What travels: a task's words, and a reply's. Lists are the transports' business.
+
+use serde::{Deserialize, Serialize};
+use shm::Descriptor;
+
+use crate::TransportError;
+
+/// One word of argument or answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// An integer.
+    Int(i64),
+    /// A floating-point number.
+    Float(f64),
+}
+
+impl Value {
+    fn to_word(self) -> (u64, u8) {
+        match self {
+            Value::Int(value) => (value as u64, 0),
+            Value::Float(value) => (value.to_bits(), FLOAT),
+        }
+    }
+
+    fn from_word(word: u64, flags: u8) -> Value {
+        if flags & FLOAT == 0 {
+            Value::Int(word as i64)
+        } else {
+            Value::Float(f64::from_bits(word))
+        }
+    }
+}
+
+/// What a worker is asked, without its list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Task {
+    /// The sender's number for it.
+    pub id: u32,
+    /// Number of the job in the worker's registry.
+    pub job: u16,
+    /// The job's argument.
+    pub arg: Value,
+    /// Whether each phase is stamped.
+    pub phase: bool,
+    /// Not a job at all: the worker acknowledges and sleeps until its control socket wakes it.
+    pub park: bool,
+}
+
+/// What a worker answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The task's number.
+    pub task: u32,
+    /// The answer, or what went wrong.
+    pub outcome: Result<Value, Failure>,
+    /// received, decoded, computed, replied: of phase tasks only.
+    pub stamps: Option<[u64; 4]>,
+}
+
+/// What went wrong inside the worker, which itself is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which kind of failure.
+    pub what: What,
+    /// In words.
+    pub message: String,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// The job returned this type of error.
+    Error(String),
+    /// The job panicked.
+    Panic,
+    /// The worker has no job of that number.
+    UnknownJob,
+    /// The worker refused the task's list.
+    Refused,
+}
+
+const LIST: u8 = 1;
+const PHASE: u8 = 2;
+const PARK: u8 = 4;
+const FLOAT: u8 = 8;
+const PAYLOAD: u8 = 16;
+
+/// A longer message is cut, so that every payload fits into its room.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// What a reply says beyond one word.
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    failure: Option<Failure>,
+    stamps: Option<[u64; 4]>,
+}
+
+impl Task {
+    /// The task's words as a descriptor; the transport adds which list.
+    #[inline]
+    pub fn describe(&self, has_list: bool) -> Descriptor {
+        let (word, float) = self.arg.to_word();
+        let mark = |yes: bool, bit: u8| if yes { bit } else { 0 };
+        Descriptor {
+            task: self.id,
+            code: self.job,
+            flags: float | mark(has_list, LIST) | mark(self.phase, PHASE) | mark(self.park, PARK),
+            word,
+            ..Descriptor::default()
+        }
+    }
+
+    /// The task that `descriptor` describes, and whether it has a list.
+    #[inline]
+    pub fn from_descriptor(descriptor: &Descriptor) -> (Task, bool) {
+        let flags = descriptor.flags;
+        let task = Task {
+            id: descriptor.task,
+            job: descriptor.code,
+            arg: Value::from_word(descriptor.word, flags),
+            phase: flags & PHASE != 0,
+            park: flags & PARK != 0,
+        };
+        (task, flags & LIST != 0)
+    }
+}
+
+impl Reply {
+    /// The reply as a descriptor, and the payload that goes with it: empty for a plain answer.
+    ///
+    /// The descriptor's `length` is the payload's.
+    #[inline]
+    pub fn describe(self) -> (Descriptor, Vec<u8>) {
+        let mut descriptor = Descriptor {
+            task: self.task,
+            ..Descriptor::default()
+        };
+        let failure = match self.outcome {
+            Ok(value) => {
+                (descriptor.word, descriptor.flags) = value.to_word();
+                None
+            }
+            Err(failure) => Some(failure),
+        };
+        if failure.is_none() && self.stamps.is_none() {
+            return (descriptor, Vec::new());
+        }
+        let payload = Payload {
+            failure: failure.map(Failure::cut),
+            stamps: self.stamps,
+        };
+        let bytes = postcard::to_stdvec(&payload).expect("a payload of plain data is encodable");
+        descriptor.flags |= PAYLOAD;
+        descriptor.length = bytes.len() as u32;
+        (descriptor, bytes)
+    }
+
+    /// The reply that `descriptor` and its `payload` describe.
+    ///
+    /// # Errors
+    /// The payload makes no sense.
+    #[inline]
+    pub fn from_descriptor(
+        descriptor: &Descriptor,
+        payload: &[u8],
+    ) -> Result<Reply, TransportError> {
+        let value = Value::from_word(descriptor.word, descriptor.flags);
+        if descriptor.flags & PAYLOAD == 0 {
+            return Ok(Reply {
+                task: descriptor.task,
+                outcome: Ok(value),
+                stamps: None,
+            });
+        }
+        let payload: Payload = postcard::from_bytes(payload)
+            .map_err(|fault| TransportError::Nonsense(format!("a reply's payload: {fault}")))?;
+        let outcome = payload.failure.map_or(Ok(value), Err);
+        Ok(Reply {
+            task: descriptor.task,
+            outcome,
+            stamps: payload.stamps,
+        })
+    }
+}
+
+impl Failure {
+    /// With names and messages short enough for any payload.
+    fn cut(mut self) -> Failure {
+        let cut = |text: &mut String| {
+            if text.len() > LONGEST_MESSAGE {
+                text.truncate(text.floor_char_boundary(LONGEST_MESSAGE / 2));
+                text.push('…');
+            }
+        };
+        cut(&mut self.message);
+        if let What::Error(name) = &mut self.what {
+            cut(name);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_and_replies_survive_their_descriptors() {
+        for arg in [Value::Int(-1), Value::Float(-0.5), Value::Int(i64::MIN)] {
+            for (phase, park) in [(false, false), (true, false), (false, true)] {
+                let task = Task {
+                    id: 7,
+                    job: 9,
+                    arg,
+                    phase,
+                    park,
+                };
+                assert_eq!(Task::from_descriptor(&task.describe(true)), (task, true));
+            }
+            let stamps = Some([1, 2, 3, u64::MAX]);
+            let failure = Failure {
+                what: What::Error("InvalidRange".into()),
+                message: "-1".into(),
+            };
+            for outcome in [Ok(arg), Err(failure)] {
+                for stamps in [None, stamps] {
+                    let reply = Reply {
+                        task: 7,
+                        outcome: outcome.clone(),
+                        stamps,
+                    };
+                    let (descriptor, payload) = reply.clone().describe();
+                    assert_eq!(
+                        Reply::from_descriptor(&descriptor, &payload).unwrap(),
+                        reply
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_message_is_cut_to_fit_its_room() {
+        let message = "ä".repeat(10_000);
+        let failure = Failure {
+            what: What::Error(message.clone()),
+            message,
+        };
+        let (_, payload) = Reply {
+            task: 1,
+            outcome: Err(failure),
+            stamps: None,
+        }
+        .describe();
+        assert!(payload.len() <= shm::results::ROOM_BYTES);
+    }
+}

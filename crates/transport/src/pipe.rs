@@ -1,0 +1,84 @@
+//! Sends every byte of a list through a pipe, straight from the coordinator's list into the
+//! worker's.
+//!
+//! Ledger per task: 2 copies (into the pipe, out of it), 1 writev and 1 read at the coordinator,
+//! 1 readv and 1 write at the worker, 1 wake-up each way. A list longer than the pipe's capacity
+//! takes more calls, and its two copies overlap.
+
+use std::os::fd::OwnedFd;
+
+use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
+use shm::wakeup::Regime;
+
+use crate::stream::{Streams, Way};
+use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError, stream};
+
+pub(crate) struct Pipe;
+
+impl Transport for Pipe {
+    fn name(&self) -> &'static str {
+        "pipe"
+    }
+    fn about(&self) -> &'static str {
+        "every byte of the list through a pipe"
+    }
+    fn ledger(&self) -> Ledger {
+        Ledger {
+            copies: 2,
+            writes: 1,
+            reads: 1,
+        }
+    }
+    fn residencies(&self) -> &'static [Residency] {
+        &[Residency::Place, Residency::Build]
+    }
+    fn wakeups(&self) -> Vec<(&'static str, Regime)> {
+        stream::WAITS.to_vec()
+    }
+    fn has_segment(&self) -> bool {
+        false
+    }
+    fn hub(&self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
+        stream::hub(PIPES, setup)
+    }
+    fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
+        stream::spoke(PIPES, handover)
+    }
+}
+
+const PIPES: Streams = Streams {
+    transport: "pipe",
+    make: pipe,
+    codec: None,
+};
+
+/// A pipe with the largest buffer that this user may have, and its size as got.
+pub(crate) fn pipe() -> Result<Way, TransportError> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(TransportError::system("pipe2"))?;
+    let capacity = enlarge(&write);
+    Ok(Way {
+        read,
+        write,
+        capacity,
+    })
+}
+
+/// Asks for the system's largest pipe, and for less as long as that is refused (a user's pipes
+/// share a limit).
+fn enlarge(pipe: &OwnedFd) -> usize {
+    let largest = std::fs::read_to_string("/proc/sys/fs/pipe-max-size");
+    let mut ask = largest
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(1 << 20);
+    loop {
+        let got = fcntl_getpipe_size(pipe).unwrap_or(4096);
+        if ask <= got {
+            return got;
+        }
+        if let Ok(got) = fcntl_setpipe_size(pipe, ask) {
+            return got;
+        }
+        ask /= 2;
+    }
+}

@@ -1,0 +1,444 @@
+//! What every transport promises, asked of each of `ALL` with each of its wake-ups: a newcomer is
+//! tested by its line in `ALL` alone. Here a spoke is a thread; tests/it has real processes.
+#![forbid(unsafe_code)]
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use measure::counters::Io;
+use measure::{Stamp, Timeline};
+use shm::Kind;
+use transport::{
+    ALL, Arrival, Failure, Hub, List, Reply, Residency, Setup, Task, Transport, TransportError,
+    Value, What,
+};
+
+const SUM: u16 = 0;
+const FAIL: u16 = 1;
+const NOT_A_JOB: u16 = 7;
+
+fn setup(wakeup: &str, depth: usize, room: usize) -> Setup {
+    let segment = Kind::Memfd;
+    Setup {
+        wakeup: wakeup.into(),
+        segment,
+        workers: 1,
+        depth,
+        room,
+        residents: 1,
+    }
+}
+
+fn task(id: u32, job: u16, arg: i64) -> Task {
+    Task {
+        id,
+        job,
+        arg: Value::Int(arg),
+        phase: false,
+        park: false,
+    }
+}
+
+/// A hub with one spoke in a thread of its own.
+struct Pair {
+    hub: Box<dyn Hub>,
+    spoke: Option<JoinHandle<()>>,
+}
+
+impl Pair {
+    fn new(transport: &'static dyn Transport, setup: &Setup) -> Pair {
+        let mut hub = transport.hub(setup).unwrap();
+        let handover = hub.attach(0).unwrap();
+        let mut spoke = transport.spoke(handover).unwrap();
+        let serve = move || {
+            while let Some(incoming) = spoke.recv().unwrap() {
+                let Task {
+                    id,
+                    job,
+                    arg,
+                    phase,
+                    park,
+                } = incoming.task;
+                let Value::Int(arg) = arg else {
+                    panic!("only integers are sent here")
+                };
+                let sum = |list: &[i64]| list.iter().fold(arg, |sum, item| sum.wrapping_add(*item));
+                let outcome = match (job, incoming.list) {
+                    (SUM, list) => list.map(|list| Value::Int(sum(list))),
+                    (_, _) => Err(Failure {
+                        what: What::Error("No".into()),
+                        message: "no".into(),
+                    }),
+                };
+                let [received, decoded] = incoming.stamps;
+                let stamps = phase.then(|| [received, decoded, measure::now(), 0]);
+                spoke
+                    .reply(Reply {
+                        task: id,
+                        outcome,
+                        stamps,
+                    })
+                    .unwrap();
+                if park {
+                    return;
+                }
+            }
+        };
+        Pair {
+            hub,
+            spoke: Some(std::thread::spawn(serve)),
+        }
+    }
+
+    fn reply(&mut self) -> Reply {
+        match self.hub.recv(None).unwrap() {
+            Arrival::Reply { worker: 0, reply } => reply,
+            other => panic!("{other:?} instead of a reply"),
+        }
+    }
+
+    fn ask(&mut self, id: u32, arg: i64, list: List<'_>) -> Result<Value, Failure> {
+        self.hub.send(0, &task(id, SUM, arg), list, None).unwrap();
+        let reply = self.reply();
+        assert_eq!(reply.task, id);
+        reply.outcome
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.hub
+            .send(
+                0,
+                &Task {
+                    park: true,
+                    ..task(0, SUM, 0)
+                },
+                List::None,
+                None,
+            )
+            .unwrap();
+        self.reply();
+        self.spoke.take().unwrap().join().unwrap();
+    }
+}
+
+/// Each transport with each of its wake-ups.
+fn every() -> impl Iterator<Item = (&'static dyn Transport, &'static str)> {
+    ALL.iter().flat_map(|transport| {
+        transport
+            .wakeups()
+            .into_iter()
+            .map(|(wakeup, _regime)| (*transport, wakeup))
+    })
+}
+
+/// A list that no other seed gives, and its sum.
+fn list(seed: i64, items: usize) -> (Vec<i64>, i64) {
+    let list: Vec<i64> = (0..items as i64)
+        .map(|i| (i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15u64 as i64))
+        .collect();
+    let sum = list.iter().fold(0i64, |sum, item| sum.wrapping_add(*item));
+    (list, sum)
+}
+
+/// Longer and shorter than the one before, and longer than any pipe.
+const LENGTHS: [usize; 9] = [1, 0, 7, 50_000, 512, 300_000, 3, 300_000, 131_072];
+
+#[test]
+fn every_list_arrives_whole_whatever_its_length_and_the_one_before() {
+    for (transport, wakeup) in every() {
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, 300_000));
+        for (id, items) in (0..).zip(LENGTHS) {
+            let (list, sum) = list(i64::from(id), items);
+            let got = pair.ask(id, 5, List::Copy(&list));
+            let name = transport.name();
+            assert_eq!(
+                got,
+                Ok(Value::Int(sum.wrapping_add(5))),
+                "{name} {wakeup} {items}"
+            );
+        }
+        assert_eq!(pair.ask(9, -3, List::None), Ok(Value::Int(-3)));
+    }
+}
+
+#[test]
+fn a_built_list_and_any_part_of_a_resident_one_arrive_as_they_are() {
+    for transport in ALL {
+        let wakeup = transport.wakeups()[0].0;
+        let mut pair = Pair::new(*transport, &setup(wakeup, 1, 1000));
+        let (list, sum) = list(1, 1000);
+        let mut room = pair.hub.reserve(1000).unwrap();
+        room.items_mut().copy_from_slice(&list);
+        assert_eq!(pair.ask(1, 0, List::Built(room)), Ok(Value::Int(sum)));
+        if !transport.residencies().contains(&Residency::Resident) {
+            assert!(matches!(
+                pair.hub.place(&list),
+                Err(TransportError::NoSuchAxis { .. })
+            ));
+            continue;
+        }
+        let resident = pair.hub.place(&list).unwrap();
+        for part in [0..1000, 17..18, 500..1000, 3..3] {
+            let want = list[part.clone()]
+                .iter()
+                .fold(0i64, |sum, item| sum.wrapping_add(*item));
+            let got = pair.ask(2, 0, List::Resident(&resident, part));
+            assert_eq!(got, Ok(Value::Int(want)));
+        }
+    }
+}
+
+#[test]
+fn as_many_large_lists_as_may_be_in_flight_never_deadlock() {
+    const DEPTH: usize = 6;
+    for (transport, wakeup) in every() {
+        let mut pair = Pair::new(transport, &setup(wakeup, DEPTH, 300_000));
+        let lists: Vec<_> = (0..DEPTH)
+            .map(|seed| list(seed as i64, 300_000 - seed))
+            .collect();
+        for (id, (list, _)) in (0..).zip(&lists) {
+            pair.hub
+                .send(0, &task(id, SUM, 0), List::Copy(list), None)
+                .unwrap();
+        }
+        let refused = pair.hub.send(0, &task(99, SUM, 0), List::None, None);
+        assert!(matches!(refused, Err(TransportError::NoRoom { .. })));
+        assert_eq!(pair.hub.in_flight(0), DEPTH);
+        for (id, (_, sum)) in (0..).zip(&lists) {
+            let reply = pair.reply();
+            assert_eq!((reply.task, reply.outcome), (id, Ok(Value::Int(*sum))));
+        }
+    }
+}
+
+#[test]
+fn a_failure_comes_home_as_what_it_is_and_the_next_task_is_well() {
+    for (transport, wakeup) in every() {
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
+        pair.hub
+            .send(0, &task(1, FAIL, 0), List::None, None)
+            .unwrap();
+        let failure = pair.reply().outcome.unwrap_err();
+        assert_eq!(
+            failure,
+            Failure {
+                what: What::Error("No".into()),
+                message: "no".into()
+            }
+        );
+        assert_eq!(pair.ask(2, 8, List::None), Ok(Value::Int(8)));
+    }
+}
+
+#[test]
+fn a_phase_task_carries_stamps_in_order() {
+    for (transport, wakeup) in every() {
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, 5000));
+        let (list, sum) = list(3, 5000);
+        let mut timeline = Timeline::default();
+        timeline.mark(Stamp::Reserved);
+        let phase = Task {
+            phase: true,
+            ..task(1, SUM, 0)
+        };
+        pair.hub
+            .send(0, &phase, List::Copy(&list), Some(&mut timeline))
+            .unwrap();
+        let reply = pair.reply();
+        let there = [Stamp::Reserved, Stamp::Filled, Stamp::Encoded, Stamp::Sent];
+        let mut stamps: Vec<u64> = there.map(|stamp| timeline.at(stamp)).to_vec();
+        stamps.extend(reply.stamps.unwrap());
+        stamps.push(measure::now());
+        assert!(
+            stamps.is_sorted() && stamps[0] > 0,
+            "{} {wakeup}: {stamps:?}",
+            transport.name()
+        );
+        assert_eq!(reply.outcome, Ok(Value::Int(sum)));
+    }
+}
+
+#[test]
+fn a_list_that_does_not_fit_is_refused_by_name_and_the_hub_stays_usable() {
+    for transport in ALL {
+        let wakeup = transport.wakeups()[0].0;
+        let mut pair = Pair::new(*transport, &setup(wakeup, 1, 10));
+        let refused = pair
+            .hub
+            .send(0, &task(1, SUM, 0), List::Copy(&[0; 11]), None);
+        assert!(matches!(
+            refused,
+            Err(TransportError::TooLong {
+                items: 11,
+                room: 10
+            })
+        ));
+        assert!(matches!(
+            pair.hub.reserve(11),
+            Err(TransportError::TooLong { .. })
+        ));
+        assert_eq!(pair.ask(2, 1, List::Copy(&[2; 10])), Ok(Value::Int(21)));
+    }
+}
+
+#[test]
+fn waits_end_with_patience_and_with_the_alarm() {
+    for (transport, wakeup) in every() {
+        // These two sleep until somebody rings: their patience is another's business.
+        let patient = transport.has_segment() && ["pipe", "event"].contains(&wakeup);
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
+        if !patient {
+            let nothing = pair.hub.recv(Some(Duration::from_millis(5))).unwrap();
+            assert_eq!(nothing, Arrival::Nothing, "{} {wakeup}", transport.name());
+        }
+        pair.hub.alarm().raise();
+        let alarm = pair.hub.recv(Some(Duration::from_millis(500))).unwrap();
+        assert_eq!(alarm, Arrival::Alarm, "{} {wakeup}", transport.name());
+    }
+}
+
+#[test]
+fn a_wake_up_that_a_transport_does_not_have_is_refused_by_name() {
+    for transport in ALL {
+        let refused = transport
+            .hub(&setup("telepathy", 1, 0))
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("telepathy") && refused.contains(transport.wakeups()[0].0));
+    }
+}
+
+/// Tasks of the counting tests.
+const TASKS: u32 = 200;
+
+/// What the kernel counted in this thread while `TASKS` tasks with a list of `items` were carried.
+fn counted(pair: &mut Pair, send: impl Fn(&mut Pair, u32)) -> Option<Io> {
+    send(pair, 0);
+    pair.reply();
+    let before = Io::of_this_thread()?;
+    let reading = Io::of_this_thread()? - before;
+    let before = Io::of_this_thread()?;
+    for id in 1..=TASKS {
+        send(pair, id);
+        pair.reply();
+    }
+    let mut counted = Io::of_this_thread()? - before;
+    counted.reads -= reading.reads;
+    counted.read_bytes -= reading.read_bytes;
+    Some(counted)
+}
+
+#[test]
+fn each_ledger_is_what_the_kernel_counts() {
+    for transport in ALL {
+        let wakeup = match transport.has_segment() {
+            true => "futex",
+            false => transport.wakeups()[0].0,
+        };
+        let mut pair = Pair::new(*transport, &setup(wakeup, 1, 100));
+        let (list, _) = list(1, 100);
+        let send = |pair: &mut Pair, id| {
+            pair.hub
+                .send(0, &task(id, SUM, 0), List::Copy(&list), None)
+                .unwrap();
+        };
+        let Some(io) = counted(&mut pair, send) else {
+            println!("skipped: this kernel does not count a thread's calls");
+            return;
+        };
+        let per_task = |calls: u64| (calls as f64 / f64::from(TASKS)).round() as u32;
+        let ledger = transport.ledger();
+        let got = (per_task(io.writes), per_task(io.reads));
+        assert_eq!(got, (ledger.writes, ledger.reads), "{}", transport.name());
+    }
+}
+
+/// The claim of this house: the bytes that leave for a resident list do not grow with it.
+#[test]
+fn a_resident_list_sends_at_most_128_bytes_a_task_at_8_bytes_and_at_64_mib_alike() {
+    const LONG: usize = (64 << 20) / shm::ITEM_BYTES;
+    for (transport, wakeup) in every() {
+        if !transport.residencies().contains(&Residency::Resident) {
+            continue;
+        }
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, LONG));
+        let resident = pair.hub.place(&vec![1; LONG]).unwrap();
+        for items in [1, LONG] {
+            let (rung, _) = pair.hub.ring_bytes();
+            // The sum of 64 MiB takes a while: the first item of it is enough to carry.
+            let send = |pair: &mut Pair, id| {
+                let job = if items == 1 { SUM } else { NOT_A_JOB };
+                pair.hub
+                    .send(
+                        0,
+                        &task(id, job, 0),
+                        List::Resident(&resident, 0..items),
+                        None,
+                    )
+                    .unwrap();
+            };
+            let Some(io) = counted(&mut pair, send) else {
+                println!("skipped: this kernel does not count a thread's bytes");
+                return;
+            };
+            let (rung_after, _) = pair.hub.ring_bytes();
+            let bytes = io.written_bytes + rung_after - rung;
+            assert!(
+                bytes <= u64::from(TASKS + 1) * 128,
+                "{wakeup}: {bytes} bytes at {items} items"
+            );
+            assert!(bytes >= u64::from(TASKS) * 32);
+        }
+    }
+}
+
+#[test]
+fn a_pipe_sends_the_list_and_an_envelope() {
+    let pipe = transport::by_name("pipe").unwrap();
+    let mut pair = Pair::new(pipe, &setup("block", 1, 50_000));
+    let (list, _) = list(1, 50_000);
+    let send = |pair: &mut Pair, id| {
+        pair.hub
+            .send(0, &task(id, SUM, 0), List::Copy(&list), None)
+            .unwrap();
+    };
+    let Some(io) = counted(&mut pair, send) else {
+        return;
+    };
+    assert_eq!(io.written_bytes, u64::from(TASKS) * (400_000 + 32));
+    // Reading the counters is a read too, and its length grows by a digit now and then.
+    let replies = u64::from(TASKS) * 32;
+    assert!(
+        (replies..replies + 32).contains(&io.read_bytes),
+        "{} bytes read",
+        io.read_bytes
+    );
+}
+
+#[test]
+fn an_answer_to_a_task_that_nobody_sent_is_a_lie() {
+    for transport in ALL {
+        let wakeup = transport.wakeups()[0].0;
+        let mut hub = transport.hub(&setup(wakeup, 1, 0)).unwrap();
+        let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
+        hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
+        assert_eq!(spoke.recv().unwrap().unwrap().task.id, 1);
+        spoke
+            .reply(Reply {
+                task: 2,
+                outcome: Ok(Value::Int(0)),
+                stamps: None,
+            })
+            .unwrap();
+        assert!(matches!(
+            hub.recv(None).unwrap(),
+            Arrival::Lie { worker: 0, .. }
+        ));
+    }
+}
