@@ -1,1 +1,30 @@
-//! x
+//! Asks the questions: plans of cells, trials in generations of fresh workers, and the two binaries.
+//!
+//! ```text
+//! cmd -> quick, sweep -> Plan -> run -> trial (generations x pairs) -> batch -> pool::Crew -> hub
+//!                                 `-> one line, flushed -> run.jsonl -> report
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod batch;
+pub mod cmd;
+pub mod interrupt;
+pub mod launch;
+pub mod placement;
+pub mod plan;
+pub mod progress;
+pub mod quick;
+pub mod run;
+pub mod size;
+pub mod source;
+pub mod sweep;
+pub mod trial;
+
+/// Hash of the sources that this program was built from.
+pub const BUILD: &str = env!("IPCLAB_BUILD");
+
+/// Commit that this program was built from, where that is known.
+pub fn commit() -> Option<String> {
+    Some(env!("IPCLAB_COMMIT").to_owned()).filter(|commit| !commit.is_empty())
+}

@@ -281,6 +281,7 @@ impl Hub for StreamHub {
 
     fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError> {
         let started = Instant::now();
+        let mut looked = false;
         loop {
             if let Some(arrival) = self.take_arrival() {
                 return Ok(arrival);
@@ -288,11 +289,13 @@ impl Hub for StreamHub {
             if self.alarm.take() {
                 return Ok(Arrival::Alarm);
             }
+            // Without any patience it still looks once.
             let left = patience.map(|patience| patience.saturating_sub(started.elapsed()));
-            if left.is_some_and(|left| left.is_zero()) {
+            if looked && left.is_some_and(|left| left.is_zero()) {
                 return Ok(Arrival::Nothing);
             }
             self.wait_for_replies(left)?;
+            looked = true;
         }
     }
 

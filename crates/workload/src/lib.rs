@@ -1,1 +1,24 @@
-//! x
+//! What is computed, and the answer that proves it ran.
+//!
+//! To add a job: one type in the file of its family, and one line in [`ALL`].
+#![forbid(unsafe_code)]
+
+pub mod faults;
+pub mod lecture;
+pub mod sum;
+
+use pool::Job;
+
+/// Every job that our workers know.
+pub static ALL: &[&dyn Job] = &[
+    &sum::Sum,
+    &lecture::LightWorkSmallData,
+    &lecture::HeavyWorkSmallData,
+    &lecture::LightWorkLargeData,
+    &lecture::HeavyWorkLargeData,
+    &lecture::ComputeHash,
+    &lecture::SimulateWork,
+    &faults::Panic,
+    &faults::Abort,
+    &faults::Sleep,
+];

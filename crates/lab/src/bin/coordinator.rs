@@ -1,1 +1,8 @@
-fn main() {}
+//! The coordinator: asks the questions and says what it found.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lab::cmd::main()
+}

@@ -1,0 +1,214 @@
+//! One batch: tasks through a crew in a closed loop, two stamps each, every answer checked.
+//!
+//! Nothing is allocated, formatted or locked here per task: rooms for stamps are made before.
+
+use measure::{Stamp, Timeline, now};
+use pool::{Crew, Event, PoolError};
+use shm::Resident;
+use transport::{List, Reply, Residency, Task, Value};
+
+use crate::source::Windows;
+
+/// One task in so many has its phases stamped, and is not among the round trips.
+const PHASE_EVERY: usize = 16;
+
+/// What a batch carries.
+pub struct Load<'a> {
+    /// The two lists that alternate.
+    pub windows: &'a Windows<'a>,
+    /// Where they are before each task.
+    pub residency: Residency,
+    /// Where they are if they are resident.
+    pub resident: Option<&'a Resident>,
+    /// Workers of the crew.
+    pub workers: usize,
+    /// Tasks in flight per worker.
+    pub depth: usize,
+}
+
+/// Rooms for the stamps of a batch, used again and again.
+#[derive(Default)]
+pub struct Rooms {
+    /// When each task began; 0 once it was collected.
+    reserved: Vec<u64>,
+    /// How long each took; 0 for phase tasks.
+    took: Vec<u64>,
+    timelines: Vec<(u32, Timeline)>,
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Round trips, in the order of tasks.
+    pub round_trips: Vec<u64>,
+    /// Stamps of phase tasks.
+    pub timelines: Vec<Timeline>,
+    /// From the first reservation to the last answer.
+    pub wall_ns: u64,
+    /// Answers, phase tasks' included.
+    pub ok: u64,
+    /// Errors instead of answers.
+    pub failed: u64,
+    /// Right answers, phase tasks' included.
+    pub verified: u64,
+    /// Answers that came twice.
+    pub duplicated: u64,
+}
+
+/// Sends `count` tasks and a few phase tasks, and waits for all answers.
+///
+/// # Errors
+/// A worker died, or the transport failed.
+pub fn run(
+    crew: &mut Crew,
+    load: &Load<'_>,
+    count: usize,
+    rooms: &mut Rooms,
+) -> Result<Batch, PoolError> {
+    let total = with_phases(count);
+    rooms.reserved.clear();
+    rooms.reserved.resize(total, 0);
+    rooms.took.clear();
+    rooms.took.resize(total, 0);
+    rooms.timelines.clear();
+    rooms.timelines.reserve(total - count);
+    let mut batch = Batch::default();
+    let started = now();
+    let mut next = 0;
+    // One after another to each worker, so that all begin at once.
+    for slot in 0..load.workers * load.depth {
+        if next < total {
+            send(crew, load, slot % load.workers, next, total, rooms)?;
+            next += 1;
+        }
+    }
+    for _ in 0..total {
+        let (worker, reply) = match crew.recv(None)? {
+            Event::Reply { worker, reply } => (worker, reply),
+            Event::Died(death) => return Err(PoolError::Died(death)),
+            Event::Nothing => continue,
+        };
+        collect(&mut batch, load, reply, rooms);
+        if next < total {
+            send(crew, load, worker, next, total, rooms)?;
+            next += 1;
+        }
+    }
+    batch.wall_ns = now() - started;
+    batch.round_trips = rooms
+        .took
+        .iter()
+        .copied()
+        .filter(|took| *took > 0)
+        .collect();
+    batch.timelines = rooms
+        .timelines
+        .iter()
+        .map(|(_, timeline)| *timeline)
+        .collect();
+    Ok(batch)
+}
+
+/// `count` tasks and the phase tasks among them.
+fn with_phases(count: usize) -> usize {
+    count + count.div_ceil(PHASE_EVERY - 1)
+}
+
+fn is_phase(id: usize, total: usize) -> bool {
+    id % PHASE_EVERY == PHASE_EVERY - 1 || (id + 1 == total && !total.is_multiple_of(PHASE_EVERY))
+}
+
+#[inline]
+fn send(
+    crew: &mut Crew,
+    load: &Load<'_>,
+    worker: usize,
+    id: usize,
+    total: usize,
+    rooms: &mut Rooms,
+) -> Result<(), PoolError> {
+    let phase = is_phase(id, total);
+    let number = id as u32;
+    let task = Task {
+        id: number,
+        job: 0,
+        arg: Value::Int(0),
+        phase,
+        park: false,
+    };
+    let part = load.windows.part(number);
+    let hub = crew.hub();
+    let reserved = now();
+    rooms.reserved[id] = reserved;
+    let list = match (load.residency, load.resident) {
+        (Residency::Place, _) | (Residency::Resident, None) => List::Copy(&load.windows.all[part]),
+        (Residency::Resident, Some(resident)) => List::Resident(resident, part),
+        (Residency::Build, _) => {
+            let mut room = hub.reserve(part.len())?;
+            load.windows.produce(part, room.items_mut());
+            List::Built(room)
+        }
+    };
+    if !phase {
+        return Ok(hub.send(worker, &task, list, None)?);
+    }
+    let mut timeline = Timeline::default();
+    timeline.set(Stamp::Reserved, reserved);
+    hub.send(worker, &task, list, Some(&mut timeline))?;
+    rooms.timelines.push((number, timeline));
+    Ok(())
+}
+
+#[inline]
+fn collect(batch: &mut Batch, load: &Load<'_>, reply: Reply, rooms: &mut Rooms) {
+    let collected = now();
+    let id = reply.task as usize;
+    let reserved = std::mem::take(&mut rooms.reserved[id]);
+    if reserved == 0 {
+        batch.duplicated += 1;
+        return;
+    }
+    match reply.outcome {
+        Ok(value) => {
+            batch.ok += 1;
+            batch.verified += u64::from(value == Value::Int(load.windows.sum(reply.task)));
+        }
+        Err(_) => batch.failed += 1,
+    }
+    let Some(stamps) = reply.stamps else {
+        rooms.took[id] = (collected - reserved).max(1);
+        return;
+    };
+    let phase = rooms
+        .timelines
+        .iter_mut()
+        .find(|(number, _)| *number == reply.task);
+    if let Some((_, timeline)) = phase {
+        let worker = [
+            Stamp::Received,
+            Stamp::Decoded,
+            Stamp::Computed,
+            Stamp::Replied,
+        ];
+        worker
+            .into_iter()
+            .zip(stamps)
+            .for_each(|(stamp, at)| timeline.set(stamp, at));
+        timeline.set(Stamp::Collected, collected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phase_tasks_are_as_many_as_promised_and_at_least_one() {
+        for count in [1, 3, 14, 15, 16, 31, 32, 1000] {
+            let total = with_phases(count);
+            let phases = (0..total).filter(|id| is_phase(*id, total)).count();
+            assert_eq!(total - phases, count, "{count}");
+            assert!(phases > 0);
+        }
+    }
+}

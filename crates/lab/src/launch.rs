@@ -1,0 +1,64 @@
+//! Which program is the worker: one named by the user, the one beside this program, or this program
+//! itself in the worker's role.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pool::{Crew, Launch, PoolError};
+
+use crate::BUILD;
+
+/// The hidden subcommand by which the coordinator starts itself as a worker.
+pub const ROLE: &str = "worker-role";
+
+/// How long a worker may take to say its first word.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for one that the user named: it may run under a debugger.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The worker's program, and the record's word for where it was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// How to start it.
+    pub launch: Launch,
+    /// path, sibling or self.
+    pub word: &'static str,
+}
+
+/// Finds the worker; `named` is the user's choice.
+///
+/// # Errors
+/// The named program is missing or not a worker of this build.
+pub fn find(named: Option<&Path>) -> Result<Found, PoolError> {
+    if let Some(program) = named {
+        let launch = launch(program.to_owned(), &[], LONG_PATIENCE);
+        Crew::probe(&launch)?;
+        return Ok(Found {
+            launch,
+            word: "path",
+        });
+    }
+    let this = std::env::current_exe()?;
+    let sibling = launch(this.with_file_name("worker"), &[], PATIENCE);
+    if Crew::probe(&sibling).is_ok() {
+        return Ok(Found {
+            launch: sibling,
+            word: "sibling",
+        });
+    }
+    // `cargo run` builds the coordinator alone: the worker beside it is missing or old.
+    Ok(Found {
+        launch: launch(this, &[ROLE], PATIENCE),
+        word: "self",
+    })
+}
+
+fn launch(program: PathBuf, args: &[&str], patience: Duration) -> Launch {
+    let args = args.iter().map(ToString::to_string).collect();
+    Launch {
+        program,
+        args,
+        build: BUILD.into(),
+        patience,
+    }
+}

@@ -1,0 +1,112 @@
+//! Which core runs whom. It is the largest effect of all, so every figure names it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::Context;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// Where coordinator and workers run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// All on the first allowed core.
+    Same,
+    /// The coordinator on the first allowed core, worker i on the (i + 1)th, around.
+    Spread,
+    /// Wherever the scheduler likes: a mixture, which carries no verdict.
+    Unpinned,
+    /// The coordinator on the first of these, worker i on the (i + 1)th, around.
+    Cores(Vec<usize>),
+}
+
+impl Placement {
+    /// The word in records; listed cores are `same` or `spread` by what they are.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Placement::Same => "same",
+            Placement::Spread => "spread",
+            Placement::Unpinned => "unpinned",
+            Placement::Cores(cores) if cores.iter().all(|core| *core == cores[0]) => "same",
+            Placement::Cores(_) => "spread",
+        }
+    }
+
+    /// Core of the coordinator, then of each worker; empty where nobody is pinned.
+    pub fn cores(&self, allowed: &[usize], workers: usize) -> Vec<usize> {
+        let around = |cores: &[usize]| (0..=workers).map(|i| cores[i % cores.len()]).collect();
+        match self {
+            Placement::Same => vec![allowed[0]; workers + 1],
+            Placement::Spread => around(allowed),
+            Placement::Unpinned => Vec::new(),
+            Placement::Cores(cores) => around(cores),
+        }
+    }
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Placement {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Placement, String> {
+        match text {
+            "same" => Ok(Placement::Same),
+            "spread" => Ok(Placement::Spread),
+            "none" => Ok(Placement::Unpinned),
+            _ => {
+                let cores: Result<Vec<usize>, _> = text.split(',').map(str::parse).collect();
+                cores.map(Placement::Cores).map_err(|_| {
+                    format!("`{text}` is no placement: write same, spread, none or cores as in 0,1")
+                })
+            }
+        }
+    }
+}
+
+/// Cores that this process may use, before anyone is pinned.
+///
+/// # Errors
+/// The system refused.
+pub fn allowed_cores() -> anyhow::Result<Vec<usize>> {
+    let set = sched_getaffinity(Pid::from_raw(0)).context("asking for the allowed cores")?;
+    Ok((0..CpuSet::count())
+        .filter(|core| set.is_set(*core).unwrap_or(false))
+        .collect())
+}
+
+/// Pins the calling thread to `cores`.
+///
+/// # Errors
+/// None of them is allowed.
+pub fn pin(cores: &[usize]) -> anyhow::Result<()> {
+    let mut set = CpuSet::new();
+    cores.iter().try_for_each(|core| set.set(*core))?;
+    sched_setaffinity(Pid::from_raw(0), &set)
+        .with_context(|| format!("pinning the coordinator to core {cores:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_go_around_the_allowed_cores() {
+        assert_eq!(Placement::Spread.cores(&[2, 5], 3), [2, 5, 2, 5]);
+        assert_eq!(Placement::Same.cores(&[2, 5], 1), [2, 2]);
+        assert_eq!("0,0".parse::<Placement>().unwrap().name(), "same");
+        assert_eq!(
+            "0,1".parse::<Placement>().unwrap().cores(&[0, 1], 2),
+            [0, 1, 0]
+        );
+        assert!(
+            "left"
+                .parse::<Placement>()
+                .unwrap_err()
+                .contains("same, spread")
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! What to measure: cells of arms, all of it known before the first worker starts.
+
+use shm::Kind;
+use shm::wakeup::Regime;
+use transport::{Residency, Setup, Transport};
+
+use crate::placement::Placement;
+
+/// One way of doing the same thing: what a cell compares with the others.
+#[derive(Clone)]
+pub struct Arm {
+    /// How tasks are carried.
+    pub transport: &'static dyn Transport,
+    /// Where the list is before the task.
+    pub residency: Residency,
+    /// How the other side is woken.
+    pub wakeup: &'static str,
+    /// Kind of segment, where there is one.
+    pub segment: Option<Kind>,
+}
+
+impl Arm {
+    /// Its name in tables and pairs.
+    pub fn name(&self) -> String {
+        match self.transport.has_segment() {
+            true => format!("{} {}", self.transport.name(), self.residency),
+            false if self.residency == Residency::Place => self.transport.name().to_owned(),
+            false => format!("{} {}", self.transport.name(), self.residency),
+        }
+    }
+
+    /// Whether the list's bytes go through the kernel.
+    pub fn copies(&self) -> bool {
+        !self.transport.has_segment()
+    }
+}
+
+/// Arms that are measured side by side: one list, one placement, one regime.
+#[derive(Clone)]
+pub struct Cell {
+    /// Which core runs whom.
+    pub placement: Placement,
+    /// What a waiting side does.
+    pub regime: Regime,
+    /// Worker processes of each arm.
+    pub workers: usize,
+    /// Tasks in flight per worker.
+    pub depth: usize,
+    /// Bytes of each list.
+    pub bytes: usize,
+    /// The arms.
+    pub arms: Vec<Arm>,
+    /// Tasks in a batch; none: as many as last two milliseconds, at least three.
+    pub tasks: Option<usize>,
+}
+
+/// Everything that a run measures.
+#[derive(Clone)]
+pub struct Plan {
+    /// Which lab asks.
+    pub lab: &'static str,
+    /// Cells, in the order of the tables; they are measured in random order.
+    pub cells: Vec<Cell>,
+    /// Sets of fresh workers for each cell.
+    pub generations: u32,
+    /// Pairs of batches in each generation.
+    pub pairs: u32,
+}
+
+impl Cell {
+    /// Items of each list.
+    pub fn items(&self) -> usize {
+        self.bytes / shm::ITEM_BYTES
+    }
+
+    /// The axes of `arm` in this cell, as its hub needs them.
+    pub fn setup(&self, arm: &Arm, room: usize) -> Setup {
+        Setup {
+            wakeup: arm.wakeup.into(),
+            segment: arm.segment.unwrap_or(Kind::Memfd),
+            workers: self.workers,
+            depth: self.depth,
+            room,
+            residents: 1,
+        }
+    }
+
+    /// Memory that this cell needs at once, about.
+    pub fn memory_bytes(&self) -> usize {
+        let lists = self.workers * self.depth + 2 + self.workers + 2;
+        self.bytes.saturating_mul(lists)
+    }
+
+    /// The axes of `arm` in this cell, as the record keeps them.
+    pub fn record(&self, arm: &Arm, cores: &[usize]) -> measure::record::Cell {
+        measure::record::Cell {
+            job: "sum".into(),
+            transport: arm.transport.name().into(),
+            residency: arm.residency.name().into(),
+            wakeup: arm.wakeup.into(),
+            regime: self.regime.name().into(),
+            segment: arm.segment.map(|kind| kind.name().into()),
+            workers: self.workers,
+            depth: self.depth,
+            placement: self.placement.name().into(),
+            cores: cores.to_vec(),
+            bytes: self.bytes,
+            items: self.items(),
+            compute_ns: 0,
+        }
+    }
+}
+
+impl Plan {
+    /// The plan in words: a record with the same ones can be continued.
+    pub fn fingerprint(&self) -> String {
+        let cells = self.cells.iter().map(|cell| {
+            let arms: Vec<String> = cell
+                .arms
+                .iter()
+                .map(|arm| format!("{}/{}", arm.name(), arm.wakeup))
+                .collect();
+            let segment = cell.arms.iter().find_map(|arm| arm.segment).map(Kind::name);
+            format!(
+                "{:?} {} {}x{} {} {:?} {:?} {}",
+                cell.placement,
+                cell.regime,
+                cell.workers,
+                cell.depth,
+                cell.bytes,
+                cell.tasks,
+                segment,
+                arms.join("+")
+            )
+        });
+        let text = cells.collect::<Vec<_>>().join("; ");
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!(
+            "{} {}x{} {} cells {hash:016x}",
+            self.lab,
+            self.generations,
+            self.pairs,
+            self.cells.len()
+        )
+    }
+}
+
+/// The transport's wake-up of that regime, its default first.
+pub fn wakeup_of(transport: &dyn Transport, regime: Regime) -> Option<&'static str> {
+    let mut wakeups = transport.wakeups().into_iter();
+    wakeups.find_map(|(name, of)| (of == regime).then_some(name))
+}

@@ -1,0 +1,250 @@
+//! `coordinator sweep`: any axes, as a plan.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use shm::Kind;
+use shm::wakeup::Regime;
+use transport::{Residency, Transport};
+
+use crate::cmd::Refusal;
+use crate::placement::Placement;
+use crate::plan::{Arm, Cell, Plan, wakeup_of};
+use crate::size::Sizes;
+use crate::source::Source;
+
+/// Workers that one arm may have.
+const MOST_WORKERS: usize = 64;
+/// Tasks in flight that one worker may have.
+const MOST_DEPTH: usize = 1024;
+
+/// The axes.
+#[derive(Args, Clone, Debug)]
+pub struct Axes {
+    /// Sizes of lists: 64KiB,400KB or a ladder 64B..64MiB*4
+    #[arg(
+        long,
+        value_name = "SIZES",
+        default_value = "64B..64MiB*4",
+        conflicts_with = "list"
+    )]
+    pub sizes: Sizes,
+
+    /// How lists are carried
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "pipe,shared"
+    )]
+    pub transport: Vec<String>,
+
+    /// Where a list is before its task: place, build, resident
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "place,resident"
+    )]
+    pub residency: Vec<Residency>,
+
+    /// How the other side is woken; a transport without that one takes its own of the same regime
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "hybrid"
+    )]
+    pub wakeup: Vec<String>,
+
+    /// What holds shared lists: memfd, posix, file
+    #[arg(long, value_name = "KIND", default_value_t = Kind::Memfd)]
+    pub segment: Kind,
+
+    /// Worker processes
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        default_value = "1"
+    )]
+    pub workers: Vec<usize>,
+
+    /// Tasks in flight per worker
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        default_value = "1"
+    )]
+    pub depth: Vec<usize>,
+
+    /// Tasks in a batch; as many as last 2 ms, at least 3, unless given
+    #[arg(long, value_name = "NUMBER")]
+    pub tasks: Option<usize>,
+
+    /// Which core runs whom: same, spread, none, or cores as in 0,1; may be given more than once
+    #[arg(long, value_name = "WHERE", default_value = "spread")]
+    pub pin: Vec<Placement>,
+
+    /// Sets of fresh workers for each cell; fewer than 6 carry no verdict
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub generations: u32,
+
+    /// Pairs of batches for each generation
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub pairs: u32,
+
+    /// A list of your own: raw little-endian 64-bit integers, or a .npy of int64
+    #[arg(long, value_name = "FILE")]
+    pub list: Option<PathBuf>,
+}
+
+impl Axes {
+    /// The lists that tasks carry.
+    ///
+    /// # Errors
+    /// The file is no list.
+    pub fn source(&self, plan: &Plan) -> Result<Source, Refusal> {
+        match &self.list {
+            Some(path) => Source::file(path).map_err(Refusal::usage),
+            None => {
+                let longest = plan.cells.iter().map(Cell::items).max().unwrap_or(0);
+                Ok(Source::range(longest))
+            }
+        }
+    }
+
+    /// The cells that these axes span.
+    ///
+    /// # Errors
+    /// A name that nothing bears, a number out of range, or a combination without meaning.
+    pub fn plan(&self) -> Result<Plan, Refusal> {
+        self.check()?;
+        let sizes = match &self.list {
+            Some(path) => {
+                let list = Source::file(path).map_err(Refusal::usage)?;
+                vec![std::mem::size_of_val(list.items())]
+            }
+            None => self.sizes.0.clone(),
+        };
+        let transports: Vec<&'static dyn Transport> = self
+            .transport
+            .iter()
+            .map(|name| transport_of(name))
+            .collect::<Result<_, _>>()?;
+        let mut cells = Vec::new();
+        for placement in &self.pin {
+            for wakeup in &self.wakeup {
+                let (regime, arms) = self.arms(&transports, wakeup)?;
+                for &workers in &self.workers {
+                    if workers > 1 && placement.name() == "same" {
+                        let several = format!("{workers} workers");
+                        return Err(Refusal::usage(format!(
+                            "--pin same is for one worker only, not for {several}: use --pin spread"
+                        )));
+                    }
+                    for &depth in &self.depth {
+                        cells.extend(sizes.iter().map(|&bytes| Cell {
+                            placement: placement.clone(),
+                            regime,
+                            workers,
+                            depth,
+                            bytes,
+                            arms: arms.clone(),
+                            tasks: self.tasks,
+                        }));
+                    }
+                }
+            }
+        }
+        Ok(Plan {
+            lab: "sweep",
+            cells,
+            generations: self.generations,
+            pairs: self.pairs,
+        })
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let range = |what: &str, values: &[usize], most: usize| {
+            let wrong = values.iter().find(|value| !(1..=most).contains(*value));
+            wrong.map_or(Ok(()), |value| {
+                Err(Refusal::usage(format!(
+                    "--{what} {value} is not possible: give 1 to {most}"
+                )))
+            })
+        };
+        range("workers", &self.workers, MOST_WORKERS)?;
+        range("depth", &self.depth, MOST_DEPTH)?;
+        range("tasks", self.tasks.as_slice(), 1_000_000)
+    }
+
+    /// The arms of one stratum, and its regime.
+    fn arms(
+        &self,
+        transports: &[&'static dyn Transport],
+        wakeup: &str,
+    ) -> Result<(Regime, Vec<Arm>), Refusal> {
+        let regime = regime_of(wakeup)?;
+        let mut arms = Vec::new();
+        for &transport in transports {
+            let own = transport
+                .wakeups()
+                .into_iter()
+                .find(|(name, _)| *name == wakeup);
+            let chosen = own
+                .map(|(name, _)| name)
+                .or_else(|| wakeup_of(transport, regime));
+            let Some(chosen) = chosen else {
+                return Err(Refusal::usage(format!(
+                    "transport `{}` has no wake-up in the {regime} regime",
+                    transport.name()
+                )));
+            };
+            let has = |residency: &&Residency| transport.residencies().contains(residency);
+            let mut residencies: Vec<Residency> =
+                self.residency.iter().filter(has).copied().collect();
+            if residencies.is_empty() && !transport.has_segment() {
+                // A list that is resident for one must still be carried by the other.
+                residencies.push(Residency::Place);
+            }
+            arms.extend(residencies.into_iter().map(|residency| Arm {
+                transport,
+                residency,
+                wakeup: chosen,
+                segment: transport.has_segment().then_some(self.segment),
+            }));
+        }
+        Ok((regime, arms))
+    }
+}
+
+fn transport_of(name: &str) -> Result<&'static dyn Transport, Refusal> {
+    transport::by_name(name).ok_or_else(|| {
+        let names: Vec<_> = transport::ALL
+            .iter()
+            .map(|transport| transport.name())
+            .collect();
+        Refusal::usage(format!(
+            "there is no transport `{name}`; there are {}",
+            names.join(", ")
+        ))
+    })
+}
+
+fn regime_of(wakeup: &str) -> Result<Regime, Refusal> {
+    let all = transport::ALL
+        .iter()
+        .flat_map(|transport| transport.wakeups());
+    let mut names: Vec<_> = all.clone().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut found = all.filter(|(name, _)| *name == wakeup);
+    found.next().map(|(_, regime)| regime).ok_or_else(|| {
+        Refusal::usage(format!(
+            "there is no wake-up `{wakeup}`; there are {}",
+            names.join(", ")
+        ))
+    })
+}

@@ -1,0 +1,145 @@
+//! The control socket: a few small messages between coordinator and worker, and the descriptors
+//! that go with them. Never on a task's path.
+//!
+//! A worker has it as its stdin. Its end of file is the coordinator's end.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use measure::counters::{Io, Usage};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use rustix::time::Timespec;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// What the coordinator says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Take this place. The spoke's descriptors come with it.
+    Attach {
+        worker: usize,
+        transport: String,
+        plan: String,
+        jobs: Vec<String>,
+        core: Option<usize>,
+    },
+    /// Answer with a [`Word::Report`]. Only a parked worker hears it.
+    Report,
+    /// Stop being parked.
+    Go,
+}
+
+/// What a worker says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Word {
+    /// The first word: who is there.
+    Hello { build: String },
+    /// It has taken its place.
+    Ready,
+    /// It could not.
+    Trouble { message: String },
+    /// What the kernel has counted for it so far.
+    Report(Report),
+}
+
+/// What the kernel has counted for a worker since it began.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Of the whole process.
+    pub usage: Usage,
+    /// Of the thread that serves; nothing where the kernel does not count.
+    pub io: Option<Io>,
+}
+
+/// Most descriptors in one message.
+const MOST_FDS: usize = 8;
+/// Longest message.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// One end of a control socket.
+#[derive(Debug)]
+pub(crate) struct Control(OwnedFd);
+
+impl Control {
+    /// Both ends; neither is inherited by accident.
+    pub(crate) fn pair() -> io::Result<(Control, OwnedFd)> {
+        let kind = SocketType::SEQPACKET;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+        Ok((Control(ours), theirs))
+    }
+
+    pub(crate) fn from_fd(fd: OwnedFd) -> Control {
+        Control(fd)
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// Sends one message and the descriptors that go with it.
+    pub(crate) fn send(&self, message: &impl Serialize, fds: &[OwnedFd]) -> io::Result<()> {
+        let bytes = serde_json::to_vec(message)?;
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+        assert!(fds.len() <= MOST_FDS && bytes.len() <= MOST_BYTES);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(&fds));
+        }
+        sendmsg(
+            &self.0,
+            &[IoSlice::new(&bytes)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        )?;
+        Ok(())
+    }
+
+    /// The next message; nothing at the end of file.
+    ///
+    /// # Errors
+    /// Among others, `TimedOut` at the end of `patience`.
+    pub(crate) fn recv<M: DeserializeOwned>(
+        &self,
+        patience: Option<Duration>,
+    ) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
+        let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        let mut ready = [PollFd::new(&self.0, PollFlags::IN)];
+        while poll(&mut ready, timeout.as_ref()).or_else(interrupted)? == 0 {
+            if patience.is_some() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+        let mut bytes = vec![0; MOST_BYTES];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut slices = [IoSliceMut::new(&mut bytes)];
+        let received = match recvmsg(&self.0, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Ok(received) => received.bytes,
+            Err(rustix::io::Errno::CONNRESET) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if received == 0 {
+            return Ok(None);
+        }
+        let rights = control.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+            _ => None,
+        });
+        let fds = rights.flatten().collect();
+        Ok(Some((serde_json::from_slice(&bytes[..received])?, fds)))
+    }
+}
+
+fn interrupted(error: rustix::io::Errno) -> rustix::io::Result<usize> {
+    if error == rustix::io::Errno::INTR {
+        Ok(0)
+    } else {
+        Err(error)
+    }
+}

@@ -1,0 +1,375 @@
+//! The workers of one hub: started, given their places, parked, asked for their counters, replaced.
+//!
+//! A sweep drives the crew's hub directly; [`crate::Pool`] is tasks and results on top of it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use transport::{Arrival, Hub, List, Reply, Setup, Task, Transport, Value};
+
+use crate::control::{Control, Order, Word};
+use crate::error::PoolError;
+use crate::keeper::{Death, Keeper, Process};
+
+pub use crate::control::Report;
+
+/// Which program is a worker, and how to tell that it is ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Hash of the sources that it must have been built from.
+    pub build: String,
+    /// How long it may take to say its first word; a debugger is slow.
+    pub patience: Duration,
+}
+
+/// What a crew is for.
+#[derive(Clone)]
+pub struct CrewPlan {
+    /// Which program is a worker.
+    pub launch: Launch,
+    /// How tasks are carried.
+    pub transport: &'static dyn Transport,
+    /// Its axes.
+    pub setup: Setup,
+    /// Names of jobs: a task says an index into these.
+    pub jobs: Vec<String>,
+    /// Core of each worker; empty: wherever the scheduler likes.
+    pub cores: Vec<usize>,
+    /// Bytes added to the workers' environment, which moves their stacks.
+    pub padding: usize,
+    /// Order in which workers are started; empty: 0, 1, 2, ….
+    pub order: Vec<usize>,
+}
+
+/// What came.
+#[derive(Debug, PartialEq)]
+pub enum Event {
+    /// An answer.
+    Reply {
+        /// From whom.
+        worker: usize,
+        /// What.
+        reply: Reply,
+    },
+    /// A worker is dead and reaped; its tasks are no longer in flight, and nothing of theirs will
+    /// come.
+    Died(Death),
+    /// Patience ended.
+    Nothing,
+}
+
+/// A hub with its workers. Dropping it ends them all.
+pub struct Crew {
+    plan: CrewPlan,
+    workers: Vec<Option<Worker>>,
+    dying: VecDeque<Death>,
+    // The order of the next two matters: workers end before the memory that they map.
+    keeper: Keeper,
+    hub: Box<dyn Hub>,
+}
+
+struct Worker {
+    process: Process,
+    control: Control,
+}
+
+impl Crew {
+    /// Starts the workers and waits until all have taken their places.
+    ///
+    /// # Errors
+    /// [`PoolError`]; no worker is left behind.
+    pub fn start(plan: &CrewPlan) -> Result<Crew, PoolError> {
+        let hub = plan.transport.hub(&plan.setup)?;
+        let keeper = Keeper::new(hub.alarm())?;
+        let workers = (0..plan.setup.workers).map(|_| None).collect();
+        let mut crew = Crew {
+            plan: plan.clone(),
+            workers,
+            dying: VecDeque::new(),
+            keeper,
+            hub,
+        };
+        let mut order: Vec<usize> = (0..plan.setup.workers).collect();
+        if plan.order.len() == order.len() {
+            order.clone_from(&plan.order);
+        }
+        // All start before the first is waited for: they load at the same time.
+        for &worker in &order {
+            crew.workers[worker] = Some(crew.spawn(worker)?);
+        }
+        order.iter().try_for_each(|&worker| crew.welcome(worker))?;
+        Ok(crew)
+    }
+
+    /// Asks `launch`'s program who it is, and ends it.
+    ///
+    /// # Errors
+    /// [`PoolError::Start`] or [`PoolError::Foreign`].
+    pub fn probe(launch: &Launch) -> Result<(), PoolError> {
+        let keeper = Keeper::new(transport::Alarm::new(None))?;
+        let worker = spawn(&keeper, launch, 0, 0)?;
+        let known = hello(&worker, launch);
+        if known.is_err() {
+            worker.process.kill();
+        }
+        drop(worker.control);
+        if !keeper.wait_for_all(Duration::from_secs(1)) {
+            worker.process.kill();
+            keeper.wait_for_all(Duration::from_secs(1));
+        }
+        known
+    }
+
+    /// The hub, to reserve, place and send through.
+    pub fn hub(&mut self) -> &mut dyn Hub {
+        &mut *self.hub
+    }
+
+    /// Process of each worker that lives.
+    pub fn pids(&self) -> Vec<u32> {
+        self.workers
+            .iter()
+            .flatten()
+            .map(|worker| worker.process.pid)
+            .collect()
+    }
+
+    /// Process of worker `worker`, while it lives.
+    pub fn pid(&self, worker: usize) -> Option<u32> {
+        self.workers[worker]
+            .as_ref()
+            .map(|worker| worker.process.pid)
+    }
+
+    /// Waits for whatever comes first; without `patience` for as long as it takes.
+    ///
+    /// # Errors
+    /// The transport failed in a way that concerns no single worker.
+    #[inline]
+    pub fn recv(&mut self, patience: Option<Duration>) -> Result<Event, PoolError> {
+        loop {
+            // What the dead had answered before is told before their death.
+            let patience = if self.dying.is_empty() {
+                patience
+            } else {
+                Some(Duration::ZERO)
+            };
+            let dead = match self.hub.recv(patience)? {
+                Arrival::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
+                Arrival::Alarm => {
+                    self.dying.extend(self.keeper.take_deaths());
+                    continue;
+                }
+                Arrival::Gone { worker } => self.bury(worker)?,
+                Arrival::Lie { worker, what: _ } => {
+                    self.kill(worker);
+                    self.bury(worker)?
+                }
+                Arrival::Nothing => match self.dying.pop_front() {
+                    Some(death) => death,
+                    None => return Ok(Event::Nothing),
+                },
+            };
+            self.workers[dead.worker] = None;
+            self.hub.detach(dead.worker);
+            return Ok(Event::Died(dead));
+        }
+    }
+
+    /// The worker that lives and has least in hand, and how many tasks that is.
+    pub fn least_busy(&self) -> Option<(usize, usize)> {
+        let living = (0..self.workers.len()).filter(|worker| self.workers[*worker].is_some());
+        living
+            .map(|worker| (worker, self.hub.in_flight(worker)))
+            .min_by_key(|(_, tasks)| *tasks)
+    }
+
+    /// Ends worker `worker` at once; its death is told by [`Crew::recv`].
+    pub fn kill(&self, worker: usize) {
+        if let Some(worker) = &self.workers[worker] {
+            worker.process.kill();
+        }
+    }
+
+    /// Starts a new process in the place of one that died.
+    ///
+    /// # Errors
+    /// As [`Crew::start`].
+    pub fn replace(&mut self, worker: usize) -> Result<(), PoolError> {
+        assert!(
+            self.workers[worker].is_none(),
+            "worker {worker} is still there"
+        );
+        self.workers[worker] = Some(self.spawn(worker)?);
+        self.welcome(worker)
+    }
+
+    /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
+    ///
+    /// # Errors
+    /// A worker died instead.
+    pub fn park(&mut self) -> Result<(), PoolError> {
+        let park = Task {
+            id: u32::MAX,
+            job: 0,
+            arg: Value::Int(0),
+            phase: false,
+            park: true,
+        };
+        for worker in 0..self.workers.len() {
+            self.hub.send(worker, &park, List::None, None)?;
+            match self.recv(None)? {
+                Event::Died(death) => return Err(PoolError::Died(death)),
+                Event::Reply { .. } | Event::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes all parked workers.
+    ///
+    /// # Errors
+    /// A worker's control socket is closed.
+    pub fn unpark(&mut self) -> Result<(), PoolError> {
+        let mut workers = self.workers.iter().flatten();
+        Ok(workers.try_for_each(|worker| worker.control.send(&Order::Go, &[]))?)
+    }
+
+    /// What the kernel has counted for all parked workers together.
+    ///
+    /// # Errors
+    /// A worker's control socket is closed.
+    pub fn report(&mut self) -> Result<Report, PoolError> {
+        let mut sum = Report {
+            io: Some(Default::default()),
+            ..Report::default()
+        };
+        for worker in self.workers.iter().flatten() {
+            worker.control.send(&Order::Report, &[])?;
+            let heard = worker.control.recv(Some(self.plan.launch.patience))?;
+            let Some((Word::Report(report), _)) = heard else {
+                return Err(std::io::Error::other("a worker gave no report").into());
+            };
+            sum.usage += report.usage;
+            sum.io = sum.io.zip(report.io).map(|(mut sum, io)| {
+                sum += io;
+                sum
+            });
+        }
+        Ok(sum)
+    }
+
+    fn spawn(&self, worker: usize) -> Result<Worker, PoolError> {
+        spawn(&self.keeper, &self.plan.launch, worker, self.plan.padding)
+    }
+
+    /// Hears who worker `worker` is and gives it its place.
+    fn welcome(&mut self, worker: usize) -> Result<(), PoolError> {
+        let Some(there) = &self.workers[worker] else {
+            unreachable!("it was just started")
+        };
+        hello(there, &self.plan.launch)?;
+        let handover = self.hub.attach(worker)?;
+        let attach = Order::Attach {
+            worker,
+            transport: self.plan.transport.name().into(),
+            plan: handover.plan,
+            jobs: self.plan.jobs.clone(),
+            core: self.plan.cores.get(worker).copied(),
+        };
+        there.control.send(&attach, &handover.fds)?;
+        drop(handover.fds);
+        let trouble = |what| PoolError::Attach { worker, what };
+        match there.control.recv(Some(self.plan.launch.patience))? {
+            Some((Word::Ready, _)) => Ok(()),
+            Some((Word::Trouble { message }, _)) => Err(trouble(message)),
+            Some((other, _)) => Err(trouble(format!("it said {other:?}"))),
+            None => Err(trouble("it ended".into())),
+        }
+    }
+
+    /// The death of a worker whose end is closed; it is ended if it does not come by itself.
+    fn bury(&mut self, worker: usize) -> Result<Death, PoolError> {
+        for patience in [Duration::from_secs(1), Duration::from_secs(5)] {
+            let known = self.dying.iter().position(|death| death.worker == worker);
+            if let Some(death) = known.and_then(|at| self.dying.remove(at)) {
+                return Ok(death);
+            }
+            if !self.keeper.wait_for(worker, patience) {
+                self.kill(worker);
+            }
+            self.dying.extend(self.keeper.take_deaths());
+        }
+        let known = self.dying.iter().position(|death| death.worker == worker);
+        let death = known.and_then(|at| self.dying.remove(at));
+        death.ok_or_else(|| std::io::Error::other("a worker cannot be killed").into())
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        // Closing its control socket ends a worker, whatever it is doing.
+        let processes: Vec<Process> = self
+            .workers
+            .drain(..)
+            .flatten()
+            .map(|worker| worker.process)
+            .collect();
+        if !self.keeper.wait_for_all(Duration::from_secs(1)) {
+            processes.iter().for_each(Process::kill);
+            self.keeper.wait_for_all(Duration::from_secs(5));
+        }
+    }
+}
+
+fn spawn(
+    keeper: &Keeper,
+    launch: &Launch,
+    worker: usize,
+    padding: usize,
+) -> Result<Worker, PoolError> {
+    let (control, theirs) = Control::pair()?;
+    // What a worker prints goes where people look, and never into a record on stdout.
+    let stderr = std::os::fd::AsFd::as_fd(&std::io::stderr()).try_clone_to_owned()?;
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.args)
+        .env("IPCLAB_PADDING", "x".repeat(padding))
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::from(stderr));
+    let process = keeper
+        .start(worker, command)
+        .map_err(|cause| PoolError::Start {
+            program: launch.program.clone(),
+            cause,
+        })?;
+    Ok(Worker { process, control })
+}
+
+/// Hears a worker's first word.
+fn hello(worker: &Worker, launch: &Launch) -> Result<(), PoolError> {
+    let foreign = |what: String| PoolError::Foreign {
+        program: launch.program.clone(),
+        what,
+    };
+    match worker.control.recv(Some(launch.patience)) {
+        Ok(Some((Word::Hello { build }, _))) if build == launch.build => Ok(()),
+        Ok(Some((Word::Hello { build }, _))) => Err(foreign(format!(
+            "its build is {build}, this one is {}",
+            launch.build
+        ))),
+        Ok(Some((other, _))) => Err(foreign(format!("its first word was {other:?}"))),
+        Ok(None) => Err(foreign("it ended without a word".into())),
+        Err(fault) if fault.kind() == std::io::ErrorKind::TimedOut => Err(foreign(format!(
+            "it said nothing for {:?}",
+            launch.patience
+        ))),
+        Err(fault) => Err(foreign(fault.to_string())),
+    }
+}

@@ -1,0 +1,72 @@
+//! Numbers as people read them.
+
+use bytesize::ByteSize;
+
+/// A size: `64 KiB` where it is a power of two of something, else `400 kB`.
+pub fn size(bytes: usize) -> String {
+    let whole = |unit: usize| bytes >= unit && bytes.is_multiple_of(unit);
+    let text = ByteSize(bytes as u64).display();
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        _ if !whole(1 << 10) && whole(1000) => format!("{} kB", bytes / 1000),
+        _ => text.iec().to_string().replace(".0 ", " "),
+    }
+}
+
+/// A time in the unit that leaves one to three digits before the point.
+pub fn time(ns: u64) -> String {
+    let (value, unit) = scaled(ns, ns);
+    format!("{value} {unit}")
+}
+
+/// `2.2 / 4.3 µs`: two times in the unit that fits the first.
+pub(crate) fn times(first_ns: u64, second_ns: u64) -> String {
+    let (first, unit) = scaled(first_ns, first_ns);
+    let (second, _) = scaled(second_ns, first_ns);
+    format!("{first} / {second} {unit}")
+}
+
+/// `value` in the unit that fits `scale`, with three digits that count.
+fn scaled(value: u64, scale: u64) -> (String, &'static str) {
+    let (divisor, unit) = match scale {
+        0..1_000_000 => (1e3, "µs"),
+        1_000_000..1_000_000_000 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    let value = value as f64 / divisor;
+    let decimals = match value {
+        value if value < 10.0 => 2,
+        value if value < 100.0 => 1,
+        _ => 0,
+    };
+    (format!("{value:.decimals$}"), unit)
+}
+
+/// `1.24×`.
+pub(crate) fn ratio(value: f64) -> String {
+    match value {
+        value if value < 10.0 => format!("{value:.2}×"),
+        value if value < 100.0 => format!("{value:.1}×"),
+        _ => format!("{value:.0}×"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_read_as_people_write_them() {
+        assert_eq!(
+            [size(64), size(1024), size(400_000), size(64 << 20)],
+            ["64 B", "1 KiB", "400 kB", "64 MiB"]
+        );
+        assert_eq!(times(2_210, 43_000), "2.21 / 43.0 µs");
+        assert_eq!(times(3_670_000, 11_900_000), "3.67 / 11.9 ms");
+        assert_eq!(time(205), "0.20 µs");
+        assert_eq!(
+            [ratio(1.034), ratio(31.26), ratio(107.2)],
+            ["1.03×", "31.3×", "107×"]
+        );
+    }
+}

@@ -1,0 +1,43 @@
+//! Faults on purpose: what a pool must survive.
+
+use std::time::Duration;
+
+use pool::{Call, Job, JobError, Value};
+
+/// Panics.
+pub struct Panic;
+
+/// Ends its whole process by SIGABRT.
+pub struct Abort;
+
+/// Sleeps for as many milliseconds as its argument says, and gives it back.
+pub struct Sleep;
+
+impl Job for Panic {
+    fn name(&self) -> &'static str {
+        "panic"
+    }
+    fn run(&self, _call: Call<'_>) -> Result<Value, JobError> {
+        panic!("a job panicked on purpose")
+    }
+}
+
+impl Job for Abort {
+    fn name(&self) -> &'static str {
+        "abort"
+    }
+    fn run(&self, _call: Call<'_>) -> Result<Value, JobError> {
+        std::process::abort()
+    }
+}
+
+impl Job for Sleep {
+    fn name(&self) -> &'static str {
+        "sleep"
+    }
+    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+        let ms = call.int()?;
+        std::thread::sleep(Duration::from_millis(ms.max(0).unsigned_abs()));
+        Ok(Value::Int(ms))
+    }
+}

@@ -1,0 +1,222 @@
+//! The functions of the lecture on multiprocessing, with CPython's results to the last bit.
+//!
+//! Floating-point sums depend on their order: these add from left to right, one at a time, as
+//! CPython 3.11 does (3.12's `sum` compensates and ends in other last bits).
+
+use pool::{Call, Job, JobError, Value};
+
+use crate::sum::sum;
+
+/// 26.1: tiny compute, tiny data. Twice the argument.
+pub struct LightWorkSmallData;
+
+/// 26.1: heavy compute, tiny data. The sum of the square roots of `range(argument)`.
+pub struct HeavyWorkSmallData;
+
+/// 26.1: tiny compute, a list. Its sum (which wraps past 64 bits, where Python's would grow).
+pub struct LightWorkLargeData;
+
+/// 26.1: heavy compute, a list. The sum of the square roots of its items.
+pub struct HeavyWorkLargeData;
+
+/// 26.2: a hash-like value of `range(argument)`, and an error for a negative one.
+pub struct ComputeHash;
+
+/// 26.3: as many square roots as last about `argument` milliseconds in CPython, rounded to four
+/// decimals.
+pub struct SimulateWork;
+
+impl Job for LightWorkSmallData {
+    fn name(&self) -> &'static str {
+        "light_work_small_data"
+    }
+    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+        let overflow = || JobError::new("OverflowError", "twice the value passes 64 bits");
+        call.int()?
+            .checked_mul(2)
+            .map(Value::Int)
+            .ok_or_else(overflow)
+    }
+}
+
+impl Job for HeavyWorkSmallData {
+    fn name(&self) -> &'static str {
+        "heavy_work_small_data"
+    }
+    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+        Ok(Value::Float(add_roots(0..call.int()?)))
+    }
+}
+
+impl Job for LightWorkLargeData {
+    fn name(&self) -> &'static str {
+        "light_work_large_data"
+    }
+    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+        Ok(Value::Int(sum(call.list)))
+    }
+}
+
+impl Job for HeavyWorkLargeData {
+    fn name(&self) -> &'static str {
+        "heavy_work_large_data"
+    }
+    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+        if call.list.iter().any(|item| *item < 0) {
+            return Err(JobError::new("ValueError", "math domain error"));
+        }
+        Ok(Value::Float(add_roots(call.list.iter().copied())))
+    }
+}
+
+impl Job for ComputeHash {
+    fn name(&self) -> &'static str {
+        "compute_hash"
+    }
+    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+        let range = call.int()?;
+        if range < 0 {
+            return Err(JobError::new(
+                "InvalidRange",
+                format!("Invalid range: {range}"),
+            ));
+        }
+        let value = |i: i64| ((i as f64).sqrt() * 1000.0) as i64 % 9973;
+        Ok(Value::Int((0..range).map(value).sum()))
+    }
+}
+
+impl Job for SimulateWork {
+    fn name(&self) -> &'static str {
+        "simulate_work"
+    }
+    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+        let ms = call.number();
+        if !ms.is_finite() {
+            return Err(JobError::new(
+                "ValueError",
+                format!("{ms} ms is no duration"),
+            ));
+        }
+        let iterations = (ms * 50_000.0) as i64;
+        Ok(Value::Float(round4(add_roots(1..iterations + 1))))
+    }
+}
+
+/// Adds the square roots from left to right.
+fn add_roots(items: impl Iterator<Item = i64>) -> f64 {
+    items.fold(0.0, |total, item| total + (item as f64).sqrt())
+}
+
+/// Rounded to four decimals as Python's `round(value, 4)` does: correctly, half to even.
+fn round4(value: f64) -> f64 {
+    format!("{value:.4}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value as Json;
+
+    fn reference() -> Json {
+        serde_json::from_str(include_str!("../tests/reference.json")).unwrap()
+    }
+
+    fn run(job: &dyn Job, arg: Value, list: &[i64]) -> Result<Value, JobError> {
+        job.run(Call { arg, list })
+    }
+
+    fn float(result: Result<Value, JobError>) -> f64 {
+        match result {
+            Ok(Value::Float(value)) => value,
+            other => panic!("{other:?} is no float"),
+        }
+    }
+
+    #[test]
+    fn the_four_quadrants_give_cpython_s_bits() {
+        let want = reference();
+        let list: Vec<i64> = (0..50_000).collect();
+        let bits = |value: f64| format!("{:016x}", value.to_bits());
+        let number = Value::Int(200_000);
+        assert_eq!(
+            run(&LightWorkSmallData, number, &[]),
+            Ok(Value::Int(400_000))
+        );
+        let heavy = float(run(&HeavyWorkSmallData, number, &[]));
+        let reference = &want["heavy_work_small_data"]["200000"];
+        assert_eq!((bits(heavy), heavy.to_string()), {
+            let text = |key: &str| reference[key].as_str().unwrap().to_owned();
+            (text("py311_bits"), text("py311"))
+        });
+        let light = run(&LightWorkLargeData, number, &list);
+        assert_eq!(
+            light,
+            Ok(Value::Int(
+                want["light_work_large_data"]["range(50000)"]
+                    .as_i64()
+                    .unwrap()
+            ))
+        );
+        let heavy = float(run(&HeavyWorkLargeData, number, &list));
+        assert_eq!(
+            bits(heavy),
+            want["heavy_work_large_data"]["range(50000)"]["py311_bits"]
+        );
+    }
+
+    #[test]
+    fn the_hashes_and_the_invalid_range_are_the_lecture_s() {
+        let want = reference();
+        for (range, hash) in want["compute_hash"].as_object().unwrap() {
+            let got = run(&ComputeHash, Value::Int(range.parse().unwrap()), &[]);
+            match hash.as_i64() {
+                Some(hash) => assert_eq!(got, Ok(Value::Int(hash))),
+                None => assert_eq!(
+                    got.unwrap_err(),
+                    JobError::new("InvalidRange", "Invalid range: -1")
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn simulated_work_is_rounded_as_python_rounds() {
+        for (ms, pair) in reference()["simulate_work"].as_object().unwrap() {
+            let (Ok(ms), Some(want)) = (ms.parse::<f64>(), pair[1].as_str()) else {
+                continue;
+            };
+            if ms <= 50.0 {
+                let got = float(run(&SimulateWork, Value::Float(ms), &[]));
+                assert_eq!(format!("{got:?}"), want, "{ms} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_answer_is_an_error_and_no_panic() {
+        assert_eq!(
+            run(&HeavyWorkLargeData, Value::Int(0), &[4, -1])
+                .unwrap_err()
+                .name,
+            "ValueError"
+        );
+        assert_eq!(
+            run(&LightWorkSmallData, Value::Int(i64::MAX), &[])
+                .unwrap_err()
+                .name,
+            "OverflowError"
+        );
+        assert_eq!(
+            run(&SimulateWork, Value::Float(f64::NAN), &[])
+                .unwrap_err()
+                .name,
+            "ValueError"
+        );
+        assert_eq!(
+            run(&ComputeHash, Value::Float(1.5), &[]).unwrap_err().name,
+            "TypeError"
+        );
+        assert_eq!(float(run(&HeavyWorkSmallData, Value::Int(-5), &[])), 0.0);
+    }
+}
