@@ -13,26 +13,15 @@ fn main() {
     files.sort();
     let mut hash = DefaultHasher::new();
     for file in &files {
-        hash.write(
-            file.strip_prefix(&root)
-                .unwrap_or(file)
-                .as_os_str()
-                .as_encoded_bytes(),
-        );
+        hash.write(file.strip_prefix(&root).unwrap_or(file).as_os_str().as_encoded_bytes());
         hash.write(&fs::read(file).unwrap_or_default());
         println!("cargo::rerun-if-changed={}", file.display());
     }
     // Debug and release workers are equally right but not equally fast: they are not the same.
     hash.write(env::var("PROFILE").unwrap_or_default().as_bytes());
     println!("cargo::rustc-env=IPCLAB_BUILD={:016x}", hash.finish());
-    println!(
-        "cargo::rustc-env=IPCLAB_COMMIT={}",
-        commit(&root).unwrap_or_default()
-    );
-    println!(
-        "cargo::rerun-if-changed={}",
-        root.join(".git/logs/HEAD").display()
-    );
+    println!("cargo::rustc-env=IPCLAB_COMMIT={}", commit(&root).unwrap_or_default());
+    println!("cargo::rerun-if-changed={}", root.join(".git/logs/HEAD").display());
 }
 
 /// Sources and manifests below `folder`.
@@ -41,9 +30,7 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() && !path.ends_with("target") && !path.ends_with("tests") {
             gather(&path, files);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "rs" || extension == "toml")
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "toml")
         {
             files.push(path);
         }
@@ -51,10 +38,8 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn commit(root: &Path) -> Option<String> {
-    let git = Command::new("git")
-        .current_dir(root)
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output();
+    let git =
+        Command::new("git").current_dir(root).args(["rev-parse", "--short=12", "HEAD"]).output();
     let output = git.ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }

@@ -36,6 +36,13 @@ pub struct Rooms {
     timelines: Vec<(u32, Timeline)>,
 }
 
+impl Rooms {
+    /// Whether no batch has used them yet.
+    pub fn is_empty(&self) -> bool {
+        self.took.is_empty()
+    }
+}
+
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -95,17 +102,8 @@ pub fn run(
         }
     }
     batch.wall_ns = now() - started;
-    batch.round_trips = rooms
-        .took
-        .iter()
-        .copied()
-        .filter(|took| *took > 0)
-        .collect();
-    batch.timelines = rooms
-        .timelines
-        .iter()
-        .map(|(_, timeline)| *timeline)
-        .collect();
+    batch.round_trips = rooms.took.iter().copied().filter(|took| *took > 0).collect();
+    batch.timelines = rooms.timelines.iter().map(|(_, timeline)| *timeline).collect();
     Ok(batch)
 }
 
@@ -129,13 +127,7 @@ fn send(
 ) -> Result<(), PoolError> {
     let phase = is_phase(id, total);
     let number = id as u32;
-    let task = Task {
-        id: number,
-        job: 0,
-        arg: Value::Int(0),
-        phase,
-        park: false,
-    };
+    let task = Task { id: number, job: 0, arg: Value::Int(0), phase, park: false };
     let part = load.windows.part(number);
     let hub = crew.hub();
     let reserved = now();
@@ -179,21 +171,10 @@ fn collect(batch: &mut Batch, load: &Load<'_>, reply: Reply, rooms: &mut Rooms) 
         rooms.took[id] = (collected - reserved).max(1);
         return;
     };
-    let phase = rooms
-        .timelines
-        .iter_mut()
-        .find(|(number, _)| *number == reply.task);
+    let phase = rooms.timelines.iter_mut().find(|(number, _)| *number == reply.task);
     if let Some((_, timeline)) = phase {
-        let worker = [
-            Stamp::Received,
-            Stamp::Decoded,
-            Stamp::Computed,
-            Stamp::Replied,
-        ];
-        worker
-            .into_iter()
-            .zip(stamps)
-            .for_each(|(stamp, at)| timeline.set(stamp, at));
+        let worker = [Stamp::Received, Stamp::Decoded, Stamp::Computed, Stamp::Replied];
+        worker.into_iter().zip(stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
         timeline.set(Stamp::Collected, collected);
     }
 }

@@ -33,32 +33,18 @@ pub fn find(named: Option<&Path>) -> Result<Found, PoolError> {
     if let Some(program) = named {
         let launch = launch(program.to_owned(), &[], LONG_PATIENCE);
         Crew::probe(&launch)?;
-        return Ok(Found {
-            launch,
-            word: "path",
-        });
+        return Ok(Found { launch, word: "path" });
     }
     let this = std::env::current_exe()?;
     let sibling = launch(this.with_file_name("worker"), &[], PATIENCE);
     if Crew::probe(&sibling).is_ok() {
-        return Ok(Found {
-            launch: sibling,
-            word: "sibling",
-        });
+        return Ok(Found { launch: sibling, word: "sibling" });
     }
     // `cargo run` builds the coordinator alone: the worker beside it is missing or old.
-    Ok(Found {
-        launch: launch(this, &[ROLE], PATIENCE),
-        word: "self",
-    })
+    Ok(Found { launch: launch(this, &[ROLE], PATIENCE), word: "self" })
 }
 
 fn launch(program: PathBuf, args: &[&str], patience: Duration) -> Launch {
     let args = args.iter().map(ToString::to_string).collect();
-    Launch {
-        program,
-        args,
-        build: BUILD.into(),
-        patience,
-    }
+    Launch { program, args, build: BUILD.into(), patience }
 }

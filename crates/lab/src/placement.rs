@@ -73,9 +73,7 @@ impl FromStr for Placement {
 /// The system refused.
 pub fn allowed_cores() -> anyhow::Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0)).context("asking for the allowed cores")?;
-    Ok((0..CpuSet::count())
-        .filter(|core| set.is_set(*core).unwrap_or(false))
-        .collect())
+    Ok((0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).collect())
 }
 
 /// Pins the calling thread to `cores`.
@@ -98,15 +96,7 @@ mod tests {
         assert_eq!(Placement::Spread.cores(&[2, 5], 3), [2, 5, 2, 5]);
         assert_eq!(Placement::Same.cores(&[2, 5], 1), [2, 2]);
         assert_eq!("0,0".parse::<Placement>().unwrap().name(), "same");
-        assert_eq!(
-            "0,1".parse::<Placement>().unwrap().cores(&[0, 1], 2),
-            [0, 1, 0]
-        );
-        assert!(
-            "left"
-                .parse::<Placement>()
-                .unwrap_err()
-                .contains("same, spread")
-        );
+        assert_eq!("0,1".parse::<Placement>().unwrap().cores(&[0, 1], 2), [0, 1, 0]);
+        assert!("left".parse::<Placement>().unwrap_err().contains("same, spread"));
     }
 }

@@ -115,11 +115,8 @@ impl Plan {
     /// The plan in words: a record with the same ones can be continued.
     pub fn fingerprint(&self) -> String {
         let cells = self.cells.iter().map(|cell| {
-            let arms: Vec<String> = cell
-                .arms
-                .iter()
-                .map(|arm| format!("{}/{}", arm.name(), arm.wakeup))
-                .collect();
+            let arms: Vec<String> =
+                cell.arms.iter().map(|arm| format!("{}/{}", arm.name(), arm.wakeup)).collect();
             let segment = cell.arms.iter().find_map(|arm| arm.segment).map(Kind::name);
             format!(
                 "{:?} {} {}x{} {} {:?} {:?} {}",

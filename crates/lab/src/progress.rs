@@ -25,12 +25,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style.progress_chars("██░"));
         }
-        Progress {
-            bar,
-            plain: !quiet && !terminal,
-            total,
-            done: 0,
-        }
+        Progress { bar, plain: !quiet && !terminal, total, done: 0 }
     }
 
     /// A cell begins.

@@ -39,24 +39,14 @@ pub fn plan(cores: usize) -> Plan {
         })
     });
     // Six generations are the fewest whose agreement means anything (97 %).
-    Plan {
-        lab: "quick",
-        cells: cells.collect(),
-        generations: 6,
-        pairs: 4,
-    }
+    Plan { lab: "quick", cells: cells.collect(), generations: 6, pairs: 4 }
 }
 
 /// Copy, place, resident.
 fn arms(regime: Regime) -> Vec<Arm> {
     let arm = |name, residency, segment| {
         let transport = transport::by_name(name)?;
-        Some(Arm {
-            transport,
-            residency,
-            wakeup: wakeup_of(transport, regime)?,
-            segment,
-        })
+        Some(Arm { transport, residency, wakeup: wakeup_of(transport, regime)?, segment })
     };
     [
         arm("pipe", Residency::Place, None),

@@ -42,10 +42,7 @@ pub fn carry_out(plan: &Plan, source: &Source, common: &Common) -> anyhow::Resul
     let found = launch::find(common.worker.as_deref()).map_err(Refusal::usage)?;
     let begun = jiff::Timestamp::now();
     let id = begun.strftime("%Y-%m-%dT%H-%M-%S").to_string();
-    let folder = common
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("runs").join(&id));
+    let folder = common.out.clone().unwrap_or_else(|| Path::new("runs").join(&id));
     let before = earlier(&folder, plan)?;
     let writer = Writer::open(&folder, common.json.is_some()).map_err(|cause| {
         let folder = folder.display();
@@ -79,19 +76,11 @@ pub fn carry_out(plan: &Plan, source: &Source, common: &Common) -> anyhow::Resul
     book.say(Line::Run(run))?;
     book.say(Line::Machine(machine))?;
 
-    let setting = Setting {
-        found: &found,
-        source,
-        allowed: &allowed,
-        interrupt: &interrupt,
-        run: &id,
-    };
+    let setting =
+        Setting { found: &found, source, allowed: &allowed, interrupt: &interrupt, run: &id };
     let mut random = StdRng::seed_from_u64(seed);
-    let mut left: Vec<&Cell> = plan
-        .cells
-        .iter()
-        .filter(|cell| !is_measured(cell, &book.lines, &allowed))
-        .collect();
+    let mut left: Vec<&Cell> =
+        plan.cells.iter().filter(|cell| !is_measured(cell, &book.lines, &allowed)).collect();
     left.shuffle(&mut random);
     let mut progress = Progress::new(left.len(), common.quiet);
     let deadline = common.budget.map(|budget| Instant::now() + *budget);
@@ -127,11 +116,7 @@ pub fn carry_out(plan: &Plan, source: &Source, common: &Common) -> anyhow::Resul
     drop(progress);
     let (end, code) = end(&book.lines, &interrupt, duplicated, short, now() - started);
     book.say(Line::End(end))?;
-    Ok(Done {
-        lines: book.lines,
-        folder,
-        code,
-    })
+    Ok(Done { lines: book.lines, folder, code })
 }
 
 /// The run so far, in memory and on the disk.
@@ -143,9 +128,7 @@ struct Book {
 impl Book {
     fn say(&mut self, line: Line) -> anyhow::Result<()> {
         let record = self.writer.folder().join(RECORD);
-        self.writer
-            .write(&line)
-            .with_context(|| format!("writing {}", record.display()))?;
+        self.writer.write(&line).with_context(|| format!("writing {}", record.display()))?;
         self.lines.push(line);
         Ok(())
     }
@@ -183,18 +166,13 @@ fn earlier(folder: &Path, plan: &Plan) -> Result<Record, Refusal> {
     }
     let refuse = |why: &str| {
         let folder = folder.display();
-        Err(Refusal::usage(format!(
-            "{folder} holds a record that {why}: name another --out"
-        )))
+        Err(Refusal::usage(format!("{folder} holds a record that {why}: name another --out")))
     };
     let record = match measure::run::read(folder) {
         Ok(record) => record,
         Err(cause) => return refuse(&format!("cannot be read ({cause})")),
     };
-    if record
-        .lines
-        .iter()
-        .any(|line| matches!(line, Line::End(end) if end.status != "interrupted"))
+    if record.lines.iter().any(|line| matches!(line, Line::End(end) if end.status != "interrupted"))
     {
         return refuse("is complete");
     }
@@ -202,11 +180,7 @@ fn earlier(folder: &Path, plan: &Plan) -> Result<Record, Refusal> {
         Line::Run(run) => run.plan == plan.fingerprint() && run.build == BUILD,
         _ => true,
     });
-    if same {
-        Ok(record)
-    } else {
-        refuse("comes from another plan or another build")
-    }
+    if same { Ok(record) } else { refuse("comes from another plan or another build") }
 }
 
 /// Whether the record has a complete trial for each arm of `cell`.
@@ -277,21 +251,13 @@ fn end(
 /// Named segments of this process that are still there.
 fn segments_left() -> u64 {
     let ours = format!("ipclab-{}-", std::process::id());
-    let entries = std::fs::read_dir("/dev/shm")
-        .into_iter()
-        .flatten()
-        .flatten();
-    entries
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours))
-        .count() as u64
+    let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours)).count() as u64
 }
 
 /// Children of this process that are still there.
 fn workers_left() -> u64 {
-    let threads = std::fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let children = threads.filter_map(|thread| {
         let text = std::fs::read_to_string(thread.path().join("children")).ok()?;
         Some(text.split_whitespace().count() as u64)
@@ -315,9 +281,7 @@ impl std::str::FromStr for Budget {
     fn from_str(text: &str) -> Result<Budget, String> {
         match humantime::parse_duration(text) {
             Ok(duration) if !duration.is_zero() => Ok(Budget(duration)),
-            _ => Err(format!(
-                "`{text}` is no budget: write for example 60s or 5min"
-            )),
+            _ => Err(format!("`{text}` is no budget: write for example 60s or 5min")),
         }
     }
 }

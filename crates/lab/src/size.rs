@@ -38,30 +38,22 @@ fn ladder(from: &str, rest: &str) -> Result<Vec<usize>, String> {
         .ok_or_else(|| format!("`{factor}` is no factor: write for example 64B..64MiB*4"))?;
     let (from, to) = (size(from)?, size(to)?);
     if from > to {
-        return Err(format!(
-            "{from} is more than {to}: write the smaller size first"
-        ));
+        return Err(format!("{from} is more than {to}: write the smaller size first"));
     }
     let next = |size: &usize| size.checked_mul(factor.get());
-    Ok(std::iter::successors(Some(from), next)
-        .take_while(|size| *size <= to)
-        .collect())
+    Ok(std::iter::successors(Some(from), next).take_while(|size| *size <= to).collect())
 }
 
 /// One size, rounded up to whole items.
 fn size(text: &str) -> Result<usize, String> {
     let example = "write for example 64B, 400KB or 16MiB";
-    let size: ByteSize = text
-        .trim()
-        .parse()
-        .map_err(|_| format!("`{text}` is no size: {example}"))?;
+    let size: ByteSize =
+        text.trim().parse().map_err(|_| format!("`{text}` is no size: {example}"))?;
     let bytes = usize::try_from(size.as_u64()).map_err(|_| format!("`{text}` is too much"))?;
     if bytes == 0 {
         return Err(format!("a list of 0 bytes carries nothing: {example}"));
     }
-    bytes
-        .checked_next_multiple_of(ITEM_BYTES)
-        .ok_or_else(|| format!("`{text}` is too much"))
+    bytes.checked_next_multiple_of(ITEM_BYTES).ok_or_else(|| format!("`{text}` is too much"))
 }
 
 #[cfg(test)]
@@ -82,17 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused_with_an_example() {
-        for wrong in [
-            "",
-            "0",
-            "0B",
-            "many",
-            "-1",
-            "1..0",
-            "8..64*1",
-            "8..64*x",
-            "99999999999TiB",
-        ] {
+        for wrong in ["", "0", "0B", "many", "-1", "1..0", "8..64*1", "8..64*x", "99999999999TiB"] {
             let refusal = sizes(wrong).unwrap_err();
             assert!(
                 refusal.contains("write") || refusal.contains("too much"),

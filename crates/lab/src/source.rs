@@ -53,13 +53,7 @@ impl Source {
         let starts = [0, second];
         let sums = starts.map(|start| sum(&all[start..start + items]));
         let counted = matches!(self, Source::Range(_));
-        Windows {
-            all: &all[..second + items],
-            items,
-            starts,
-            sums,
-            counted,
-        }
+        Windows { all: &all[..second + items], items, starts, sums, counted }
     }
 }
 
@@ -87,9 +81,7 @@ impl Windows<'_> {
     /// Produces the list of `part` in `room`: by counting where that makes it, else by a copy.
     pub fn produce(&self, part: std::ops::Range<usize>, room: &mut [i64]) {
         if self.counted {
-            room.iter_mut()
-                .zip(part.start as i64..)
-                .for_each(|(item, value)| *item = value);
+            room.iter_mut().zip(part.start as i64..).for_each(|(item, value)| *item = value);
         } else {
             room.copy_from_slice(&self.all[part]);
         }
@@ -112,10 +104,7 @@ mod tests {
         let windows = source.windows(50_000);
         assert_eq!(windows.sum(0), 1_249_975_000);
         assert_ne!(windows.sum(0), windows.sum(1));
-        assert_eq!(
-            windows.all[windows.part(0)],
-            (0..50_000).collect::<Vec<i64>>()
-        );
+        assert_eq!(windows.all[windows.part(0)], (0..50_000).collect::<Vec<i64>>());
         assert_eq!(windows.all[windows.part(1)][0], SHIFT as i64);
         let mut room = vec![0; 50_000];
         windows.produce(windows.part(1), &mut room);

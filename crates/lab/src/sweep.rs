@@ -22,39 +22,19 @@ const MOST_DEPTH: usize = 1024;
 #[derive(Args, Clone, Debug)]
 pub struct Axes {
     /// Sizes of lists: 64KiB,400KB or a ladder 64B..64MiB*4
-    #[arg(
-        long,
-        value_name = "SIZES",
-        default_value = "64B..64MiB*4",
-        conflicts_with = "list"
-    )]
+    #[arg(long, value_name = "SIZES", default_value = "64B..64MiB*4", conflicts_with = "list")]
     pub sizes: Sizes,
 
     /// How lists are carried
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "pipe,shared"
-    )]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "pipe,shared")]
     pub transport: Vec<String>,
 
     /// Where a list is before its task: place, build, resident
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "place,resident"
-    )]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "place,resident")]
     pub residency: Vec<Residency>,
 
     /// How the other side is woken; a transport without that one takes its own of the same regime
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "hybrid"
-    )]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "hybrid")]
     pub wakeup: Vec<String>,
 
     /// What holds shared lists: memfd, posix, file
@@ -62,21 +42,11 @@ pub struct Axes {
     pub segment: Kind,
 
     /// Worker processes
-    #[arg(
-        long,
-        value_name = "NUMBERS",
-        value_delimiter = ',',
-        default_value = "1"
-    )]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "1")]
     pub workers: Vec<usize>,
 
     /// Tasks in flight per worker
-    #[arg(
-        long,
-        value_name = "NUMBERS",
-        value_delimiter = ',',
-        default_value = "1"
-    )]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "1")]
     pub depth: Vec<usize>,
 
     /// Tasks in a batch; as many as last 2 ms, at least 3, unless given
@@ -128,11 +98,8 @@ impl Axes {
             }
             None => self.sizes.0.clone(),
         };
-        let transports: Vec<&'static dyn Transport> = self
-            .transport
-            .iter()
-            .map(|name| transport_of(name))
-            .collect::<Result<_, _>>()?;
+        let transports: Vec<&'static dyn Transport> =
+            self.transport.iter().map(|name| transport_of(name)).collect::<Result<_, _>>()?;
         let mut cells = Vec::new();
         for placement in &self.pin {
             for wakeup in &self.wakeup {
@@ -158,21 +125,14 @@ impl Axes {
                 }
             }
         }
-        Ok(Plan {
-            lab: "sweep",
-            cells,
-            generations: self.generations,
-            pairs: self.pairs,
-        })
+        Ok(Plan { lab: "sweep", cells, generations: self.generations, pairs: self.pairs })
     }
 
     fn check(&self) -> Result<(), Refusal> {
         let range = |what: &str, values: &[usize], most: usize| {
             let wrong = values.iter().find(|value| !(1..=most).contains(*value));
             wrong.map_or(Ok(()), |value| {
-                Err(Refusal::usage(format!(
-                    "--{what} {value} is not possible: give 1 to {most}"
-                )))
+                Err(Refusal::usage(format!("--{what} {value} is not possible: give 1 to {most}")))
             })
         };
         range("workers", &self.workers, MOST_WORKERS)?;
@@ -189,13 +149,8 @@ impl Axes {
         let regime = regime_of(wakeup)?;
         let mut arms = Vec::new();
         for &transport in transports {
-            let own = transport
-                .wakeups()
-                .into_iter()
-                .find(|(name, _)| *name == wakeup);
-            let chosen = own
-                .map(|(name, _)| name)
-                .or_else(|| wakeup_of(transport, regime));
+            let own = transport.wakeups().into_iter().find(|(name, _)| *name == wakeup);
+            let chosen = own.map(|(name, _)| name).or_else(|| wakeup_of(transport, regime));
             let Some(chosen) = chosen else {
                 return Err(Refusal::usage(format!(
                     "transport `{}` has no wake-up in the {regime} regime",
@@ -222,29 +177,18 @@ impl Axes {
 
 fn transport_of(name: &str) -> Result<&'static dyn Transport, Refusal> {
     transport::by_name(name).ok_or_else(|| {
-        let names: Vec<_> = transport::ALL
-            .iter()
-            .map(|transport| transport.name())
-            .collect();
-        Refusal::usage(format!(
-            "there is no transport `{name}`; there are {}",
-            names.join(", ")
-        ))
+        let names: Vec<_> = transport::ALL.iter().map(|transport| transport.name()).collect();
+        Refusal::usage(format!("there is no transport `{name}`; there are {}", names.join(", ")))
     })
 }
 
 fn regime_of(wakeup: &str) -> Result<Regime, Refusal> {
-    let all = transport::ALL
-        .iter()
-        .flat_map(|transport| transport.wakeups());
+    let all = transport::ALL.iter().flat_map(|transport| transport.wakeups());
     let mut names: Vec<_> = all.clone().map(|(name, _)| name).collect();
     names.sort_unstable();
     names.dedup();
     let mut found = all.filter(|(name, _)| *name == wakeup);
     found.next().map(|(_, regime)| regime).ok_or_else(|| {
-        Refusal::usage(format!(
-            "there is no wake-up `{wakeup}`; there are {}",
-            names.join(", ")
-        ))
+        Refusal::usage(format!("there is no wake-up `{wakeup}`; there are {}", names.join(", ")))
     })
 }

@@ -30,7 +30,7 @@ const BATCH: Duration = Duration::from_millis(2);
 /// … and has at least so many tasks …
 const FEWEST: usize = 3;
 /// … and at most so many.
-const MOST: usize = 4000;
+const MOST: usize = 20_000;
 
 /// Tasks of a warm-up's batches, and their number at most.
 const WARM_BATCH: usize = 10;
@@ -96,8 +96,7 @@ pub fn measure(
         let mut fresh = match fresh {
             Ok(fresh) => fresh,
             Err(error) => {
-                sums.iter_mut()
-                    .for_each(|sum| sum.error = Some(format!("{error:#}")));
+                sums.iter_mut().for_each(|sum| sum.error = Some(format!("{error:#}")));
                 break;
             }
         };
@@ -157,18 +156,11 @@ pub fn measure(
     let trials = cell.arms.iter().zip(sums).map(|(arm, sum)| {
         let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations);
         if generations < plan.generations {
-            trial
-                .warnings
-                .push(format!("{generations} of {} generations", plan.generations));
+            trial.warnings.push(format!("{generations} of {} generations", plan.generations));
         }
         trial
     });
-    Ok(Measured {
-        trials: trials.collect(),
-        comparisons,
-        duplicated,
-        interrupted,
-    })
+    Ok(Measured { trials: trials.collect(), comparisons, duplicated, interrupted })
 }
 
 /// One set of fresh workers for each crew that the cell's arms need.
@@ -232,17 +224,9 @@ impl Generation {
             };
             of_arm.push(at);
         }
-        let reading = Io::of_this_thread()
-            .zip(Io::of_this_thread())
-            .map(|(a, b)| b - a);
+        let reading = Io::of_this_thread().zip(Io::of_this_thread()).map(|(a, b)| b - a);
         let counts = vec![FEWEST; cell.arms.len()];
-        let mut fresh = Generation {
-            crews,
-            of_arm,
-            counts,
-            rooms: Rooms::default(),
-            reading,
-        };
+        let mut fresh = Generation { crews, of_arm, counts, rooms: Rooms::default(), reading };
         for arm in 0..cell.arms.len() {
             fresh.warm(cell, arm, windows).context("warming up")?;
         }
@@ -271,9 +255,8 @@ impl Generation {
         }
         let fill = (BATCH.as_nanos() as u64).div_ceil(took.max(1)) as usize;
         let in_flight = cell.workers * cell.depth;
-        self.counts[arm] = cell
-            .tasks
-            .unwrap_or_else(|| fill.clamp(FEWEST, MOST).next_multiple_of(in_flight));
+        self.counts[arm] =
+            cell.tasks.unwrap_or_else(|| fill.clamp(FEWEST, MOST).next_multiple_of(in_flight));
         let fresh = &mut self.crews[at];
         fresh.crew.park()?;
         fresh.report = fresh.crew.report()?;
@@ -297,9 +280,7 @@ impl Generation {
         let usage = Usage::of_this_thread();
         let io = Io::of_this_thread();
         let batch = self.tasks(cell, arm, windows, count)?;
-        let io = Io::of_this_thread()
-            .zip(io)
-            .map(|(after, before)| after - before);
+        let io = Io::of_this_thread().zip(io).map(|(after, before)| after - before);
         let io = io.zip(self.reading).map(|(io, reading)| io - reading);
         let usage = Usage::of_this_thread() - usage;
         let fresh = &mut self.crews[at];
@@ -307,15 +288,8 @@ impl Generation {
         fresh.crew.park()?;
         let (_, rung_back) = subtract(fresh.crew.hub().ring_bytes(), (0, rung_before));
         let before = std::mem::replace(&mut fresh.report, fresh.crew.report()?);
-        let workers = Report {
-            usage: fresh.report.usage - before.usage,
-            io: None,
-        };
-        let workers_io = fresh
-            .report
-            .io
-            .zip(before.io)
-            .map(|(after, before)| after - before);
+        let workers = Report { usage: fresh.report.usage - before.usage, io: None };
+        let workers_io = fresh.report.io.zip(before.io).map(|(after, before)| after - before);
         let tasks = batch.ok + batch.failed;
         let overlap = fresh.crew.hub().overlaps(cell.bytes);
         let tasks_unparked = tasks + dropped + cell.workers as u64;
@@ -384,11 +358,7 @@ impl Fresh {
         };
         crew.park()?;
         let report = crew.report()?;
-        Ok(Fresh {
-            crew,
-            resident,
-            report,
-        })
+        Ok(Fresh { crew, resident, report })
     }
 }
 
@@ -462,22 +432,10 @@ impl Sum {
             .filter(|_| !self.timelines.is_empty())
             .map(|phase| {
                 let of = |timeline: &Timeline| timeline.phases_ns()[phase as usize].1;
-                (
-                    phase,
-                    self.timelines
-                        .iter()
-                        .map(of)
-                        .collect::<Histogram>()
-                        .distribution(),
-                )
+                (phase, self.timelines.iter().map(of).collect::<Histogram>().distribution())
             })
             .collect();
-        let round_trips = self
-            .round_trips
-            .iter()
-            .copied()
-            .collect::<Histogram>()
-            .distribution();
+        let round_trips = self.round_trips.iter().copied().collect::<Histogram>().distribution();
         let steady = steady(&self.batches);
         let mut warnings = Vec::new();
         if round_trips.count < SAMPLES_FOR_P99 {
@@ -506,10 +464,7 @@ impl Sum {
             overlap: self.overlap,
             wire_bytes,
             syscalls_per_task,
-            cpu_ns: CpuNs {
-                coordinator: self.usage.cpu_ns,
-                workers: self.workers.cpu_ns,
-            },
+            cpu_ns: CpuNs { coordinator: self.usage.cpu_ns, workers: self.workers.cpu_ns },
             faults: Faults {
                 minor: self.usage.minor_faults + self.workers.minor_faults,
                 major: self.usage.major_faults + self.workers.major_faults,
@@ -543,11 +498,7 @@ fn comparisons(
             .iter()
             .filter_map(|(generation, pair, base_ns)| {
                 let (_, _, other_ns) = of_other((*generation, *pair))?;
-                Some(Pair {
-                    generation: *generation,
-                    base_ns: *base_ns,
-                    other_ns: *other_ns,
-                })
+                Some(Pair { generation: *generation, base_ns: *base_ns, other_ns: *other_ns })
             })
             .collect();
         let ratio = compare::ratio(&pairs)?;
@@ -579,10 +530,7 @@ fn comparisons(
 
 /// Whether half of the batches lie within a tenth of the median of all.
 fn steady(batches: &[(u32, u32, u64)]) -> bool {
-    let mut medians: Vec<f64> = batches
-        .iter()
-        .map(|(_, _, median)| *median as f64)
-        .collect();
+    let mut medians: Vec<f64> = batches.iter().map(|(_, _, median)| *median as f64).collect();
     let middle = median(&mut medians);
     let quarter = medians.len() / 4;
     !medians.is_empty() && medians[medians.len() - 1 - quarter] - medians[quarter] <= 0.1 * middle

@@ -37,10 +37,7 @@ pub fn cost() -> ClockCost {
         means.push((before - started) / READINGS);
     }
     means.sort_unstable();
-    ClockCost {
-        cost: means[means.len() / 2],
-        step,
-    }
+    ClockCost { cost: means[means.len() / 2], step }
 }
 
 #[cfg(test)]

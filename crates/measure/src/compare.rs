@@ -80,9 +80,8 @@ pub fn ratio(pairs: &[Pair]) -> Option<Ratio> {
         .iter()
         .map(|generation| {
             let of_it = pairs.iter().filter(|pair| pair.generation == *generation);
-            let mut logs: Vec<f64> = of_it
-                .map(|pair| (pair.base_ns as f64 / pair.other_ns as f64).ln())
-                .collect();
+            let mut logs: Vec<f64> =
+                of_it.map(|pair| (pair.base_ns as f64 / pair.other_ns as f64).ln()).collect();
             median(&mut logs)
         })
         .collect();
@@ -134,11 +133,7 @@ mod tests {
     fn pairs(ratios: &[f64]) -> Vec<Pair> {
         let of = |(generation, ratio): (usize, &f64)| {
             let base_ns = (ratio * 10_000.0) as u64;
-            [Pair {
-                generation: generation as u32,
-                base_ns,
-                other_ns: 10_000,
-            }; 3]
+            [Pair { generation: generation as u32, base_ns, other_ns: 10_000 }; 3]
         };
         ratios.iter().enumerate().flat_map(of).collect()
     }
@@ -153,10 +148,7 @@ mod tests {
         assert_eq!(verdict(&[2.0, 2.1, 1.9, 2.0, 2.2, 1.04]), Verdict::TooClose);
         assert_eq!(verdict(&[0.5, 0.4, 0.6, 0.5, 0.5, 0.94]), Verdict::Copy);
         assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.04, 0.96, 1.0]), Verdict::Same);
-        assert_eq!(
-            verdict(&[1.0, 1.01, 0.99, 1.06, 0.96, 1.0]),
-            Verdict::TooClose
-        );
+        assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.06, 0.96, 1.0]), Verdict::TooClose);
     }
 
     #[test]
@@ -171,9 +163,6 @@ mod tests {
         let ratio = ratio(&pairs(&[1.5, 2.0, 3.0])).unwrap();
         let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-3;
         assert!(close(ratio.ratio, 2.0) && close(ratio.low, 1.5) && close(ratio.high, 3.0));
-        assert_eq!(
-            (ratio.pairs, ratio.generations, ratio.confidence),
-            (9, 3, 0.75)
-        );
+        assert_eq!((ratio.pairs, ratio.generations, ratio.confidence), (9, 3, 0.75));
     }
 }

@@ -25,9 +25,7 @@ impl Default for Histogram {
 
 impl Extend<u64> for Histogram {
     fn extend<T: IntoIterator<Item = u64>>(&mut self, samples_ns: T) {
-        samples_ns
-            .into_iter()
-            .for_each(|sample| self.0.saturating_record(sample));
+        samples_ns.into_iter().for_each(|sample| self.0.saturating_record(sample));
     }
 }
 
@@ -122,15 +120,11 @@ mod tests {
     #[test]
     fn the_record_s_histogram_decodes_to_the_same_samples() {
         use hdrhistogram::serialization::Deserializer;
-        let distribution = (1..5000u64)
-            .map(|n| n * 37)
-            .collect::<Histogram>()
-            .distribution();
+        let distribution = (1..5000u64).map(|n| n * 37).collect::<Histogram>().distribution();
         assert!(distribution.hdr.starts_with("HISTFAAA"));
         let bytes = BASE64.decode(&distribution.hdr).unwrap();
-        let back: hdrhistogram::Histogram<u64> = Deserializer::new()
-            .deserialize(&mut bytes.as_slice())
-            .unwrap();
+        let back: hdrhistogram::Histogram<u64> =
+            Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
         assert_eq!(back.len(), 4999);
         assert_eq!(Histogram(back).distribution(), distribution);
     }

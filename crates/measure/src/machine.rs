@@ -39,19 +39,10 @@ pub struct Machine {
 /// Looks at this machine, in a few milliseconds.
 pub fn this() -> Machine {
     let cpuinfo = procfs::CpuInfo::current().ok();
-    let cpu = cpuinfo
-        .as_ref()
-        .and_then(|info| info.model_name(0))
-        .unwrap_or("unknown")
-        .to_owned();
-    let flags = cpuinfo
-        .as_ref()
-        .and_then(|info| info.flags(0))
-        .unwrap_or_default();
+    let cpu = cpuinfo.as_ref().and_then(|info| info.model_name(0)).unwrap_or("unknown").to_owned();
+    let flags = cpuinfo.as_ref().and_then(|info| info.flags(0)).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let load1 = procfs::LoadAverage::current()
-        .ok()
-        .map(|load| f64::from(load.one));
+    let load1 = procfs::LoadAverage::current().ok().map(|load| f64::from(load.one));
     let mut warnings = Vec::new();
     if load1.is_some_and(|load| load > 0.5) {
         warnings.push(format!(
@@ -65,15 +56,10 @@ pub fn this() -> Machine {
     Machine {
         cpu,
         cores,
-        kernel: rustix::system::uname()
-            .release()
-            .to_string_lossy()
-            .into_owned(),
+        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         r#virtual: flags.contains(&"hypervisor"),
         mem_bytes: procfs::Meminfo::current().map_or(0, |memory| memory.mem_total),
-        shm_free_bytes: rustix::fs::statvfs("/dev/shm")
-            .ok()
-            .map(|fs| fs.f_bavail * fs.f_frsize),
+        shm_free_bytes: rustix::fs::statvfs("/dev/shm").ok().map(|fs| fs.f_bavail * fs.f_frsize),
         pipe_max_bytes: line("/proc/sys/fs/pipe-max-size").and_then(|text| text.parse().ok()),
         page_bytes: rustix::param::page_size(),
         thp: line("/sys/kernel/mm/transparent_hugepage/enabled").and_then(|text| chosen(&text)),
@@ -86,13 +72,7 @@ pub fn this() -> Machine {
 
 /// The first line of a file of the system.
 fn line(path: &str) -> Option<String> {
-    Some(
-        std::fs::read_to_string(path)
-            .ok()?
-            .lines()
-            .next()?
-            .to_owned(),
-    )
+    Some(std::fs::read_to_string(path).ok()?.lines().next()?.to_owned())
 }
 
 /// `madvise` of "always [madvise] never".
@@ -107,9 +87,6 @@ mod tests {
     fn this_machine_has_cores_memory_and_a_clock() {
         let machine = super::this();
         assert!(machine.cores > 0 && machine.mem_bytes > 0 && machine.page_bytes >= 4096);
-        assert_eq!(
-            super::chosen("always [madvise] never").as_deref(),
-            Some("madvise")
-        );
+        assert_eq!(super::chosen("always [madvise] never").as_deref(), Some("madvise"));
     }
 }

@@ -65,25 +65,13 @@ impl Writer {
     /// The folder cannot be written.
     pub fn open(folder: &Path, echo: bool) -> io::Result<Writer> {
         std::fs::create_dir_all(folder)?;
-        let open = |name| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(folder.join(name))
-        };
+        let open = |name| OpenOptions::new().create(true).append(true).open(folder.join(name));
         cut_torn_line(&folder.join(RECORD))?;
         cut_torn_line(&folder.join(PAIRS))?;
         let pairs = open(PAIRS)?;
         let fresh = pairs.metadata()?.len() == 0;
-        let pairs = csv::WriterBuilder::new()
-            .has_headers(fresh)
-            .from_writer(pairs);
-        Ok(Writer {
-            folder: folder.to_owned(),
-            record: open(RECORD)?,
-            pairs,
-            echo,
-        })
+        let pairs = csv::WriterBuilder::new().has_headers(fresh).from_writer(pairs);
+        Ok(Writer { folder: folder.to_owned(), record: open(RECORD)?, pairs, echo })
     }
 
     /// Where it writes.
@@ -112,8 +100,7 @@ impl Writer {
     /// # Errors
     /// The disk is full.
     pub fn write_pairs(&mut self, rows: &[PairRow]) -> io::Result<()> {
-        rows.iter()
-            .try_for_each(|row| self.pairs.serialize(row).map_err(io::Error::other))?;
+        rows.iter().try_for_each(|row| self.pairs.serialize(row).map_err(io::Error::other))?;
         self.pairs.flush()
     }
 }
@@ -149,15 +136,9 @@ fn cut_torn_line(path: &Path) -> io::Result<()> {
     let Ok(text) = std::fs::read(path) else {
         return Ok(());
     };
-    let whole = text
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     if whole < text.len() {
-        OpenOptions::new()
-            .write(true)
-            .open(path)?
-            .set_len(whole as u64)?;
+        OpenOptions::new().write(true).open(path)?.set_len(whole as u64)?;
     }
     Ok(())
 }
@@ -186,10 +167,7 @@ mod tests {
         let path = folder.path().join("deeper");
         Writer::open(&path, false).unwrap().write(&end(1)).unwrap();
         let torn = b"{\"kind\":\"end\",\"sta";
-        let mut file = OpenOptions::new()
-            .append(true)
-            .open(path.join(RECORD))
-            .unwrap();
+        let mut file = OpenOptions::new().append(true).open(path.join(RECORD)).unwrap();
         file.write_all(torn).unwrap();
         assert_eq!(read(&path).unwrap().faults[0].0, 2);
         Writer::open(&path, false).unwrap().write(&end(2)).unwrap();
@@ -202,19 +180,11 @@ mod tests {
     fn kinds_and_fields_of_a_later_version_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let mut text = "{\"kind\":\"hologram\",\"depth\":3}\n".to_owned();
-        text += &serde_json::to_string(&end(3))
-            .unwrap()
-            .replace("\"tasks\"", "\"new\":1,\"tasks\"");
+        text +=
+            &serde_json::to_string(&end(3)).unwrap().replace("\"tasks\"", "\"new\":1,\"tasks\"");
         std::fs::write(folder.path().join(RECORD), text + "\nnot JSON\n").unwrap();
         let record = read(folder.path()).unwrap();
         assert_eq!(record.lines, [end(3)]);
-        assert_eq!(
-            record
-                .faults
-                .iter()
-                .map(|(line, _)| *line)
-                .collect::<Vec<_>>(),
-            [3]
-        );
+        assert_eq!(record.faults.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3]);
     }
 }

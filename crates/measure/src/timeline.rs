@@ -125,16 +125,8 @@ mod tests {
     #[test]
     fn phases_lie_between_neighbours_and_add_up_to_the_round_trip() {
         let mut timeline = Timeline::default();
-        let stamps = [
-            Stamp::Reserved,
-            Stamp::Sent,
-            Stamp::Received,
-            Stamp::Collected,
-        ];
-        stamps
-            .iter()
-            .zip([100, 130, 200, 1000])
-            .for_each(|(stamp, at)| timeline.set(*stamp, at));
+        let stamps = [Stamp::Reserved, Stamp::Sent, Stamp::Received, Stamp::Collected];
+        stamps.iter().zip([100, 130, 200, 1000]).for_each(|(stamp, at)| timeline.set(*stamp, at));
         let phases = timeline.phases_ns();
         assert_eq!(phases[Phase::Send as usize], (Phase::Send, 30));
         assert_eq!(phases[Phase::Deliver as usize], (Phase::Deliver, 70));

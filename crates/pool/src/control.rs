@@ -77,8 +77,11 @@ impl Control {
         Control(fd)
     }
 
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    /// Whether the other end is closed; looks, and does not wait.
+    pub(crate) fn hung_up(&self) -> bool {
+        // Asks for nothing: a hang-up is told all the same.
+        let mut ends = [PollFd::new(&self.0, PollFlags::empty())];
+        poll(&mut ends, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// Sends one message and the descriptors that go with it.
@@ -91,12 +94,7 @@ impl Control {
         if !fds.is_empty() {
             control.push(SendAncillaryMessage::ScmRights(&fds));
         }
-        sendmsg(
-            &self.0,
-            &[IoSlice::new(&bytes)],
-            &mut control,
-            SendFlags::NOSIGNAL,
-        )?;
+        sendmsg(&self.0, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
@@ -137,9 +135,5 @@ impl Control {
 }
 
 fn interrupted(error: rustix::io::Errno) -> rustix::io::Result<usize> {
-    if error == rustix::io::Errno::INTR {
-        Ok(0)
-    } else {
-        Err(error)
-    }
+    if error == rustix::io::Errno::INTR { Ok(0) } else { Err(error) }
 }

@@ -64,6 +64,9 @@ pub enum Event {
     Nothing,
 }
 
+/// Not a job: sends a worker to its control socket.
+const PARK: Task = Task { id: u32::MAX, job: 0, arg: Value::Int(0), phase: false, park: true };
+
 /// A hub with its workers. Dropping it ends them all.
 pub struct Crew {
     plan: CrewPlan,
@@ -88,13 +91,7 @@ impl Crew {
         let hub = plan.transport.hub(&plan.setup)?;
         let keeper = Keeper::new(hub.alarm())?;
         let workers = (0..plan.setup.workers).map(|_| None).collect();
-        let mut crew = Crew {
-            plan: plan.clone(),
-            workers,
-            dying: VecDeque::new(),
-            keeper,
-            hub,
-        };
+        let mut crew = Crew { plan: plan.clone(), workers, dying: VecDeque::new(), keeper, hub };
         let mut order: Vec<usize> = (0..plan.setup.workers).collect();
         if plan.order.len() == order.len() {
             order.clone_from(&plan.order);
@@ -133,18 +130,12 @@ impl Crew {
 
     /// Process of each worker that lives.
     pub fn pids(&self) -> Vec<u32> {
-        self.workers
-            .iter()
-            .flatten()
-            .map(|worker| worker.process.pid)
-            .collect()
+        self.workers.iter().flatten().map(|worker| worker.process.pid).collect()
     }
 
     /// Process of worker `worker`, while it lives.
     pub fn pid(&self, worker: usize) -> Option<u32> {
-        self.workers[worker]
-            .as_ref()
-            .map(|worker| worker.process.pid)
+        self.workers[worker].as_ref().map(|worker| worker.process.pid)
     }
 
     /// Waits for whatever comes first; without `patience` for as long as it takes.
@@ -155,11 +146,7 @@ impl Crew {
     pub fn recv(&mut self, patience: Option<Duration>) -> Result<Event, PoolError> {
         loop {
             // What the dead had answered before is told before their death.
-            let patience = if self.dying.is_empty() {
-                patience
-            } else {
-                Some(Duration::ZERO)
-            };
+            let patience = if self.dying.is_empty() { patience } else { Some(Duration::ZERO) };
             let dead = match self.hub.recv(patience)? {
                 Arrival::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
                 Arrival::Alarm => {
@@ -185,9 +172,7 @@ impl Crew {
     /// The worker that lives and has least in hand, and how many tasks that is.
     pub fn least_busy(&self) -> Option<(usize, usize)> {
         let living = (0..self.workers.len()).filter(|worker| self.workers[*worker].is_some());
-        living
-            .map(|worker| (worker, self.hub.in_flight(worker)))
-            .min_by_key(|(_, tasks)| *tasks)
+        living.map(|worker| (worker, self.hub.in_flight(worker))).min_by_key(|(_, tasks)| *tasks)
     }
 
     /// Ends worker `worker` at once; its death is told by [`Crew::recv`].
@@ -202,10 +187,7 @@ impl Crew {
     /// # Errors
     /// As [`Crew::start`].
     pub fn replace(&mut self, worker: usize) -> Result<(), PoolError> {
-        assert!(
-            self.workers[worker].is_none(),
-            "worker {worker} is still there"
-        );
+        assert!(self.workers[worker].is_none(), "worker {worker} is still there");
         self.workers[worker] = Some(self.spawn(worker)?);
         self.welcome(worker)
     }
@@ -215,15 +197,8 @@ impl Crew {
     /// # Errors
     /// A worker died instead.
     pub fn park(&mut self) -> Result<(), PoolError> {
-        let park = Task {
-            id: u32::MAX,
-            job: 0,
-            arg: Value::Int(0),
-            phase: false,
-            park: true,
-        };
         for worker in 0..self.workers.len() {
-            self.hub.send(worker, &park, List::None, None)?;
+            self.hub.send(worker, &PARK, List::None, None)?;
             match self.recv(None)? {
                 Event::Died(death) => return Err(PoolError::Died(death)),
                 Event::Reply { .. } | Event::Nothing => {}
@@ -246,10 +221,7 @@ impl Crew {
     /// # Errors
     /// A worker's control socket is closed.
     pub fn report(&mut self) -> Result<Report, PoolError> {
-        let mut sum = Report {
-            io: Some(Default::default()),
-            ..Report::default()
-        };
+        let mut sum = Report { io: Some(Default::default()), ..Report::default() };
         for worker in self.workers.iter().flatten() {
             worker.control.send(&Order::Report, &[])?;
             let heard = worker.control.recv(Some(self.plan.launch.patience))?;
@@ -271,9 +243,7 @@ impl Crew {
 
     /// Hears who worker `worker` is and gives it its place.
     fn welcome(&mut self, worker: usize) -> Result<(), PoolError> {
-        let Some(there) = &self.workers[worker] else {
-            unreachable!("it was just started")
-        };
+        let Some(there) = &self.workers[worker] else { unreachable!("it was just started") };
         hello(there, &self.plan.launch)?;
         let handover = self.hub.attach(worker)?;
         let attach = Order::Attach {
@@ -314,13 +284,15 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        // Closing its control socket ends a worker, whatever it is doing.
-        let processes: Vec<Process> = self
-            .workers
-            .drain(..)
-            .flatten()
-            .map(|worker| worker.process)
-            .collect();
+        // A parked worker waits on its control socket, and ends when that is closed. Whoever is
+        // busy gets a moment to come there, and is then ended.
+        for worker in 0..self.workers.len() {
+            if self.workers[worker].is_some() {
+                let _ = self.hub.send(worker, &PARK, List::None, None);
+            }
+        }
+        let processes: Vec<Process> =
+            self.workers.drain(..).flatten().map(|worker| worker.process).collect();
         if !self.keeper.wait_for_all(Duration::from_secs(1)) {
             processes.iter().for_each(Process::kill);
             self.keeper.wait_for_all(Duration::from_secs(5));
@@ -345,31 +317,23 @@ fn spawn(
         .stdout(Stdio::from(stderr));
     let process = keeper
         .start(worker, command)
-        .map_err(|cause| PoolError::Start {
-            program: launch.program.clone(),
-            cause,
-        })?;
+        .map_err(|cause| PoolError::Start { program: launch.program.clone(), cause })?;
     Ok(Worker { process, control })
 }
 
 /// Hears a worker's first word.
 fn hello(worker: &Worker, launch: &Launch) -> Result<(), PoolError> {
-    let foreign = |what: String| PoolError::Foreign {
-        program: launch.program.clone(),
-        what,
-    };
+    let foreign = |what: String| PoolError::Foreign { program: launch.program.clone(), what };
     match worker.control.recv(Some(launch.patience)) {
         Ok(Some((Word::Hello { build }, _))) if build == launch.build => Ok(()),
-        Ok(Some((Word::Hello { build }, _))) => Err(foreign(format!(
-            "its build is {build}, this one is {}",
-            launch.build
-        ))),
+        Ok(Some((Word::Hello { build }, _))) => {
+            Err(foreign(format!("its build is {build}, this one is {}", launch.build)))
+        }
         Ok(Some((other, _))) => Err(foreign(format!("its first word was {other:?}"))),
         Ok(None) => Err(foreign("it ended without a word".into())),
-        Err(fault) if fault.kind() == std::io::ErrorKind::TimedOut => Err(foreign(format!(
-            "it said nothing for {:?}",
-            launch.patience
-        ))),
+        Err(fault) if fault.kind() == std::io::ErrorKind::TimedOut => {
+            Err(foreign(format!("it said nothing for {:?}", launch.patience)))
+        }
         Err(fault) => Err(foreign(fault.to_string())),
     }
 }

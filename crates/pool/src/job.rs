@@ -21,10 +21,9 @@ impl Call<'_> {
     pub fn int(&self) -> Result<i64, JobError> {
         match self.arg {
             Value::Int(value) => Ok(value),
-            Value::Float(value) => Err(JobError::new(
-                "TypeError",
-                format!("an integer is needed, not {value}"),
-            )),
+            Value::Float(value) => {
+                Err(JobError::new("TypeError", format!("an integer is needed, not {value}")))
+            }
         }
     }
 
@@ -61,10 +60,7 @@ pub struct JobError {
 impl JobError {
     /// An error of type `name`.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> JobError {
-        JobError {
-            name: name.into(),
-            message: message.into(),
-        }
+        JobError { name: name.into(), message: message.into() }
     }
 }
 

@@ -108,12 +108,7 @@ impl Keeper {
             let (doorbell, state) = (doorbell.clone(), state.clone());
             move || keep(&inbox, &doorbell, &state, &alarm)
         })?;
-        Ok(Keeper {
-            orders,
-            doorbell,
-            state,
-            thread: Some(thread),
-        })
+        Ok(Keeper { orders, doorbell, state, thread: Some(thread) })
     }
 
     /// Starts `command` as worker number `worker`.
@@ -122,11 +117,7 @@ impl Keeper {
     /// The program cannot be started.
     pub fn start(&self, worker: usize, command: Command) -> io::Result<Process> {
         let (answer, answered) = channel();
-        let order = Order {
-            worker,
-            command,
-            answer,
-        };
+        let order = Order { worker, command, answer };
         let gone = || io::Error::other("the keeper's thread is gone");
         self.orders.send(order).map_err(|_| gone())?;
         self.ring();
@@ -145,25 +136,17 @@ impl Keeper {
 
     /// Waits until the death of worker `worker` is in the book, and says whether it came.
     pub fn wait_for(&self, worker: usize, patience: Duration) -> bool {
-        self.wait(patience, |book| {
-            book.deaths.iter().any(|death| death.worker == worker)
-        })
+        self.wait(patience, |book| book.deaths.iter().any(|death| death.worker == worker))
     }
 
     fn wait(&self, patience: Duration, done: impl Fn(&Book) -> bool) -> bool {
-        let waiting = self
-            .state
-            .changed
-            .wait_timeout_while(self.book(), patience, |b| !done(b));
+        let waiting = self.state.changed.wait_timeout_while(self.book(), patience, |b| !done(b));
         let (book, _) = waiting.unwrap_or_else(PoisonError::into_inner);
         done(&book)
     }
 
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
-        self.state
-            .book
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.state.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ring(&self) {
@@ -188,11 +171,7 @@ fn keep(inbox: &Receiver<Order>, doorbell: &OwnedFd, state: &State, alarm: &Alar
     let mut children: Vec<(usize, Process)> = Vec::new();
     loop {
         let mut polled = vec![PollFd::new(doorbell, PollFlags::IN)];
-        polled.extend(
-            children
-                .iter()
-                .map(|(_, child)| PollFd::new(&*child.pidfd, PollFlags::IN)),
-        );
+        polled.extend(children.iter().map(|(_, child)| PollFd::new(&*child.pidfd, PollFlags::IN)));
         let _ = poll(&mut polled, None);
         let rung: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
         let mut ended = rung[1..].iter();
@@ -221,16 +200,9 @@ fn obey(mut order: Order, state: &State) -> Option<(usize, Process)> {
     let started = start(&mut order.command);
     // The command holds the worker's end of its control socket: close it before anyone waits.
     drop(order.command);
-    let child = started
-        .as_ref()
-        .ok()
-        .map(|process| (order.worker, process.clone()));
+    let child = started.as_ref().ok().map(|process| (order.worker, process.clone()));
     if child.is_some() {
-        state
-            .book
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .alive += 1;
+        state.book.lock().unwrap_or_else(PoisonError::into_inner).alive += 1;
     }
     let _ = order.answer.send(started);
     child
@@ -241,10 +213,7 @@ fn start(command: &mut Command) -> io::Result<Process> {
     let pid = Pid::from_child(&child);
     // Not reaped yet, so the number is still this child's.
     let pidfd = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
-    Ok(Process {
-        pid: child.id(),
-        pidfd,
-    })
+    Ok(Process { pid: child.id(), pidfd })
 }
 
 /// Takes a dead child from the kernel and writes its death down; says whether it was dead.
@@ -259,11 +228,7 @@ fn reap(worker: usize, child: &Process, state: &State) -> bool {
     };
     let mut book = state.book.lock().unwrap_or_else(PoisonError::into_inner);
     book.alive -= 1;
-    book.deaths.push(Death {
-        worker,
-        pid: child.pid,
-        ending,
-    });
+    book.deaths.push(Death { worker, pid: child.pid, ending });
     state.changed.notify_all();
     true
 }

@@ -99,15 +99,7 @@ impl Builder {
         setup.depth = setup.depth.max(1);
         let (launch, jobs, cores) = (self.launch, self.jobs, self.cores);
         let (padding, order) = (0, Vec::new());
-        let plan = CrewPlan {
-            launch,
-            transport,
-            setup,
-            jobs,
-            cores,
-            padding,
-            order,
-        };
+        let plan = CrewPlan { launch, transport, setup, jobs, cores, padding, order };
         let crew = Crew::start(&plan)?;
         let inner = Inner {
             crew,
@@ -171,21 +163,9 @@ impl Pool {
     pub fn builder(launch: Launch) -> Builder {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let wakeup = String::new();
-        let setup = Setup {
-            wakeup,
-            segment: Kind::Memfd,
-            workers,
-            depth: 2,
-            room: 0,
-            residents: 0,
-        };
-        Builder {
-            launch,
-            transport: "shared".into(),
-            setup,
-            jobs: Vec::new(),
-            cores: Vec::new(),
-        }
+        let setup =
+            Setup { wakeup, segment: Kind::Memfd, workers, depth: 2, room: 0, residents: 0 };
+        Builder { launch, transport: "shared".into(), setup, jobs: Vec::new(), cores: Vec::new() }
     }
 
     /// Submits one task; it is sent now if a worker may hold one more.
@@ -212,19 +192,10 @@ impl Pool {
         };
         let id = inner.next;
         inner.next = inner.next.wrapping_add(1);
-        let task = Task {
-            id,
-            job: number as u16,
-            arg,
-            phase: false,
-            park: false,
-        };
+        let task = Task { id, job: number as u16, arg, phase: false, park: false };
         inner.line.push_back((task, payload));
         inner.send_on();
-        Ok(Future {
-            pool: self.clone(),
-            id,
-        })
+        Ok(Future { pool: self.clone(), id })
     }
 
     /// Runs `job` on each of `tasks`; results are in their order.
@@ -236,10 +207,8 @@ impl Pool {
         job: &str,
         tasks: impl IntoIterator<Item = (Value, Data)>,
     ) -> Result<Vec<Outcome>, PoolError> {
-        let submitted: Vec<Result<Future, TaskError>> = tasks
-            .into_iter()
-            .map(|(arg, data)| self.submit(job, arg, data))
-            .collect();
+        let submitted: Vec<Result<Future, TaskError>> =
+            tasks.into_iter().map(|(arg, data)| self.submit(job, arg, data)).collect();
         submitted
             .into_iter()
             .map(|future| match future {
@@ -331,10 +300,7 @@ impl Inner {
     /// The first of `waiting` that is done, with its outcome.
     fn first_done(&mut self, waiting: &[Future]) -> Option<(usize, Outcome)> {
         let place = |future: &Future| self.done.get(&future.id).map(|(place, _)| *place);
-        let done = waiting
-            .iter()
-            .enumerate()
-            .filter_map(|(at, future)| Some((place(future)?, at)));
+        let done = waiting.iter().enumerate().filter_map(|(at, future)| Some((place(future)?, at)));
         let (_, at) = done.min()?;
         Some((at, self.done.remove(&waiting[at].id)?.1))
     }
@@ -364,28 +330,11 @@ impl Inner {
     }
 
     /// What the dead had in hand has no answer.
-    fn mourn(
-        &mut self,
-        Death {
-            worker,
-            pid,
-            ending,
-        }: Death,
-    ) {
-        let lost: Vec<u32> = self
-            .sent
-            .extract_if(|_, of| *of == worker)
-            .map(|(id, _)| id)
-            .collect();
+    fn mourn(&mut self, Death { worker, pid, ending }: Death) {
+        let lost: Vec<u32> =
+            self.sent.extract_if(|_, of| *of == worker).map(|(id, _)| id).collect();
         for id in lost {
-            self.finish(
-                id,
-                Err(TaskError::WorkerDied {
-                    worker,
-                    pid,
-                    ending,
-                }),
-            );
+            self.finish(id, Err(TaskError::WorkerDied { worker, pid, ending }));
         }
     }
 
@@ -421,17 +370,8 @@ impl Inner {
 fn told(failure: Failure, worker: usize, pid: u32) -> TaskError {
     let message = failure.message;
     match failure.what {
-        What::Error(name) => TaskError::Job {
-            name,
-            message,
-            worker,
-            pid,
-        },
-        What::Panic => TaskError::Panicked {
-            message,
-            worker,
-            pid,
-        },
+        What::Error(name) => TaskError::Job { name, message, worker, pid },
+        What::Panic => TaskError::Panicked { message, worker, pid },
         What::UnknownJob => TaskError::UnknownJob { job: message },
         What::Refused => TaskError::Refused { worker, message },
     }

@@ -18,9 +18,7 @@ pub const TRIALS: &str = "trials.csv";
 
 /// One line about the machine.
 pub fn machine(machine: &Machine) -> String {
-    let shm = machine
-        .shm_free_bytes
-        .map_or("unknown".into(), |bytes| size(bytes as usize));
+    let shm = machine.shm_free_bytes.map_or("unknown".into(), |bytes| size(bytes as usize));
     let kind = if machine.r#virtual { " (VM)" } else { "" };
     let mut line = format!(
         "machine  {}, {} cores · Linux {}{kind} · /dev/shm {shm} free · load {:.1}",

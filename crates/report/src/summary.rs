@@ -27,12 +27,7 @@ pub(crate) fn of(lines: &[Line], folder: &Path) -> String {
         Some(end) => ending(&mut text, end),
         None => text.push_str("         the record has no end: the run was killed\n"),
     }
-    let _ = write!(
-        text,
-        "record   {} (run.jsonl, pairs.csv, {})",
-        folder.display(),
-        crate::TRIALS
-    );
+    let _ = write!(text, "record   {} (run.jsonl, pairs.csv, {})", folder.display(), crate::TRIALS);
     text
 }
 
@@ -46,12 +41,8 @@ fn verdicts(rows: &Rows<'_>) -> Vec<String> {
         }
     }
     let of = |name: &String| {
-        let mut of_arm: Vec<&Comparison> = rows
-            .comparisons
-            .iter()
-            .filter(|c| arm(&c.cell) == *name)
-            .copied()
-            .collect();
+        let mut of_arm: Vec<&Comparison> =
+            rows.comparisons.iter().filter(|c| arm(&c.cell) == *name).copied().collect();
         of_arm.sort_by_key(|comparison| comparison.cell.bytes);
         format!("{name}: {}", verdict(&of_arm))
     };
@@ -66,11 +57,7 @@ fn verdict(sizes: &[&Comparison]) -> String {
     let base = &largest.base_transport;
     let count = |verdict| sizes.iter().filter(|c| c.verdict == verdict).count();
     // From where on, up to the largest size measured, every verdict is SHARE.
-    let run = sizes
-        .iter()
-        .rev()
-        .take_while(|c| c.verdict == Verdict::Share)
-        .count();
+    let run = sizes.iter().rev().take_while(|c| c.verdict == Verdict::Share).count();
     let mut said = match sizes.get(sizes.len() - run) {
         Some(first) if run == sizes.len() && run > 1 => {
             format!(
@@ -100,10 +87,7 @@ fn verdict(sizes: &[&Comparison]) -> String {
         (Verdict::TooClose, "too close to call"),
     ] {
         if count(verdict) > 0 {
-            let at = sizes
-                .iter()
-                .filter(|c| c.verdict == verdict)
-                .map(|c| size(c.cell.bytes));
+            let at = sizes.iter().filter(|c| c.verdict == verdict).map(|c| size(c.cell.bytes));
             let _ = write!(said, "; {words} at {}", at.collect::<Vec<_>>().join(", "));
         }
     }

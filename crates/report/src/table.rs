@@ -39,11 +39,7 @@ impl Stratum {
         };
         let mut title = format!("{placement}, {}", self.regime);
         if self.workers > 1 || self.depth > 1 {
-            let _ = write!(
-                title,
-                ", {} workers, {} in flight each",
-                self.workers, self.depth
-            );
+            let _ = write!(title, ", {} workers, {} in flight each", self.workers, self.depth);
         }
         if let Some(wakeup) = &self.shared_wakeup {
             let _ = write!(title, " ({wakeup})");
@@ -96,11 +92,7 @@ pub(crate) fn rows(lines: &[Line]) -> Vec<Rows<'_>> {
     let wakeups = wakeups_by_regime(lines);
     let find = |cell: &Cell| {
         let mut stratum = Stratum::of(cell);
-        let several = wakeups
-            .iter()
-            .filter(|(regime, _)| *regime == cell.regime)
-            .count()
-            > 1;
+        let several = wakeups.iter().filter(|(regime, _)| *regime == cell.regime).count() > 1;
         stratum.shared_wakeup = several.then(|| cell.wakeup.clone());
         stratum
     };
@@ -111,35 +103,16 @@ pub(crate) fn rows(lines: &[Line]) -> Vec<Rows<'_>> {
             _ => continue,
         };
         let stratum = find(cell);
-        let at = all
-            .iter()
-            .position(|rows| rows.stratum == stratum)
-            .unwrap_or_else(|| {
-                all.push(Rows {
-                    stratum,
-                    trials: Vec::new(),
-                    comparisons: Vec::new(),
-                });
-                all.len() - 1
-            });
+        let at = all.iter().position(|rows| rows.stratum == stratum).unwrap_or_else(|| {
+            all.push(Rows { stratum, trials: Vec::new(), comparisons: Vec::new() });
+            all.len() - 1
+        });
         all[at].trials.extend(trial);
         all[at].comparisons.extend(comparison);
     }
     let order = |rows: &Rows<'_>| {
-        let Stratum {
-            placement,
-            regime,
-            workers,
-            depth,
-            ..
-        } = &rows.stratum;
-        (
-            placement.clone(),
-            regime != "sleeping",
-            regime.clone(),
-            *workers,
-            *depth,
-        )
+        let Stratum { placement, regime, workers, depth, .. } = &rows.stratum;
+        (placement.clone(), regime != "sleeping", regime.clone(), *workers, *depth)
     };
     all.sort_by_key(order);
     all
@@ -192,40 +165,23 @@ fn table(rows: &Rows<'_>) -> Table {
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    let base = rows
-        .comparisons
-        .first()
-        .map(|comparison| comparison.base_transport.as_str());
-    let ratios = compared
-        .iter()
-        .map(|arm| format!("{} ÷ {arm}", base.unwrap_or("copy")));
-    let header = std::iter::once("list".to_owned())
-        .chain(arms.iter().cloned())
-        .chain(ratios);
+    let base = rows.comparisons.first().map(|comparison| comparison.base_transport.as_str());
+    let ratios = compared.iter().map(|arm| format!("{} ÷ {arm}", base.unwrap_or("copy")));
+    let header = std::iter::once("list".to_owned()).chain(arms.iter().cloned()).chain(ratios);
     table.set_header(header);
     for bytes in rows.sizes() {
         let mut row = vec![size(bytes)];
         row.extend(arms.iter().map(|name| {
             let here = |trial: &&&Trial| trial.cell.bytes == bytes && arm(&trial.cell) == *name;
-            rows.trials
-                .iter()
-                .rev()
-                .find(here)
-                .map_or(String::new(), |trial| cell(trial))
+            rows.trials.iter().rev().find(here).map_or(String::new(), |trial| cell(trial))
         }));
         row.extend(compared.iter().map(|name| {
             let here = |c: &&&Comparison| c.cell.bytes == bytes && arm(&c.cell) == *name;
-            rows.comparisons
-                .iter()
-                .rev()
-                .find(here)
-                .map_or(String::new(), |c| compare(c))
+            rows.comparisons.iter().rev().find(here).map_or(String::new(), |c| compare(c))
         }));
         table.add_row(row);
     }
-    table
-        .column_iter_mut()
-        .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
 }
 
@@ -234,21 +190,11 @@ fn cell(trial: &Trial) -> String {
         return format!("failed: {error}");
     }
     let time = times(trial.round_trip_ns.p50, trial.round_trip_ns.p99);
-    if trial.steady {
-        time
-    } else {
-        format!("{time} !")
-    }
+    if trial.steady { time } else { format!("{time} !") }
 }
 
 fn compare(comparison: &Comparison) -> String {
-    let Comparison {
-        ratio: middle,
-        low,
-        high,
-        verdict,
-        ..
-    } = *comparison;
+    let Comparison { ratio: middle, low, high, verdict, .. } = *comparison;
     let word = match verdict {
         Verdict::TooClose => "~",
         other => other.name(),
@@ -299,11 +245,7 @@ pub fn csv(lines: &[Line]) -> String {
         _ => None,
     });
     let written = trials.fold(written, |written, trial| {
-        let Trial {
-            cell,
-            round_trip_ns: rt,
-            ..
-        } = &**trial;
+        let Trial { cell, round_trip_ns: rt, .. } = &**trial;
         let or_empty = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         written.and(writer.write_record([
             trial.id.to_string(),
@@ -340,8 +282,6 @@ pub fn csv(lines: &[Line]) -> String {
         ]))
     });
     written.expect("writing to memory does not fail");
-    let bytes = writer
-        .into_inner()
-        .expect("writing to memory does not fail");
+    let bytes = writer.into_inner().expect("writing to memory does not fail");
     String::from_utf8(bytes).expect("only text was written")
 }

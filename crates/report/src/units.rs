@@ -64,9 +64,6 @@ mod tests {
         assert_eq!(times(2_210, 43_000), "2.21 / 43.0 µs");
         assert_eq!(times(3_670_000, 11_900_000), "3.67 / 11.9 ms");
         assert_eq!(time(205), "0.20 µs");
-        assert_eq!(
-            [ratio(1.034), ratio(31.26), ratio(107.2)],
-            ["1.03×", "31.3×", "107×"]
-        );
+        assert_eq!([ratio(1.034), ratio(31.26), ratio(107.2)], ["1.03×", "31.3×", "107×"]);
     }
 }

@@ -60,16 +60,11 @@ impl ListFile {
     /// [`ListFileError`].
     pub fn open(path: &Path) -> Result<ListFile, ListFileError> {
         let path_of = || path.to_owned();
-        let unreadable = |cause| ListFileError::Unreadable {
-            path: path_of(),
-            cause,
-        };
+        let unreadable = |cause| ListFileError::Unreadable { path: path_of(), cause };
         let file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
         if !metadata.is_file() {
-            return Err(unreadable(std::io::Error::other(
-                "it is not a regular file",
-            )));
+            return Err(unreadable(std::io::Error::other("it is not a regular file")));
         }
         if metadata.len() == 0 {
             return Err(ListFileError::Empty { path: path_of() });
@@ -78,28 +73,20 @@ impl ListFile {
         // change or truncate the file: items may then differ between reads (any bits are an i64)
         // and a truncated page is a SIGBUS, as with every mapped file; the docs say so.
         let map = unsafe { Mmap::map(&file) }.map_err(unreadable)?;
-        let other = |what| ListFileError::OtherArray {
-            path: path_of(),
-            what,
-        };
+        let other = |what| ListFileError::OtherArray { path: path_of(), what };
         let (first_byte, promised) = match npy_header(&map) {
             Some(header) => header.map(|(at, items)| (at, Some(items))).map_err(other)?,
             None => (0, None),
         };
         let bytes = map.len() - first_byte;
         if promised.is_some_and(|items| items.checked_mul(ITEM_BYTES) != Some(bytes)) {
-            return Err(other(format!(
-                "its shape does not match its {bytes} bytes of items"
-            )));
+            return Err(other(format!("its shape does not match its {bytes} bytes of items")));
         }
         if bytes == 0 {
             return Err(ListFileError::Empty { path: path_of() });
         }
         if !bytes.is_multiple_of(ITEM_BYTES) {
-            return Err(ListFileError::OddSized {
-                path: path_of(),
-                bytes,
-            });
+            return Err(ListFileError::OddSized { path: path_of(), bytes });
         }
         Ok(ListFile { map, first_byte })
     }
@@ -166,10 +153,7 @@ mod tests {
     #[test]
     fn raw_and_npy_lists_give_the_same_items() {
         let items = [3, -1, i64::MAX, i64::MIN];
-        let raw: Vec<u8> = items
-            .iter()
-            .flat_map(|item: &i64| item.to_le_bytes())
-            .collect();
+        let raw: Vec<u8> = items.iter().flat_map(|item: &i64| item.to_le_bytes()).collect();
         assert_eq!(open(&raw).unwrap(), items);
         assert_eq!(open(&npy("<i8", "(4,)", &items)).unwrap(), items);
     }
@@ -177,30 +161,12 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused_by_name() {
         assert!(matches!(open(b""), Err(ListFileError::Empty { .. })));
-        assert!(matches!(
-            open(b"seven b"),
-            Err(ListFileError::OddSized { bytes: 7, .. })
-        ));
-        assert!(matches!(
-            open(&npy("<f8", "(1,)", &[1])),
-            Err(ListFileError::OtherArray { .. })
-        ));
-        assert!(matches!(
-            open(&npy("<i8", "(1, 1)", &[1])),
-            Err(ListFileError::OtherArray { .. })
-        ));
-        assert!(matches!(
-            open(&npy("<i8", "(0,)", &[])),
-            Err(ListFileError::Empty { .. })
-        ));
-        assert!(matches!(
-            open(&npy("<i8", "(9,)", &[1])),
-            Err(ListFileError::OtherArray { .. })
-        ));
-        assert!(matches!(
-            open(b"\x93NUMPY\x01\x00\xff"),
-            Err(ListFileError::OtherArray { .. })
-        ));
+        assert!(matches!(open(b"seven b"), Err(ListFileError::OddSized { bytes: 7, .. })));
+        assert!(matches!(open(&npy("<f8", "(1,)", &[1])), Err(ListFileError::OtherArray { .. })));
+        assert!(matches!(open(&npy("<i8", "(1, 1)", &[1])), Err(ListFileError::OtherArray { .. })));
+        assert!(matches!(open(&npy("<i8", "(0,)", &[])), Err(ListFileError::Empty { .. })));
+        assert!(matches!(open(&npy("<i8", "(9,)", &[1])), Err(ListFileError::OtherArray { .. })));
+        assert!(matches!(open(b"\x93NUMPY\x01\x00\xff"), Err(ListFileError::OtherArray { .. })));
         let nowhere = ListFile::open(Path::new("/nonexistent/list"));
         assert!(matches!(nowhere, Err(ListFileError::Unreadable { .. })));
     }

@@ -25,8 +25,7 @@ pub fn write(span: &Span, room: usize, payload: &[u8]) {
     for (index, chunk) in payload.chunks(size_of::<u64>()).enumerate() {
         let mut word = [0; size_of::<u64>()];
         word[..chunk.len()].copy_from_slice(chunk);
-        span.word(room * ROOM_WORDS + index)
-            .store(u64::from_ne_bytes(word), Relaxed);
+        span.word(room * ROOM_WORDS + index).store(u64::from_ne_bytes(word), Relaxed);
     }
 }
 
@@ -36,11 +35,7 @@ pub fn read(span: &Span, room: usize, length: usize) -> Vec<u8> {
     let length = length.min(ROOM_BYTES);
     let words = length.div_ceil(size_of::<u64>());
     let mut payload: Vec<u8> = (0..words)
-        .flat_map(|index| {
-            span.word(room * ROOM_WORDS + index)
-                .load(Relaxed)
-                .to_ne_bytes()
-        })
+        .flat_map(|index| span.word(room * ROOM_WORDS + index).load(Relaxed).to_ne_bytes())
         .collect();
     payload.truncate(length);
     payload

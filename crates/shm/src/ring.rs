@@ -21,10 +21,7 @@ const TAKEN: usize = 0;
 /// # Panics
 /// If `capacity` is not a power of two.
 pub fn bytes(capacity: usize) -> usize {
-    assert!(
-        capacity.is_power_of_two(),
-        "a ring of {capacity} is not a power of two"
-    );
+    assert!(capacity.is_power_of_two(), "a ring of {capacity} is not a power of two");
     (APART + capacity * DESCRIPTOR_BYTES).next_multiple_of(APART)
 }
 
@@ -46,12 +43,7 @@ impl Producer {
     /// Publishes into `span`, which is all zero and as long as [`bytes`] says.
     pub fn new(span: Span, capacity: usize) -> Producer {
         assert!(span.words() * size_of::<u64>() >= bytes(capacity));
-        Producer {
-            span,
-            capacity: capacity as u64,
-            next: 0,
-            taken: 0,
-        }
+        Producer { span, capacity: capacity as u64, next: 0, taken: 0 }
     }
 
     /// Publishes one descriptor, or gives it back while the ring is full.
@@ -68,10 +60,7 @@ impl Producer {
                 return Err(descriptor);
             }
         }
-        let mark = Descriptor {
-            turn: turn(self.next, self.capacity),
-            ..descriptor
-        };
+        let mark = Descriptor { turn: turn(self.next, self.capacity), ..descriptor };
         let words = mark.to_words();
         let entry = ENTRIES + (self.next % self.capacity) as usize * ENTRY_WORDS;
         for (index, word) in words.iter().enumerate().skip(1) {
@@ -102,11 +91,7 @@ impl Consumer {
     /// Takes from `span`, as long as [`bytes`] says.
     pub fn new(span: Span, capacity: usize) -> Consumer {
         assert!(span.words() * size_of::<u64>() >= bytes(capacity));
-        Consumer {
-            span,
-            capacity: capacity as u64,
-            next: 0,
-        }
+        Consumer { span, capacity: capacity as u64, next: 0 }
     }
 
     fn entry(&self) -> usize {
@@ -136,10 +121,7 @@ impl Consumer {
         self.next += 1;
         // Release: the reads above are done before the producer may write there again.
         self.span.word(TAKEN).store(self.next, Release);
-        Some(Descriptor {
-            turn: 0,
-            ..descriptor
-        })
+        Some(Descriptor { turn: 0, ..descriptor })
     }
 
     /// Where the descriptor that `pop` gave last lay, modulo the ring's capacity.
@@ -159,18 +141,11 @@ mod tests {
         let (grant, fd) = segment.grant().unwrap();
         let seen = Segment::open(&grant, fd).unwrap();
         let span = |segment: &std::sync::Arc<Segment>| segment.span(0, bytes(capacity));
-        (
-            Producer::new(span(&segment), capacity),
-            Consumer::new(span(&seen), capacity),
-        )
+        (Producer::new(span(&segment), capacity), Consumer::new(span(&seen), capacity))
     }
 
     fn numbered(task: u32) -> Descriptor {
-        Descriptor {
-            task,
-            word: u64::from(task) * 3,
-            ..Descriptor::default()
-        }
+        Descriptor { task, word: u64::from(task) * 3, ..Descriptor::default() }
     }
 
     #[test]

@@ -34,11 +34,7 @@ impl Slots {
     pub fn new(segment: Arc<Segment>, room: usize) -> Slots {
         let count = count(&segment, room);
         let free = Mutex::new((0..count).rev().map(|slot| (slot, 1)).collect());
-        Slots(Arc::new(Ledger {
-            segment,
-            room,
-            free,
-        }))
+        Slots(Arc::new(Ledger { segment, room, free }))
     }
 
     /// Room for one list of `items` items, or nothing while all slots are taken.
@@ -46,23 +42,9 @@ impl Slots {
     /// # Panics
     /// If a slot holds fewer items than that.
     pub fn reserve(&self, items: usize) -> Option<Slot> {
-        assert!(
-            items <= self.room(),
-            "{items} items in a slot of {}",
-            self.room()
-        );
-        let (index, generation) = self
-            .0
-            .free
-            .lock()
-            .expect("no panic under this lock")
-            .pop()?;
-        Some(Slot {
-            ledger: self.0.clone(),
-            index,
-            generation,
-            items,
-        })
+        assert!(items <= self.room(), "{items} items in a slot of {}", self.room());
+        let (index, generation) = self.0.free.lock().expect("no panic under this lock").pop()?;
+        Some(Slot { ledger: self.0.clone(), index, generation, items })
     }
 
     /// Items that fit into one slot.
@@ -111,11 +93,7 @@ impl Slot {
     /// Writes which list this is into `descriptor`: `part` counts from the start of the slot.
     #[inline]
     pub fn describe(&self, part: Range<usize>, descriptor: &mut Descriptor) {
-        assert!(
-            part.start <= part.end && part.end <= self.items,
-            "{part:?} of {}",
-            self.items
-        );
+        assert!(part.start <= part.end && part.end <= self.items, "{part:?} of {}", self.items);
         descriptor.slot = self.index;
         descriptor.generation = self.generation;
         descriptor.offset = part.start as u32;
@@ -131,21 +109,13 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let freed = (self.index, self.generation.wrapping_add(1));
-        self.ledger
-            .free
-            .lock()
-            .expect("no panic under this lock")
-            .push(freed);
+        self.ledger.free.lock().expect("no panic under this lock").push(freed);
     }
 }
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Slot({}.{}, {} items)",
-            self.index, self.generation, self.items
-        )
+        write!(f, "Slot({}.{}, {} items)", self.index, self.generation, self.items)
     }
 }
 
@@ -181,11 +151,7 @@ impl Lists {
     /// As [`Slots::new`].
     pub fn new(segment: Arc<Segment>, room: usize) -> Lists {
         let count = count(&segment, room);
-        Lists {
-            segment,
-            room,
-            count,
-        }
+        Lists { segment, room, count }
     }
 
     /// The list that `descriptor` names, if there can be such a list.
@@ -194,24 +160,12 @@ impl Lists {
     /// [`BadDescriptor`]: it names a slot that is not there or reaches past its end.
     #[inline]
     pub fn accept(&self, descriptor: &Descriptor) -> Result<&[i64], BadDescriptor> {
-        let Descriptor {
-            slot,
-            offset,
-            length,
-            ..
-        } = *descriptor;
+        let Descriptor { slot, offset, length, .. } = *descriptor;
         if slot >= self.count {
-            return Err(BadDescriptor::Slot {
-                slot,
-                slots: self.count,
-            });
+            return Err(BadDescriptor::Slot { slot, slots: self.count });
         }
         if offset as usize + length as usize > self.room {
-            return Err(BadDescriptor::Range {
-                offset,
-                length,
-                room: self.room,
-            });
+            return Err(BadDescriptor::Range { offset, length, room: self.room });
         }
         let first = slot as usize * stride(self.room) + offset as usize;
         // SAFETY: the two checks above keep first + length inside the segment.
@@ -226,11 +180,7 @@ impl Lists {
 /// Slots of `room` items that fit into `segment`.
 fn count(segment: &Segment, room: usize) -> u32 {
     let count = segment.bytes() / (stride(room) * ITEM_BYTES);
-    assert!(
-        count > 0,
-        "no slot of {room} items fits into {} bytes",
-        segment.bytes()
-    );
+    assert!(count > 0, "no slot of {room} items fits into {} bytes", segment.bytes());
     u32::try_from(count).expect("fewer than 2^32 slots")
 }
 
@@ -260,16 +210,10 @@ mod tests {
         for &kind in Kind::ALL {
             let (slots, lists) = slots(kind, 2, 100);
             let mut slot = slots.reserve(100).unwrap();
-            slot.items_mut()
-                .iter_mut()
-                .zip(0..)
-                .for_each(|(item, value)| *item = value);
+            slot.items_mut().iter_mut().zip(0..).for_each(|(item, value)| *item = value);
             let mut descriptor = Descriptor::default();
             slot.describe(40..60, &mut descriptor);
-            assert_eq!(
-                lists.accept(&descriptor).unwrap(),
-                (40..60).collect::<Vec<i64>>()
-            );
+            assert_eq!(lists.accept(&descriptor).unwrap(), (40..60).collect::<Vec<i64>>());
         }
     }
 
@@ -292,22 +236,9 @@ mod tests {
     #[test]
     fn a_descriptor_that_lies_is_refused_by_name() {
         let (_slots, lists) = slots(Kind::Memfd, 2, 16);
-        let slot = Descriptor {
-            slot: 2,
-            ..Descriptor::default()
-        };
-        assert_eq!(
-            lists.accept(&slot),
-            Err(BadDescriptor::Slot { slot: 2, slots: 2 })
-        );
-        let range = Descriptor {
-            offset: u32::MAX,
-            length: u32::MAX,
-            ..Descriptor::default()
-        };
-        assert!(matches!(
-            lists.accept(&range),
-            Err(BadDescriptor::Range { .. })
-        ));
+        let slot = Descriptor { slot: 2, ..Descriptor::default() };
+        assert_eq!(lists.accept(&slot), Err(BadDescriptor::Slot { slot: 2, slots: 2 }));
+        let range = Descriptor { offset: u32::MAX, length: u32::MAX, ..Descriptor::default() };
+        assert!(matches!(lists.accept(&range), Err(BadDescriptor::Range { .. })));
     }
 }

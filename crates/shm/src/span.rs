@@ -24,11 +24,7 @@ unsafe impl Sync for Span {}
 impl Span {
     /// Only `Segment::span` calls this, with a range that lies inside the mapping.
     pub(crate) fn new(segment: Arc<Segment>, start: NonNull<u8>, bytes: usize) -> Span {
-        Span {
-            start,
-            bytes,
-            _segment: segment,
-        }
+        Span { start, bytes, _segment: segment }
     }
 
     /// Length in 64-bit words.

@@ -34,9 +34,7 @@ pub static ALL: &[&dyn Transport] = &[&pipe::Pipe, &pipe_serde::PipeSerde, &shar
 
 /// The transport of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Transport> {
-    ALL.iter()
-        .copied()
-        .find(|transport| transport.name() == name)
+    ALL.iter().copied().find(|transport| transport.name() == name)
 }
 
 /// Where a list is before its task.
@@ -73,20 +71,10 @@ impl fmt::Display for Residency {
 impl FromStr for Residency {
     type Err = String;
     fn from_str(text: &str) -> Result<Residency, String> {
-        let names: Vec<_> = Residency::ALL
-            .iter()
-            .map(|residency| residency.name())
-            .collect();
-        Residency::ALL
-            .iter()
-            .copied()
-            .find(|residency| residency.name() == text)
-            .ok_or_else(|| {
-                format!(
-                    "no residency is called `{text}`; there are {}",
-                    names.join(", ")
-                )
-            })
+        let names: Vec<_> = Residency::ALL.iter().map(|residency| residency.name()).collect();
+        Residency::ALL.iter().copied().find(|residency| residency.name() == text).ok_or_else(|| {
+            format!("no residency is called `{text}`; there are {}", names.join(", "))
+        })
     }
 }
 
@@ -288,10 +276,7 @@ pub struct Alarm {
 impl Alarm {
     /// An alarm that rings `ringer`; none where the hub hears of everything by itself.
     pub fn new(ringer: Option<Box<dyn Ringer>>) -> Arc<Alarm> {
-        Arc::new(Alarm {
-            raised: AtomicBool::new(false),
-            ringer,
-        })
+        Arc::new(Alarm { raised: AtomicBool::new(false), ringer })
     }
 
     /// The hub's wait, this one or the next, ends with [`Arrival::Alarm`].
@@ -316,11 +301,11 @@ impl Alarm {
 
 /// A worker's half of a transport.
 pub trait Spoke: Send {
-    /// Waits for the next task; nothing once the coordinator's end is closed.
+    /// Waits for the next task.
     ///
     /// # Errors
     /// The frame cannot be understood, or the system failed: this spoke is of no more use.
-    fn recv(&mut self) -> Result<Option<Incoming<'_>>, TransportError>;
+    fn recv(&mut self) -> Result<Received<'_>, TransportError>;
 
     /// Answers the task received last. `received` and `decoded` of a phase task's stamps come from
     /// [`Incoming`]; `replied` is noted here.
@@ -328,6 +313,18 @@ pub trait Spoke: Send {
     /// # Errors
     /// The coordinator's end is closed, or the system failed.
     fn reply(&mut self, reply: Reply) -> Result<(), TransportError>;
+}
+
+/// What a spoke's wait ended with.
+#[derive(Debug)]
+pub enum Received<'a> {
+    /// A task.
+    Task(Incoming<'a>),
+    /// Nothing, for a while. Shared memory has no end of file: whoever waits must look by itself
+    /// whether there is still a coordinator.
+    Idle,
+    /// The coordinator's end is closed.
+    Closed,
 }
 
 /// A task as the worker has it. Using it ends before the reply.

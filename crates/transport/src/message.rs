@@ -131,10 +131,7 @@ impl Reply {
     /// The descriptor's `length` is the payload's.
     #[inline]
     pub fn describe(self) -> (Descriptor, Vec<u8>) {
-        let mut descriptor = Descriptor {
-            task: self.task,
-            ..Descriptor::default()
-        };
+        let mut descriptor = Descriptor { task: self.task, ..Descriptor::default() };
         let failure = match self.outcome {
             Ok(value) => {
                 (descriptor.word, descriptor.flags) = value.to_word();
@@ -145,10 +142,7 @@ impl Reply {
         if failure.is_none() && self.stamps.is_none() {
             return (descriptor, Vec::new());
         }
-        let payload = Payload {
-            failure: failure.map(Failure::cut),
-            stamps: self.stamps,
-        };
+        let payload = Payload { failure: failure.map(Failure::cut), stamps: self.stamps };
         let bytes = postcard::to_stdvec(&payload).expect("a payload of plain data is encodable");
         descriptor.flags |= PAYLOAD;
         descriptor.length = bytes.len() as u32;
@@ -166,20 +160,12 @@ impl Reply {
     ) -> Result<Reply, TransportError> {
         let value = Value::from_word(descriptor.word, descriptor.flags);
         if descriptor.flags & PAYLOAD == 0 {
-            return Ok(Reply {
-                task: descriptor.task,
-                outcome: Ok(value),
-                stamps: None,
-            });
+            return Ok(Reply { task: descriptor.task, outcome: Ok(value), stamps: None });
         }
         let payload: Payload = postcard::from_bytes(payload)
             .map_err(|fault| TransportError::Nonsense(format!("a reply's payload: {fault}")))?;
         let outcome = payload.failure.map_or(Ok(value), Err);
-        Ok(Reply {
-            task: descriptor.task,
-            outcome,
-            stamps: payload.stamps,
-        })
+        Ok(Reply { task: descriptor.task, outcome, stamps: payload.stamps })
     }
 }
 
@@ -208,32 +194,17 @@ mod tests {
     fn tasks_and_replies_survive_their_descriptors() {
         for arg in [Value::Int(-1), Value::Float(-0.5), Value::Int(i64::MIN)] {
             for (phase, park) in [(false, false), (true, false), (false, true)] {
-                let task = Task {
-                    id: 7,
-                    job: 9,
-                    arg,
-                    phase,
-                    park,
-                };
+                let task = Task { id: 7, job: 9, arg, phase, park };
                 assert_eq!(Task::from_descriptor(&task.describe(true)), (task, true));
             }
             let stamps = Some([1, 2, 3, u64::MAX]);
-            let failure = Failure {
-                what: What::Error("InvalidRange".into()),
-                message: "-1".into(),
-            };
+            let failure =
+                Failure { what: What::Error("InvalidRange".into()), message: "-1".into() };
             for outcome in [Ok(arg), Err(failure)] {
                 for stamps in [None, stamps] {
-                    let reply = Reply {
-                        task: 7,
-                        outcome: outcome.clone(),
-                        stamps,
-                    };
+                    let reply = Reply { task: 7, outcome: outcome.clone(), stamps };
                     let (descriptor, payload) = reply.clone().describe();
-                    assert_eq!(
-                        Reply::from_descriptor(&descriptor, &payload).unwrap(),
-                        reply
-                    );
+                    assert_eq!(Reply::from_descriptor(&descriptor, &payload).unwrap(), reply);
                 }
             }
         }
@@ -242,16 +213,8 @@ mod tests {
     #[test]
     fn an_endless_message_is_cut_to_fit_its_room() {
         let message = "ä".repeat(10_000);
-        let failure = Failure {
-            what: What::Error(message.clone()),
-            message,
-        };
-        let (_, payload) = Reply {
-            task: 1,
-            outcome: Err(failure),
-            stamps: None,
-        }
-        .describe();
+        let failure = Failure { what: What::Error(message.clone()), message };
+        let (_, payload) = Reply { task: 1, outcome: Err(failure), stamps: None }.describe();
         assert!(payload.len() <= shm::results::ROOM_BYTES);
     }
 }

@@ -23,11 +23,7 @@ impl Transport for Pipe {
         "every byte of the list through a pipe"
     }
     fn ledger(&self) -> Ledger {
-        Ledger {
-            copies: 2,
-            writes: 1,
-            reads: 1,
-        }
+        Ledger { copies: 2, writes: 1, reads: 1 }
     }
     fn residencies(&self) -> &'static [Residency] {
         &[Residency::Place, Residency::Build]
@@ -46,31 +42,20 @@ impl Transport for Pipe {
     }
 }
 
-const PIPES: Streams = Streams {
-    transport: "pipe",
-    make: pipe,
-    codec: None,
-};
+const PIPES: Streams = Streams { transport: "pipe", make: pipe, codec: None };
 
 /// A pipe with the largest buffer that this user may have, and its size as got.
 pub(crate) fn pipe() -> Result<Way, TransportError> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(TransportError::system("pipe2"))?;
     let capacity = enlarge(&write);
-    Ok(Way {
-        read,
-        write,
-        capacity,
-    })
+    Ok(Way { read, write, capacity })
 }
 
 /// Asks for the system's largest pipe, and for less as long as that is refused (a user's pipes
 /// share a limit).
 fn enlarge(pipe: &OwnedFd) -> usize {
     let largest = std::fs::read_to_string("/proc/sys/fs/pipe-max-size");
-    let mut ask = largest
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(1 << 20);
+    let mut ask = largest.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1 << 20);
     loop {
         let got = fcntl_getpipe_size(pipe).unwrap_or(4096);
         if ask <= got {

@@ -21,11 +21,7 @@ impl Transport for PipeSerde {
         "the list serialised, through a pipe, and built anew"
     }
     fn ledger(&self) -> Ledger {
-        Ledger {
-            copies: 4,
-            writes: 1,
-            reads: 1,
-        }
+        Ledger { copies: 4, writes: 1, reads: 1 }
     }
     fn residencies(&self) -> &'static [Residency] {
         &[Residency::Place, Residency::Build]
@@ -44,11 +40,7 @@ impl Transport for PipeSerde {
     }
 }
 
-const PIPES: Streams = Streams {
-    transport: "pipe-serde",
-    make: pipe,
-    codec: Some(&Postcard),
-};
+const PIPES: Streams = Streams { transport: "pipe-serde", make: pipe, codec: Some(&Postcard) };
 
 struct Postcard;
 

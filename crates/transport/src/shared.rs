@@ -20,8 +20,8 @@ use shm::{
 };
 
 use crate::{
-    Alarm, Arrival, Failure, Handover, Hub, Incoming, Ledger, List, Reply, Residency, Room, Setup,
-    Spoke, Task, Transport, TransportError, What,
+    Alarm, Arrival, Failure, Handover, Hub, Incoming, Ledger, List, Received, Reply, Residency,
+    Room, Setup, Spoke, Task, Transport, TransportError, What,
 };
 
 pub(crate) struct Shared;
@@ -34,20 +34,13 @@ impl Transport for Shared {
         "the list in a shared segment; only a descriptor travels"
     }
     fn ledger(&self) -> Ledger {
-        Ledger {
-            copies: 1,
-            writes: 0,
-            reads: 0,
-        }
+        Ledger { copies: 1, writes: 0, reads: 0 }
     }
     fn residencies(&self) -> &'static [Residency] {
         Residency::ALL
     }
     fn wakeups(&self) -> Vec<(&'static str, Regime)> {
-        wakeup::ALL
-            .iter()
-            .map(|wakeup| (wakeup.name(), wakeup.regime()))
-            .collect()
+        wakeup::ALL.iter().map(|wakeup| (wakeup.name(), wakeup.regime())).collect()
     }
     fn has_segment(&self) -> bool {
         true
@@ -62,6 +55,10 @@ impl Transport for Shared {
 
 /// How long a side sleeps before it looks whether there is still anybody to wait for.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
+
+/// Entries of a ring at least: a producer looks at the consumer's index once in so many pushes, and
+/// each look is a cache miss.
+const FEWEST_ENTRIES: usize = 64;
 
 /// What a worker is told beside its descriptors, which follow in the order of the fields.
 #[derive(Serialize, Deserialize)]
@@ -92,13 +89,7 @@ impl Layout {
         let replies = tasks + ring::bytes(entries);
         let bell = replies + ring::bytes(entries);
         let results = bell + BELL_BYTES;
-        Layout {
-            tasks,
-            replies,
-            bell,
-            results,
-            bytes: results + results::bytes(entries),
-        }
+        Layout { tasks, replies, bell, results, bytes: results + results::bytes(entries) }
     }
 }
 
@@ -106,11 +97,7 @@ fn wakeup_by_name(name: &str) -> Result<&'static dyn Wakeup, TransportError> {
     wakeup::by_name(name).ok_or_else(|| TransportError::NoSuchAxis {
         transport: "shared",
         what: format!("wake-up `{name}`"),
-        has: wakeup::ALL
-            .iter()
-            .map(|wakeup| wakeup.name())
-            .collect::<Vec<_>>()
-            .join(", "),
+        has: wakeup::ALL.iter().map(|wakeup| wakeup.name()).collect::<Vec<_>>().join(", "),
     })
 }
 
@@ -157,10 +144,7 @@ impl SharedHub {
             room => {
                 // One slot for each task in flight, one that is being filled, and those that stay.
                 let count = setup.workers * setup.depth + 1 + setup.residents;
-                let too_long = TransportError::TooLong {
-                    items: room,
-                    room: u32::MAX as usize,
-                };
+                let too_long = TransportError::TooLong { items: room, room: u32::MAX as usize };
                 let bytes = Slots::segment_bytes(count, room).ok_or(too_long)?;
                 let segment = Segment::create(setup.segment, Use::Lists, bytes)?;
                 Some((segment.clone(), Slots::new(segment, room)))
@@ -170,16 +154,14 @@ impl SharedHub {
         let words = bell.span(0, BELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
         let ends = wakeup.create(&words).map_err(bell_error("making a bell"))?;
-        let waiter = wakeup
-            .waiter(words.clone(), ends.wait)
-            .map_err(bell_error("a bell"))?;
+        let waiter = wakeup.waiter(words.clone(), ends.wait).map_err(bell_error("a bell"))?;
         let again = ends.ring.as_ref().map(OwnedFd::try_clone).transpose();
         let ringer = wakeup
             .ringer(words, again.map_err(bell_error("dup of a bell"))?)
             .map_err(bell_error("a bell"))?;
         Ok(SharedHub {
             wakeup,
-            entries: (setup.depth + 1).next_power_of_two(),
+            entries: (setup.depth + 1).next_power_of_two().max(FEWEST_ENTRIES),
             lists,
             bell,
             bell_ring_fd: ends.ring,
@@ -207,10 +189,7 @@ impl SharedHub {
             self.ring_bytes.1 += DESCRIPTOR_BYTES as u64;
             return Some(match link.collect(&descriptor) {
                 Ok(reply) => Arrival::Reply { worker, reply },
-                Err(fault) => Arrival::Lie {
-                    worker,
-                    what: fault.to_string(),
-                },
+                Err(fault) => Arrival::Lie { worker, what: fault.to_string() },
             });
         }
         None
@@ -229,13 +208,8 @@ impl Link {
             Some((task, _held)) if task == reply.task => Ok(reply),
             other => {
                 // Not answered after all: what it holds stays held until the liar is reaped.
-                other
-                    .into_iter()
-                    .for_each(|task| self.in_flight.push_front(task));
-                Err(TransportError::Nonsense(format!(
-                    "an answer to task {}",
-                    reply.task
-                )))
+                other.into_iter().for_each(|task| self.in_flight.push_front(task));
+                Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)))
             }
         }
     }
@@ -248,18 +222,12 @@ impl Hub for SharedHub {
         let ring = |at| control.span(at, ring::bytes(self.entries));
         let words = control.span(layout.bell, BELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
-        let ends = self
-            .wakeup
-            .create(&words)
-            .map_err(bell_error("making a bell"))?;
+        let ends = self.wakeup.create(&words).map_err(bell_error("making a bell"))?;
         let link = Link {
             tasks: Producer::new(ring(layout.tasks), self.entries),
             replies: Consumer::new(ring(layout.replies), self.entries),
             results: control.span(layout.results, results::bytes(self.entries)),
-            ringer: self
-                .wakeup
-                .ringer(words, ends.ring)
-                .map_err(bell_error("a bell"))?,
+            ringer: self.wakeup.ringer(words, ends.ring).map_err(bell_error("a bell"))?,
             in_flight: VecDeque::with_capacity(self.setup.depth),
         };
         let mut fds = Vec::new();
@@ -268,17 +236,9 @@ impl Hub for SharedHub {
             fds.extend(fd);
             Ok(grant)
         };
-        let lists = self
-            .lists
-            .as_ref()
-            .map(|(segment, _)| grant(segment))
-            .transpose()?;
+        let lists = self.lists.as_ref().map(|(segment, _)| grant(segment)).transpose()?;
         let (control, bell) = (grant(&control)?, grant(&self.bell)?);
-        let ring_fd = self
-            .bell_ring_fd
-            .as_ref()
-            .map(OwnedFd::try_clone)
-            .transpose();
+        let ring_fd = self.bell_ring_fd.as_ref().map(OwnedFd::try_clone).transpose();
         let ring_fd = ring_fd.map_err(bell_error("dup of a bell"))?;
         let plan = Plan {
             wakeup: self.setup.wakeup.clone(),
@@ -293,10 +253,7 @@ impl Hub for SharedHub {
         fds.extend(ends.wait);
         fds.extend(ring_fd);
         self.links[worker] = Some(link);
-        Ok(Handover {
-            plan: serde_json::to_string(&plan).expect("a plan is plain data"),
-            fds,
-        })
+        Ok(Handover { plan: serde_json::to_string(&plan).expect("a plan is plain data"), fds })
     }
 
     fn detach(&mut self, worker: usize) {
@@ -309,10 +266,7 @@ impl Hub for SharedHub {
         let Some((_, slots)) = self.lists.as_ref().filter(|_| items <= room) else {
             return Err(too_long);
         };
-        slots
-            .reserve(items)
-            .map(Room::Slot)
-            .ok_or(TransportError::NoRoom { what: "list" })
+        slots.reserve(items).map(Room::Slot).ok_or(TransportError::NoRoom { what: "list" })
     }
 
     fn place(&mut self, list: &[i64]) -> Result<Resident, TransportError> {
@@ -365,9 +319,7 @@ impl Hub for SharedHub {
             }
             List::Resident(resident, part) => {
                 resident.describe(part, &mut descriptor);
-                Held::Resident {
-                    _list: resident.clone(),
-                }
+                Held::Resident { _list: resident.clone() }
             }
         };
         mark(Stamp::Filled);
@@ -412,9 +364,7 @@ impl Hub for SharedHub {
     }
 
     fn in_flight(&self, worker: usize) -> usize {
-        self.links[worker]
-            .as_ref()
-            .map_or(0, |link| link.in_flight.len())
+        self.links[worker].as_ref().map_or(0, |link| link.in_flight.len())
     }
 
     fn overlaps(&self, _bytes: usize) -> bool {
@@ -446,11 +396,7 @@ impl SharedSpoke {
         let wakeup = wakeup_by_name(&plan.wakeup)?;
         let mut fds = handover.fds.into_iter();
         let mut open = |grant: &Grant| {
-            let fd = if grant.name.is_some() {
-                None
-            } else {
-                fds.next()
-            };
+            let fd = if grant.name.is_some() { None } else { fds.next() };
             Segment::open(grant, fd)
         };
         let lists = plan.lists.as_ref().map(&mut open).transpose()?;
@@ -459,17 +405,10 @@ impl SharedSpoke {
         let ring_fd = if plan.ring_fd { fds.next() } else { None };
         let layout = Layout::new(plan.entries);
         if control.bytes() != layout.bytes || bell.bytes() != BELL_BYTES {
-            return Err(TransportError::Nonsense(
-                "a control segment of another layout".into(),
-            ));
+            return Err(TransportError::Nonsense("a control segment of another layout".into()));
         }
-        if lists
-            .as_ref()
-            .is_some_and(|lists| lists.bytes() < plan.room.max(1) * ITEM_BYTES)
-        {
-            return Err(TransportError::Nonsense(
-                "a segment without room for one list".into(),
-            ));
+        if lists.as_ref().is_some_and(|lists| lists.bytes() < plan.room.max(1) * ITEM_BYTES) {
+            return Err(TransportError::Nonsense("a segment without room for one list".into()));
         }
         let ring = |at| control.span(at, ring::bytes(plan.entries));
         let bell_error = TransportError::system::<std::io::Error>;
@@ -481,41 +420,28 @@ impl SharedSpoke {
             bell: wakeup
                 .waiter(control.span(layout.bell, BELL_BYTES), wait_fd)
                 .map_err(bell_error("a bell"))?,
-            hub: wakeup
-                .ringer(bell.span(0, BELL_BYTES), ring_fd)
-                .map_err(bell_error("a bell"))?,
+            hub: wakeup.ringer(bell.span(0, BELL_BYTES), ring_fd).map_err(bell_error("a bell"))?,
         })
     }
 }
 
 impl Spoke for SharedSpoke {
     #[inline]
-    fn recv(&mut self) -> Result<Option<Incoming<'_>>, TransportError> {
-        let descriptor = loop {
-            if let Some(descriptor) = self.tasks.pop() {
-                break descriptor;
-            }
-            let tasks = &self.tasks;
-            self.bell.wait(&mut || tasks.ready(), LOOK_AROUND);
-        };
+    fn recv(&mut self) -> Result<Received<'_>, TransportError> {
+        let tasks = &self.tasks;
+        self.bell.wait(&mut || tasks.ready(), LOOK_AROUND);
+        let Some(descriptor) = self.tasks.pop() else { return Ok(Received::Idle) };
         let (task, has_list) = Task::from_descriptor(&descriptor);
         let received = if task.phase { now() } else { 0 };
-        let refused = |message: String| Failure {
-            what: What::Refused,
-            message,
-        };
+        let refused = |message: String| Failure { what: What::Refused, message };
         let list = match (&self.lists, has_list) {
             (_, false) => Ok(&[][..]),
             (None, true) => Err(refused("a list, and no segment to look for it".into())),
-            (Some(lists), true) => lists
-                .accept(&descriptor)
-                .map_err(|fault| refused(fault.to_string())),
+            (Some(lists), true) => {
+                lists.accept(&descriptor).map_err(|fault| refused(fault.to_string()))
+            }
         };
-        Ok(Some(Incoming {
-            task,
-            list,
-            stamps: [received, received],
-        }))
+        Ok(Received::Task(Incoming { task, list, stamps: [received, received] }))
     }
 
     #[inline]

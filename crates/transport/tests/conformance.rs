@@ -9,8 +9,8 @@ use measure::counters::Io;
 use measure::{Stamp, Timeline};
 use shm::Kind;
 use transport::{
-    ALL, Arrival, Failure, Hub, List, Reply, Residency, Setup, Task, Transport, TransportError,
-    Value, What,
+    ALL, Arrival, Failure, Hub, List, Received, Reply, Residency, Setup, Task, Transport,
+    TransportError, Value, What,
 };
 
 const SUM: u16 = 0;
@@ -19,24 +19,11 @@ const NOT_A_JOB: u16 = 7;
 
 fn setup(wakeup: &str, depth: usize, room: usize) -> Setup {
     let segment = Kind::Memfd;
-    Setup {
-        wakeup: wakeup.into(),
-        segment,
-        workers: 1,
-        depth,
-        room,
-        residents: 1,
-    }
+    Setup { wakeup: wakeup.into(), segment, workers: 1, depth, room, residents: 1 }
 }
 
 fn task(id: u32, job: u16, arg: i64) -> Task {
-    Task {
-        id,
-        job,
-        arg: Value::Int(arg),
-        phase: false,
-        park: false,
-    }
+    Task { id, job, arg: Value::Int(arg), phase: false, park: false }
 }
 
 /// A hub with one spoke in a thread of its own.
@@ -51,43 +38,28 @@ impl Pair {
         let handover = hub.attach(0).unwrap();
         let mut spoke = transport.spoke(handover).unwrap();
         let serve = move || {
-            while let Some(incoming) = spoke.recv().unwrap() {
-                let Task {
-                    id,
-                    job,
-                    arg,
-                    phase,
-                    park,
-                } = incoming.task;
-                let Value::Int(arg) = arg else {
-                    panic!("only integers are sent here")
+            loop {
+                let incoming = match spoke.recv().unwrap() {
+                    Received::Task(incoming) => incoming,
+                    Received::Idle => continue,
+                    Received::Closed => return,
                 };
+                let Task { id, job, arg, phase, park } = incoming.task;
+                let Value::Int(arg) = arg else { panic!("only integers are sent here") };
                 let sum = |list: &[i64]| list.iter().fold(arg, |sum, item| sum.wrapping_add(*item));
                 let outcome = match (job, incoming.list) {
                     (SUM, list) => list.map(|list| Value::Int(sum(list))),
-                    (_, _) => Err(Failure {
-                        what: What::Error("No".into()),
-                        message: "no".into(),
-                    }),
+                    (_, _) => Err(Failure { what: What::Error("No".into()), message: "no".into() }),
                 };
                 let [received, decoded] = incoming.stamps;
                 let stamps = phase.then(|| [received, decoded, measure::now(), 0]);
-                spoke
-                    .reply(Reply {
-                        task: id,
-                        outcome,
-                        stamps,
-                    })
-                    .unwrap();
+                spoke.reply(Reply { task: id, outcome, stamps }).unwrap();
                 if park {
                     return;
                 }
             }
         };
-        Pair {
-            hub,
-            spoke: Some(std::thread::spawn(serve)),
-        }
+        Pair { hub, spoke: Some(std::thread::spawn(serve)) }
     }
 
     fn reply(&mut self) -> Reply {
@@ -110,17 +82,7 @@ impl Drop for Pair {
         if std::thread::panicking() {
             return;
         }
-        self.hub
-            .send(
-                0,
-                &Task {
-                    park: true,
-                    ..task(0, SUM, 0)
-                },
-                List::None,
-                None,
-            )
-            .unwrap();
+        self.hub.send(0, &Task { park: true, ..task(0, SUM, 0) }, List::None, None).unwrap();
         self.reply();
         self.spoke.take().unwrap().join().unwrap();
     }
@@ -129,10 +91,7 @@ impl Drop for Pair {
 /// Each transport with each of its wake-ups.
 fn every() -> impl Iterator<Item = (&'static dyn Transport, &'static str)> {
     ALL.iter().flat_map(|transport| {
-        transport
-            .wakeups()
-            .into_iter()
-            .map(|(wakeup, _regime)| (*transport, wakeup))
+        transport.wakeups().into_iter().map(|(wakeup, _regime)| (*transport, wakeup))
     })
 }
 
@@ -146,7 +105,7 @@ fn list(seed: i64, items: usize) -> (Vec<i64>, i64) {
 }
 
 /// Longer and shorter than the one before, and longer than any pipe.
-const LENGTHS: [usize; 9] = [1, 0, 7, 50_000, 512, 300_000, 3, 300_000, 131_072];
+const LENGTHS: [usize; 10] = [1, 0, 7, 50_000, 512, 513, 300_000, 3, 300_000, 131_072];
 
 #[test]
 fn every_list_arrives_whole_whatever_its_length_and_the_one_before() {
@@ -156,13 +115,14 @@ fn every_list_arrives_whole_whatever_its_length_and_the_one_before() {
             let (list, sum) = list(i64::from(id), items);
             let got = pair.ask(id, 5, List::Copy(&list));
             let name = transport.name();
-            assert_eq!(
-                got,
-                Ok(Value::Int(sum.wrapping_add(5))),
-                "{name} {wakeup} {items}"
-            );
+            assert_eq!(got, Ok(Value::Int(sum.wrapping_add(5))), "{name} {wakeup} {items}");
+            // The same from an address that is aligned in another way.
+            let rest = list.get(1..).unwrap_or_default();
+            let sum = rest.iter().fold(0i64, |sum, item| sum.wrapping_add(*item));
+            let got = pair.ask(id + 50, 0, List::Copy(rest));
+            assert_eq!(got, Ok(Value::Int(sum)), "{name} {wakeup} {items} - 1");
         }
-        assert_eq!(pair.ask(9, -3, List::None), Ok(Value::Int(-3)));
+        assert_eq!(pair.ask(99, -3, List::None), Ok(Value::Int(-3)));
     }
 }
 
@@ -176,17 +136,12 @@ fn a_built_list_and_any_part_of_a_resident_one_arrive_as_they_are() {
         room.items_mut().copy_from_slice(&list);
         assert_eq!(pair.ask(1, 0, List::Built(room)), Ok(Value::Int(sum)));
         if !transport.residencies().contains(&Residency::Resident) {
-            assert!(matches!(
-                pair.hub.place(&list),
-                Err(TransportError::NoSuchAxis { .. })
-            ));
+            assert!(matches!(pair.hub.place(&list), Err(TransportError::NoSuchAxis { .. })));
             continue;
         }
         let resident = pair.hub.place(&list).unwrap();
         for part in [0..1000, 17..18, 500..1000, 3..3] {
-            let want = list[part.clone()]
-                .iter()
-                .fold(0i64, |sum, item| sum.wrapping_add(*item));
+            let want = list[part.clone()].iter().fold(0i64, |sum, item| sum.wrapping_add(*item));
             let got = pair.ask(2, 0, List::Resident(&resident, part));
             assert_eq!(got, Ok(Value::Int(want)));
         }
@@ -198,13 +153,9 @@ fn as_many_large_lists_as_may_be_in_flight_never_deadlock() {
     const DEPTH: usize = 6;
     for (transport, wakeup) in every() {
         let mut pair = Pair::new(transport, &setup(wakeup, DEPTH, 300_000));
-        let lists: Vec<_> = (0..DEPTH)
-            .map(|seed| list(seed as i64, 300_000 - seed))
-            .collect();
+        let lists: Vec<_> = (0..DEPTH).map(|seed| list(seed as i64, 300_000 - seed)).collect();
         for (id, (list, _)) in (0..).zip(&lists) {
-            pair.hub
-                .send(0, &task(id, SUM, 0), List::Copy(list), None)
-                .unwrap();
+            pair.hub.send(0, &task(id, SUM, 0), List::Copy(list), None).unwrap();
         }
         let refused = pair.hub.send(0, &task(99, SUM, 0), List::None, None);
         assert!(matches!(refused, Err(TransportError::NoRoom { .. })));
@@ -220,17 +171,9 @@ fn as_many_large_lists_as_may_be_in_flight_never_deadlock() {
 fn a_failure_comes_home_as_what_it_is_and_the_next_task_is_well() {
     for (transport, wakeup) in every() {
         let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
-        pair.hub
-            .send(0, &task(1, FAIL, 0), List::None, None)
-            .unwrap();
+        pair.hub.send(0, &task(1, FAIL, 0), List::None, None).unwrap();
         let failure = pair.reply().outcome.unwrap_err();
-        assert_eq!(
-            failure,
-            Failure {
-                what: What::Error("No".into()),
-                message: "no".into()
-            }
-        );
+        assert_eq!(failure, Failure { what: What::Error("No".into()), message: "no".into() });
         assert_eq!(pair.ask(2, 8, List::None), Ok(Value::Int(8)));
     }
 }
@@ -242,23 +185,14 @@ fn a_phase_task_carries_stamps_in_order() {
         let (list, sum) = list(3, 5000);
         let mut timeline = Timeline::default();
         timeline.mark(Stamp::Reserved);
-        let phase = Task {
-            phase: true,
-            ..task(1, SUM, 0)
-        };
-        pair.hub
-            .send(0, &phase, List::Copy(&list), Some(&mut timeline))
-            .unwrap();
+        let phase = Task { phase: true, ..task(1, SUM, 0) };
+        pair.hub.send(0, &phase, List::Copy(&list), Some(&mut timeline)).unwrap();
         let reply = pair.reply();
         let there = [Stamp::Reserved, Stamp::Filled, Stamp::Encoded, Stamp::Sent];
         let mut stamps: Vec<u64> = there.map(|stamp| timeline.at(stamp)).to_vec();
         stamps.extend(reply.stamps.unwrap());
         stamps.push(measure::now());
-        assert!(
-            stamps.is_sorted() && stamps[0] > 0,
-            "{} {wakeup}: {stamps:?}",
-            transport.name()
-        );
+        assert!(stamps.is_sorted() && stamps[0] > 0, "{} {wakeup}: {stamps:?}", transport.name());
         assert_eq!(reply.outcome, Ok(Value::Int(sum)));
     }
 }
@@ -268,20 +202,9 @@ fn a_list_that_does_not_fit_is_refused_by_name_and_the_hub_stays_usable() {
     for transport in ALL {
         let wakeup = transport.wakeups()[0].0;
         let mut pair = Pair::new(*transport, &setup(wakeup, 1, 10));
-        let refused = pair
-            .hub
-            .send(0, &task(1, SUM, 0), List::Copy(&[0; 11]), None);
-        assert!(matches!(
-            refused,
-            Err(TransportError::TooLong {
-                items: 11,
-                room: 10
-            })
-        ));
-        assert!(matches!(
-            pair.hub.reserve(11),
-            Err(TransportError::TooLong { .. })
-        ));
+        let refused = pair.hub.send(0, &task(1, SUM, 0), List::Copy(&[0; 11]), None);
+        assert!(matches!(refused, Err(TransportError::TooLong { items: 11, room: 10 })));
+        assert!(matches!(pair.hub.reserve(11), Err(TransportError::TooLong { .. })));
         assert_eq!(pair.ask(2, 1, List::Copy(&[2; 10])), Ok(Value::Int(21)));
     }
 }
@@ -305,11 +228,7 @@ fn waits_end_with_patience_and_with_the_alarm() {
 #[test]
 fn a_wake_up_that_a_transport_does_not_have_is_refused_by_name() {
     for transport in ALL {
-        let refused = transport
-            .hub(&setup("telepathy", 1, 0))
-            .map(drop)
-            .unwrap_err()
-            .to_string();
+        let refused = transport.hub(&setup("telepathy", 1, 0)).map(drop).unwrap_err().to_string();
         assert!(refused.contains("telepathy") && refused.contains(transport.wakeups()[0].0));
     }
 }
@@ -344,9 +263,7 @@ fn each_ledger_is_what_the_kernel_counts() {
         let mut pair = Pair::new(*transport, &setup(wakeup, 1, 100));
         let (list, _) = list(1, 100);
         let send = |pair: &mut Pair, id| {
-            pair.hub
-                .send(0, &task(id, SUM, 0), List::Copy(&list), None)
-                .unwrap();
+            pair.hub.send(0, &task(id, SUM, 0), List::Copy(&list), None).unwrap();
         };
         let Some(io) = counted(&mut pair, send) else {
             println!("skipped: this kernel does not count a thread's calls");
@@ -375,12 +292,7 @@ fn a_resident_list_sends_at_most_128_bytes_a_task_at_8_bytes_and_at_64_mib_alike
             let send = |pair: &mut Pair, id| {
                 let job = if items == 1 { SUM } else { NOT_A_JOB };
                 pair.hub
-                    .send(
-                        0,
-                        &task(id, job, 0),
-                        List::Resident(&resident, 0..items),
-                        None,
-                    )
+                    .send(0, &task(id, job, 0), List::Resident(&resident, 0..items), None)
                     .unwrap();
             };
             let Some(io) = counted(&mut pair, send) else {
@@ -404,21 +316,16 @@ fn a_pipe_sends_the_list_and_an_envelope() {
     let mut pair = Pair::new(pipe, &setup("block", 1, 50_000));
     let (list, _) = list(1, 50_000);
     let send = |pair: &mut Pair, id| {
-        pair.hub
-            .send(0, &task(id, SUM, 0), List::Copy(&list), None)
-            .unwrap();
+        pair.hub.send(0, &task(id, SUM, 0), List::Copy(&list), None).unwrap();
     };
     let Some(io) = counted(&mut pair, send) else {
         return;
     };
-    assert_eq!(io.written_bytes, u64::from(TASKS) * (400_000 + 32));
+    let envelope = io.written_bytes / u64::from(TASKS) - 400_000;
+    assert!((32..96).contains(&envelope), "{envelope} bytes beside the list");
     // Reading the counters is a read too, and its length grows by a digit now and then.
     let replies = u64::from(TASKS) * 32;
-    assert!(
-        (replies..replies + 32).contains(&io.read_bytes),
-        "{} bytes read",
-        io.read_bytes
-    );
+    assert!((replies..replies + 32).contains(&io.read_bytes), "{} bytes read", io.read_bytes);
 }
 
 #[test]
@@ -428,17 +335,8 @@ fn an_answer_to_a_task_that_nobody_sent_is_a_lie() {
         let mut hub = transport.hub(&setup(wakeup, 1, 0)).unwrap();
         let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
         hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
-        assert_eq!(spoke.recv().unwrap().unwrap().task.id, 1);
-        spoke
-            .reply(Reply {
-                task: 2,
-                outcome: Ok(Value::Int(0)),
-                stamps: None,
-            })
-            .unwrap();
-        assert!(matches!(
-            hub.recv(None).unwrap(),
-            Arrival::Lie { worker: 0, .. }
-        ));
+        assert!(matches!(spoke.recv().unwrap(), Received::Task(incoming) if incoming.task.id == 1));
+        spoke.reply(Reply { task: 2, outcome: Ok(Value::Int(0)), stamps: None }).unwrap();
+        assert!(matches!(hub.recv(None).unwrap(), Arrival::Lie { worker: 0, .. }));
     }
 }

@@ -32,10 +32,7 @@ impl Job for LightWorkSmallData {
     }
     fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
         let overflow = || JobError::new("OverflowError", "twice the value passes 64 bits");
-        call.int()?
-            .checked_mul(2)
-            .map(Value::Int)
-            .ok_or_else(overflow)
+        call.int()?.checked_mul(2).map(Value::Int).ok_or_else(overflow)
     }
 }
 
@@ -76,10 +73,7 @@ impl Job for ComputeHash {
     fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
         let range = call.int()?;
         if range < 0 {
-            return Err(JobError::new(
-                "InvalidRange",
-                format!("Invalid range: {range}"),
-            ));
+            return Err(JobError::new("InvalidRange", format!("Invalid range: {range}")));
         }
         let value = |i: i64| ((i as f64).sqrt() * 1000.0) as i64 % 9973;
         Ok(Value::Int((0..range).map(value).sum()))
@@ -93,10 +87,7 @@ impl Job for SimulateWork {
     fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
         let ms = call.number();
         if !ms.is_finite() {
-            return Err(JobError::new(
-                "ValueError",
-                format!("{ms} ms is no duration"),
-            ));
+            return Err(JobError::new("ValueError", format!("{ms} ms is no duration")));
         }
         let iterations = (ms * 50_000.0) as i64;
         Ok(Value::Float(round4(add_roots(1..iterations + 1))))
@@ -139,10 +130,7 @@ mod tests {
         let list: Vec<i64> = (0..50_000).collect();
         let bits = |value: f64| format!("{:016x}", value.to_bits());
         let number = Value::Int(200_000);
-        assert_eq!(
-            run(&LightWorkSmallData, number, &[]),
-            Ok(Value::Int(400_000))
-        );
+        assert_eq!(run(&LightWorkSmallData, number, &[]), Ok(Value::Int(400_000)));
         let heavy = float(run(&HeavyWorkSmallData, number, &[]));
         let reference = &want["heavy_work_small_data"]["200000"];
         assert_eq!((bits(heavy), heavy.to_string()), {
@@ -152,17 +140,10 @@ mod tests {
         let light = run(&LightWorkLargeData, number, &list);
         assert_eq!(
             light,
-            Ok(Value::Int(
-                want["light_work_large_data"]["range(50000)"]
-                    .as_i64()
-                    .unwrap()
-            ))
+            Ok(Value::Int(want["light_work_large_data"]["range(50000)"].as_i64().unwrap()))
         );
         let heavy = float(run(&HeavyWorkLargeData, number, &list));
-        assert_eq!(
-            bits(heavy),
-            want["heavy_work_large_data"]["range(50000)"]["py311_bits"]
-        );
+        assert_eq!(bits(heavy), want["heavy_work_large_data"]["range(50000)"]["py311_bits"]);
     }
 
     #[test]
@@ -172,10 +153,9 @@ mod tests {
             let got = run(&ComputeHash, Value::Int(range.parse().unwrap()), &[]);
             match hash.as_i64() {
                 Some(hash) => assert_eq!(got, Ok(Value::Int(hash))),
-                None => assert_eq!(
-                    got.unwrap_err(),
-                    JobError::new("InvalidRange", "Invalid range: -1")
-                ),
+                None => {
+                    assert_eq!(got.unwrap_err(), JobError::new("InvalidRange", "Invalid range: -1"))
+                }
             }
         }
     }
@@ -196,27 +176,15 @@ mod tests {
     #[test]
     fn what_has_no_answer_is_an_error_and_no_panic() {
         assert_eq!(
-            run(&HeavyWorkLargeData, Value::Int(0), &[4, -1])
-                .unwrap_err()
-                .name,
+            run(&HeavyWorkLargeData, Value::Int(0), &[4, -1]).unwrap_err().name,
             "ValueError"
         );
         assert_eq!(
-            run(&LightWorkSmallData, Value::Int(i64::MAX), &[])
-                .unwrap_err()
-                .name,
+            run(&LightWorkSmallData, Value::Int(i64::MAX), &[]).unwrap_err().name,
             "OverflowError"
         );
-        assert_eq!(
-            run(&SimulateWork, Value::Float(f64::NAN), &[])
-                .unwrap_err()
-                .name,
-            "ValueError"
-        );
-        assert_eq!(
-            run(&ComputeHash, Value::Float(1.5), &[]).unwrap_err().name,
-            "TypeError"
-        );
+        assert_eq!(run(&SimulateWork, Value::Float(f64::NAN), &[]).unwrap_err().name, "ValueError");
+        assert_eq!(run(&ComputeHash, Value::Float(1.5), &[]).unwrap_err().name, "TypeError");
         assert_eq!(float(run(&HeavyWorkSmallData, Value::Int(-5), &[])), 0.0);
     }
 }

@@ -46,9 +46,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "coordinator: {error:#}");
             // What is no refusal is something that this machine cannot.
-            let code = error
-                .downcast_ref::<Refusal>()
-                .map_or(3, |refusal| refusal.code);
+            let code = error.downcast_ref::<Refusal>().map_or(3, |refusal| refusal.code);
             ExitCode::from(code)
         }
     }
@@ -64,10 +62,7 @@ pub struct Refusal {
 impl Refusal {
     /// Usage, or a file or folder named that cannot be used.
     pub fn usage(message: impl fmt::Display) -> Refusal {
-        Refusal {
-            code: 2,
-            message: message.to_string(),
-        }
+        Refusal { code: 2, message: message.to_string() }
     }
 }
 
@@ -94,11 +89,7 @@ fn choose_color(choice: ColorChoice) {
 fn print(done: &Done, json: bool) {
     let table = done.folder.join(report::TRIALS);
     if let Err(cause) = std::fs::write(&table, report::csv(&done.lines)) {
-        let _ = writeln!(
-            std::io::stderr(),
-            "coordinator: {}: {cause}",
-            table.display()
-        );
+        let _ = writeln!(std::io::stderr(), "coordinator: {}: {cause}", table.display());
     }
     let text = report::terminal(&done.lines, &done.folder);
     // A reader that has had enough (`| head`) is no error.

@@ -13,26 +13,14 @@ use super::{Grant, Kind, Memory, SegmentError, Use, refused};
 const FOLDER: &str = "/var/tmp";
 
 pub(super) fn create(bytes: usize) -> Result<Memory, SegmentError> {
-    let grant = Grant {
-        kind: Kind::File,
-        usage: Use::Lists,
-        bytes,
-        name: None,
-    };
+    let grant = Grant { kind: Kind::File, usage: Use::Lists, bytes, name: None };
     let file =
         tempfile::tempfile_in(FOLDER).map_err(refused(&grant, "open(O_TMPFILE) in /var/tmp"))?;
-    file.set_len(bytes as u64)
-        .map_err(refused(&grant, "ftruncate"))?;
+    file.set_len(bytes as u64).map_err(refused(&grant, "ftruncate"))?;
     fallocate(&file, FallocateFlags::empty(), 0, bytes as i64)
         .map_err(refused(&grant, "fallocate"))?;
-    let map = MmapOptions::new()
-        .len(bytes)
-        .map_raw(&file)
-        .map_err(refused(&grant, "mmap"))?;
-    Ok(Memory::Mapped {
-        map,
-        fd: file.into(),
-    })
+    let map = MmapOptions::new().len(bytes).map_raw(&file).map_err(refused(&grant, "mmap"))?;
+    Ok(Memory::Mapped { map, fd: file.into() })
 }
 
 pub(super) fn open(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {

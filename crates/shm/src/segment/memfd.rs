@@ -15,34 +15,20 @@ use nix::unistd::ftruncate;
 use super::{Grant, Kind, Memory, SegmentError, Use, refused};
 
 pub(super) fn create(usage: Use, bytes: usize) -> Result<Memory, SegmentError> {
-    let grant = Grant {
-        kind: Kind::Memfd,
-        usage,
-        bytes,
-        name: None,
-    };
-    let fd = memfd_create(
-        c"ipclab",
-        MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING,
-    )
-    .map_err(refused(&grant, "memfd_create"))?;
+    let grant = Grant { kind: Kind::Memfd, usage, bytes, name: None };
+    let fd = memfd_create(c"ipclab", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)
+        .map_err(refused(&grant, "memfd_create"))?;
     ftruncate(&fd, bytes as i64).map_err(refused(&grant, "ftruncate"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
         .map_err(refused(&grant, "fallocate"))?;
-    let map = MmapOptions::new()
-        .len(bytes)
-        .map_raw(&fd)
-        .map_err(refused(&grant, "mmap"))?;
+    let map = MmapOptions::new().len(bytes).map_raw(&fd).map_err(refused(&grant, "mmap"))?;
     let seals = seals(usage) | SealFlag::F_SEAL_SEAL;
     fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(refused(&grant, "fcntl(F_ADD_SEALS)"))?;
     Ok(Memory::Mapped { map, fd })
 }
 
 pub(super) fn open(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {
-    let not_as_described = |what| SegmentError::NotAsDescribed {
-        kind: grant.kind,
-        what,
-    };
+    let not_as_described = |what| SegmentError::NotAsDescribed { kind: grant.kind, what };
     let got = fcntl(&fd, FcntlArg::F_GET_SEALS).map_err(refused(grant, "fcntl(F_GET_SEALS)"))?;
     let missing = seals(grant.usage) - SealFlag::from_bits_truncate(got);
     if !missing.is_empty() {
@@ -69,10 +55,7 @@ pub(super) fn check_length(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentEr
         return Ok(());
     }
     let what = format!("it is {length} bytes long instead of {}", grant.bytes);
-    Err(SegmentError::NotAsDescribed {
-        kind: grant.kind,
-        what,
-    })
+    Err(SegmentError::NotAsDescribed { kind: grant.kind, what })
 }
 
 /// Maps lists read-only and words for both sides.

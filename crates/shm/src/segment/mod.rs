@@ -55,16 +55,9 @@ impl FromStr for Kind {
     type Err = String;
     fn from_str(text: &str) -> Result<Kind, String> {
         let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-        Kind::ALL
-            .iter()
-            .copied()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| {
-                format!(
-                    "no segment kind is called `{text}`; there are {}",
-                    names.join(", ")
-                )
-            })
+        Kind::ALL.iter().copied().find(|kind| kind.name() == text).ok_or_else(|| {
+            format!("no segment kind is called `{text}`; there are {}", names.join(", "))
+        })
     }
 }
 
@@ -165,15 +158,7 @@ impl Segment {
                 (Memory::Named(named), name)
             }
         };
-        let segment = Segment {
-            grant: Grant {
-                kind,
-                usage,
-                bytes,
-                name,
-            },
-            memory,
-        };
+        let segment = Segment { grant: Grant { kind, usage, bytes, name }, memory };
         segment.populate(Advice::PopulateWrite)?;
         Ok(Arc::new(segment))
     }
@@ -185,10 +170,9 @@ impl Segment {
     pub fn grant(&self) -> Result<(Grant, Option<OwnedFd>), SegmentError> {
         let fd = match &self.memory {
             Memory::Named(_) => None,
-            Memory::Mapped { fd, .. } => Some(
-                fd.try_clone()
-                    .map_err(refused(&self.grant, "dup of its descriptor"))?,
-            ),
+            Memory::Mapped { fd, .. } => {
+                Some(fd.try_clone().map_err(refused(&self.grant, "dup of its descriptor"))?)
+            }
         };
         Ok((self.grant.clone(), fd))
     }
@@ -209,10 +193,7 @@ impl Segment {
                 });
             }
         };
-        let segment = Segment {
-            grant: grant.clone(),
-            memory,
-        };
+        let segment = Segment { grant: grant.clone(), memory };
         segment.populate(match grant.usage {
             Use::Lists => Advice::PopulateRead,
             Use::Words => Advice::PopulateWrite,
@@ -236,20 +217,9 @@ impl Segment {
     /// If the part is not inside the segment, not aligned to [`crate::APART`], or the segment is
     /// one of lists: layouts are computed by the caller, never taken from a peer.
     pub fn span(self: &Arc<Segment>, offset: usize, bytes: usize) -> Span {
-        assert_eq!(
-            self.grant.usage,
-            Use::Words,
-            "a segment of lists has no words"
-        );
-        assert!(
-            offset.is_multiple_of(crate::APART),
-            "offset {offset} is not aligned"
-        );
-        assert!(
-            offset + bytes <= self.bytes(),
-            "{offset}+{bytes} reaches past {}",
-            self.bytes()
-        );
+        assert_eq!(self.grant.usage, Use::Words, "a segment of lists has no words");
+        assert!(offset.is_multiple_of(crate::APART), "offset {offset} is not aligned");
+        assert!(offset + bytes <= self.bytes(), "{offset}+{bytes} reaches past {}", self.bytes());
         // SAFETY: the assertion above keeps `offset` inside the mapping.
         let start = unsafe { self.start().add(offset) };
         Span::new(self.clone(), start, bytes)
@@ -268,9 +238,9 @@ impl Segment {
     /// Faults every page in, so that no measured task pays for it.
     fn populate(&self, advice: Advice) -> Result<(), SegmentError> {
         match &self.memory {
-            Memory::Mapped { map, .. } => map
-                .advise(advice)
-                .map_err(refused(&self.grant, "madvise(MADV_POPULATE)")),
+            Memory::Mapped { map, .. } => {
+                map.advise(advice).map_err(refused(&self.grant, "madvise(MADV_POPULATE)"))
+            }
             Memory::Named(named) => named.populate(),
         }
     }
@@ -288,23 +258,12 @@ fn refused<E: fmt::Display>(
     step: &'static str,
 ) -> impl FnOnce(E) -> SegmentError + use<E> {
     let (kind, bytes) = (grant.kind, grant.bytes);
-    move |cause| SegmentError::Refused {
-        kind,
-        bytes,
-        step,
-        cause: cause.to_string(),
-    }
+    move |cause| SegmentError::Refused { kind, bytes, step, cause: cause.to_string() }
 }
 
 /// Bytes that can be allocated without swapping (MemAvailable of /proc/meminfo), where known.
 pub fn memory_available() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
-    line.split_whitespace()
-        .nth(1)?
-        .parse::<usize>()
-        .ok()
-        .map(|kib| kib * 1024)
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib * 1024)
 }

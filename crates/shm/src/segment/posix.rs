@@ -56,23 +56,15 @@ pub(super) fn create(bytes: usize) -> Result<Named, SegmentError> {
     let mut random = [0u8; 8];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .map_err(refused(&grant, "getrandom"))?;
-    let name = format!(
-        "{PREFIX}{}-{:016x}",
-        std::process::id(),
-        u64::from_ne_bytes(random)
-    );
+    let name = format!("{PREFIX}{}-{:016x}", std::process::id(), u64::from_ne_bytes(random));
     let map = ShmemConf::new()
         .os_id(&name)
         .size(bytes)
         .create()
         .map_err(refused(&grant, "shared_memory's create"))?;
     // From here on `map` owns the name: an early return drops it and removes the name.
-    let fd = shm_open(
-        name.as_str(),
-        OFlag::O_RDWR | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(refused(&grant, "shm_open"))?;
+    let fd = shm_open(name.as_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(refused(&grant, "shm_open"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
         .map_err(refused(&grant, "fallocate"))?;
     let lock = libc::flock {
@@ -83,37 +75,19 @@ pub(super) fn create(bytes: usize) -> Result<Named, SegmentError> {
         l_pid: 0,
     };
     fcntl(&fd, FcntlArg::F_OFD_SETLK(&lock)).map_err(refused(&grant, "fcntl(F_OFD_SETLK)"))?;
-    Ok(Named {
-        map,
-        bytes,
-        _life: Some(fd),
-    })
+    Ok(Named { map, bytes, _life: Some(fd) })
 }
 
 pub(super) fn open(name: &str, grant: &Grant) -> Result<Named, SegmentError> {
-    let map = ShmemConf::new()
-        .os_id(name)
-        .open()
-        .map_err(refused(grant, "shared_memory's open"))?;
+    let map =
+        ShmemConf::new().os_id(name).open().map_err(refused(grant, "shared_memory's open"))?;
     if map.len() < grant.bytes {
         let what = format!("it is {} bytes long instead of {}", map.len(), grant.bytes);
-        return Err(SegmentError::NotAsDescribed {
-            kind: grant.kind,
-            what,
-        });
+        return Err(SegmentError::NotAsDescribed { kind: grant.kind, what });
     }
-    Ok(Named {
-        map,
-        bytes: grant.bytes,
-        _life: None,
-    })
+    Ok(Named { map, bytes: grant.bytes, _life: None })
 }
 
 fn grant(bytes: usize) -> Grant {
-    Grant {
-        kind: Kind::Posix,
-        usage: Use::Lists,
-        bytes,
-        name: None,
-    }
+    Grant { kind: Kind::Posix, usage: Use::Lists, bytes, name: None }
 }

@@ -56,10 +56,7 @@ impl End {
     fn open(words: Span) -> io::Result<End> {
         // SAFETY: `create` made an event there before any end was opened or handed over.
         let (event, _bytes) = unsafe { Event::from_existing(room(&words)) }.map_err(refused)?;
-        Ok(End {
-            event,
-            _words: words,
-        })
+        Ok(End { event, _words: words })
     }
 }
 
@@ -93,10 +90,7 @@ impl std::fmt::Debug for End {
 
 /// Where the object lies.
 fn room(words: &Span) -> *mut u8 {
-    assert!(
-        Event::size_of(Some(words.address())) <= BELL_BYTES,
-        "an event outgrew its bell"
-    );
+    assert!(Event::size_of(Some(words.address())) <= BELL_BYTES, "an event outgrew its bell");
     words.address()
 }
 

@@ -67,10 +67,8 @@ impl Waiter for Sleeper {
             if left.is_zero() {
                 break false;
             }
-            let timeout = Timespec {
-                tv_sec: left.as_secs() as _,
-                tv_nsec: left.subsec_nanos() as _,
-            };
+            let timeout =
+                Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ };
             // Sleeps only while the flag still says so. Woken, interrupted, timed out or too late
             // to sleep: in each case look again.
             let _ = futex::wait(flag, futex::Flags::empty(), ASLEEP, Some(&timeout));

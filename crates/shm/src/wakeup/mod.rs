@@ -20,13 +20,8 @@ use std::time::{Duration, Instant};
 use crate::span::Span;
 
 /// Every way of waking, the default first.
-pub static ALL: &[&dyn Wakeup] = &[
-    &hybrid::Hybrid,
-    &futex::Futex,
-    &pipe::Pipe,
-    &event::EventWakeup,
-    &spin::Spin,
-];
+pub static ALL: &[&dyn Wakeup] =
+    &[&hybrid::Hybrid, &futex::Futex, &pipe::Pipe, &event::EventWakeup, &spin::Spin];
 
 /// The wake-up of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Wakeup> {
@@ -188,11 +183,7 @@ mod tests {
     #[test]
     fn no_wake_up_is_lost_in_twenty_thousand_of_each_kind() {
         for wakeup in ALL {
-            let rounds = if wakeup.regime() == Regime::Polling {
-                200
-            } else {
-                20_000
-            };
+            let rounds = if wakeup.regime() == Regime::Polling { 200 } else { 20_000 };
             let published = Arc::new(AtomicU64::new(0));
             let seen = Arc::new(AtomicU64::new(0));
             let (mut to_waiter, to_waiter_ringer) = bell(*wakeup);
@@ -213,11 +204,7 @@ mod tests {
                 published.store(round, Release);
                 to_waiter_ringer.ring();
                 while !back.wait(&mut || seen.load(Acquire) >= round, Duration::from_secs(5)) {
-                    assert!(
-                        started.elapsed() < Duration::from_secs(100),
-                        "{} lost",
-                        wakeup.name()
-                    );
+                    assert!(started.elapsed() < Duration::from_secs(100), "{} lost", wakeup.name());
                 }
             }
             waiter.join().unwrap();
@@ -235,18 +222,10 @@ mod tests {
                 false
             };
             if wakeup.name() != "pipe" {
-                assert!(
-                    !waiter.wait(&mut never, Duration::from_millis(1)),
-                    "{}",
-                    wakeup.name()
-                );
+                assert!(!waiter.wait(&mut never, Duration::from_millis(1)), "{}", wakeup.name());
                 assert!(*looks.lock().unwrap() > 0);
             }
-            assert!(
-                waiter.wait(&mut || true, Duration::ZERO),
-                "{}",
-                wakeup.name()
-            );
+            assert!(waiter.wait(&mut || true, Duration::ZERO), "{}", wakeup.name());
         }
     }
 

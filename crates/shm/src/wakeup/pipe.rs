@@ -26,10 +26,7 @@ impl Wakeup for Pipe {
         let (wait, ring) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         // A full pipe means the waiter has a reason to wake: the ringer need not wait for it.
         fcntl(&ring, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Ends {
-            wait: Some(wait),
-            ring: Some(ring),
-        })
+        Ok(Ends { wait: Some(wait), ring: Some(ring) })
     }
     fn waiter(&self, _words: Span, fd: Option<OwnedFd>) -> io::Result<Box<dyn Waiter>> {
         Ok(Box::new(End(fd.ok_or(io::ErrorKind::InvalidInput)?)))
