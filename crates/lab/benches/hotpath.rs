@@ -171,6 +171,7 @@ impl<'a> Ours<'a> {
             depth: 1,
             room,
             residents: 1,
+            apart: core != here(),
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
@@ -494,6 +495,11 @@ fn sample_cost() {
     let each = (now() - started) as f64 / samples.len() as f64;
     let verdict = if each <= 100.0 { "" } else { "  missed" };
     println!("two stamps and one store: {each:.0} ns a sample (target 100){verdict}");
+}
+
+/// The core that this thread was pinned to.
+fn here() -> usize {
+    allowed_cores().expect("the core of this thread")[0]
 }
 
 fn middle(mut samples: Vec<u64>) -> u64 {

@@ -82,6 +82,7 @@ impl Cell {
             depth: self.depth,
             room,
             residents: 1,
+            apart: self.placement.name() != "same",
         }
     }
 

@@ -163,8 +163,8 @@ impl Pool {
     pub fn builder(launch: Launch) -> Builder {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let wakeup = String::new();
-        let setup =
-            Setup { wakeup, segment: Kind::Memfd, workers, depth: 2, room: 0, residents: 0 };
+        let (segment, apart) = (Kind::Memfd, workers > 1);
+        let setup = Setup { wakeup, segment, workers, depth: 2, room: 0, residents: 0, apart };
         Builder { launch, transport: "shared".into(), setup, jobs: Vec::new(), cores: Vec::new() }
     }
 

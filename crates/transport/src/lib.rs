@@ -138,6 +138,9 @@ pub struct Setup {
     pub room: usize,
     /// Lists that are placed once and stay.
     pub residents: usize,
+    /// Whether workers run on other cores than the coordinator: both sides can then work on one
+    /// list at the same time.
+    pub apart: bool,
 }
 
 /// What a worker needs to become a spoke.
