@@ -14,10 +14,15 @@ pub(crate) fn of(lines: &[Line], folder: &Path) -> String {
     let mut text = String::from("\n");
     let mut label = "VERDICT";
     for rows in rows(lines) {
-        for sentence in verdicts(&rows) {
-            let _ = writeln!(text, "{label:7}  {}: {sentence}", rows.stratum.title());
-            label = "";
+        let sentences = verdicts(&rows);
+        if sentences.is_empty() {
+            continue;
         }
+        let _ = writeln!(text, "{label:7}  {}", rows.stratum.title());
+        label = "";
+        sentences.iter().for_each(|sentence| {
+            let _ = writeln!(text, "           {sentence}");
+        });
     }
     let end = lines.iter().rev().find_map(|line| match line {
         Line::End(end) => Some(end),
@@ -44,7 +49,7 @@ fn verdicts(rows: &Rows<'_>) -> Vec<String> {
         let mut of_arm: Vec<&Comparison> =
             rows.comparisons.iter().filter(|c| arm(&c.cell) == *name).copied().collect();
         of_arm.sort_by_key(|comparison| comparison.cell.bytes);
-        format!("{name}: {}", verdict(&of_arm))
+        format!("{name:15}  {}", verdict(&of_arm))
     };
     arms.iter().map(of).collect()
 }

@@ -11,6 +11,7 @@ pub mod message;
 mod pipe;
 mod pipe_serde;
 mod shared;
+mod socket;
 pub mod stream;
 
 use std::fmt;
@@ -30,7 +31,8 @@ use shm::{Kind, Resident, SegmentError, Slot};
 pub use message::{Failure, Reply, Task, Value, What};
 
 /// Every transport.
-pub static ALL: &[&dyn Transport] = &[&pipe::Pipe, &pipe_serde::PipeSerde, &shared::Shared];
+pub static ALL: &[&dyn Transport] =
+    &[&pipe::Pipe, &pipe_serde::PipeSerde, &socket::Socket, &shared::Shared];
 
 /// The transport of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Transport> {

@@ -7,7 +7,7 @@
 
 use shm::wakeup::Regime;
 
-use crate::pipe::pipe;
+use crate::pipe::{PIECE, pipe};
 use crate::stream::{Codec, Streams};
 use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError, stream};
 
@@ -40,7 +40,8 @@ impl Transport for PipeSerde {
     }
 }
 
-const PIPES: Streams = Streams { transport: "pipe-serde", make: pipe, codec: Some(&Postcard) };
+const PIPES: Streams =
+    Streams { transport: "pipe-serde", make: pipe, piece: PIECE, codec: Some(&Postcard) };
 
 struct Postcard;
 

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use rustix::io::{Errno, read, readv, write, writev};
 use rustix::time::Timespec;
 use serde::{Deserialize, Serialize};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
+use shm::wakeup::{LOOKS, POLL_BUDGET, Regime, poll_spinning, poll_yielding};
 use shm::{Descriptor, ITEM_BYTES, Resident};
 
 use crate::{
@@ -36,11 +36,6 @@ pub const WAITS: &[(&str, Regime)] =
 
 /// How long a hub without a deadline sleeps before it looks at its alarm.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
-
-/// Bytes that are written at once to a worker on another core. It reads them meanwhile, and two
-/// pages are what the kernel keeps for a pipe instead of allocating new ones (400 kB, polling: half
-/// the time of one write). On one core each piece would only cost a call more.
-const CHUNK: usize = 8 * 1024;
 
 /// Bytes of replies that are read at once, before anyone asks for more.
 const INBOX_BYTES: usize = 4096;
@@ -63,6 +58,9 @@ pub struct Streams {
     pub transport: &'static str,
     /// Makes one direction; its two ends are file descriptions of their own.
     pub make: fn() -> Result<Way, TransportError>,
+    /// Bytes that are written at once to a worker on another core, which reads them while the next
+    /// are written. On one core each piece would only cost a call more.
+    pub piece: usize,
     /// Gives the list another form for its journey; none: its bytes as they lie.
     pub codec: Option<&'static dyn Codec>,
 }
@@ -88,6 +86,7 @@ struct Plan {
     wait: String,
     /// Bytes of the longest body.
     longest: usize,
+    apart: bool,
 }
 
 /// The coordinator's half over streams that `streams` makes.
@@ -121,8 +120,7 @@ pub fn spoke(streams: Streams, handover: Handover) -> Result<Box<dyn Spoke>, Tra
         .map_err(|fds| TransportError::Nonsense(format!("{} descriptors", fds.len())))?;
     Ok(Box::new(StreamSpoke {
         codec: streams.codec,
-        regime,
-        read,
+        read: ReadEnd { fd: read, regime, looks: looks(plan.apart) },
         write,
         longest: plan.longest,
         landing: Landing::default(),
@@ -130,6 +128,12 @@ pub fn spoke(streams: Streams, handover: Handover) -> Result<Box<dyn Spoke>, Tra
         expected: 0,
         carried: Vec::new(),
     }))
+}
+
+/// Looks before giving the core away. Each is a system call: on one core, where nothing can come
+/// until the other side has run, one is enough.
+fn looks(apart: bool) -> usize {
+    if apart { LOOKS } else { 1 }
 }
 
 fn regime(streams: &Streams, wait: &str) -> Result<Regime, TransportError> {
@@ -191,7 +195,7 @@ impl Hub for StreamHub {
         });
         let bytes = self.setup.room * ITEM_BYTES;
         let longest = self.streams.codec.map_or(bytes, |codec| codec.longest(self.setup.room));
-        let plan = Plan { wait: self.setup.wakeup.clone(), longest };
+        let plan = Plan { wait: self.setup.wakeup.clone(), longest, apart: self.setup.apart };
         let plan = serde_json::to_string(&plan).expect("a plan is plain data");
         Ok(Handover { plan, fds: vec![there.read, back.write] })
     }
@@ -303,7 +307,7 @@ impl Hub for StreamHub {
     }
 
     fn overlaps(&self, bytes: usize) -> bool {
-        let holds = |link: &Link| if self.setup.apart { CHUNK } else { link.capacity };
+        let holds = |link: &Link| if self.setup.apart { self.streams.piece } else { link.capacity };
         self.links.iter().flatten().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
     }
 
@@ -325,7 +329,7 @@ impl StreamHub {
         head: &[u8],
         body: &[u8],
     ) -> Result<(), TransportError> {
-        let at_once = if self.setup.apart { CHUNK } else { usize::MAX };
+        let at_once = if self.setup.apart { self.streams.piece } else { usize::MAX };
         let mut written = 0;
         let mut full_since = None;
         while written < head.len() + body.len() {
@@ -363,6 +367,7 @@ impl StreamHub {
         let longest = patience.unwrap_or(LOOK_AROUND);
         if self.regime != Regime::Sleeping {
             let polling = self.regime == Regime::Polling;
+            let looks = looks(self.setup.apart);
             let mut result = Ok(false);
             let mut ready = || {
                 result = self.read_all();
@@ -371,7 +376,7 @@ impl StreamHub {
             let found = if polling {
                 poll_spinning(&mut ready, longest)
             } else {
-                poll_yielding(&mut ready, POLL_BUDGET.min(longest))
+                poll_yielding(&mut ready, looks, POLL_BUDGET.min(longest))
             };
             result?;
             if found || polling {
@@ -496,8 +501,7 @@ impl Link {
 
 struct StreamSpoke {
     codec: Option<&'static dyn Codec>,
-    regime: Regime,
-    read: OwnedFd,
+    read: ReadEnd,
     write: OwnedFd,
     longest: usize,
     /// Where bodies are read to: the list itself, or its form for the journey.
@@ -548,11 +552,10 @@ impl StreamSpoke {
         let mut got = self.take_carried(&mut head);
         while got < DESCRIPTOR_BYTES {
             let expected = self.expected;
-            let (fd, regime) = (self.read.as_fd(), self.regime);
             let body = self.landing.bytes_mut(expected);
             let mut slices =
                 [IoSliceMut::new(&mut head[got..]), IoSliceMut::new(&mut body[..expected])];
-            match read_when_ready(fd, regime, || readv(fd, &mut slices))? {
+            match self.read.when_ready(|fd| readv(fd, &mut slices))? {
                 0 if got == 0 => return Ok(None),
                 0 => {
                     return Err(TransportError::Nonsense("a frame cut off in its head".into()));
@@ -574,14 +577,13 @@ impl StreamSpoke {
         }
         let payload = padding + bytes;
         let mut got = got - DESCRIPTOR_BYTES;
-        let (fd, regime) = (self.read.as_fd(), self.regime);
         let body = self.landing.bytes_mut(payload.max(got));
         if got > payload {
             self.carried.splice(..0, body[payload..got].iter().copied());
             got = payload;
         }
         while got < payload {
-            match read_when_ready(fd, regime, || read(fd, &mut body[got..payload]))? {
+            match self.read.when_ready(|fd| read(fd, &mut body[got..payload]))? {
                 0 => {
                     return Err(TransportError::Nonsense("a frame cut off in its body".into()));
                 }
@@ -664,31 +666,39 @@ impl Landing {
     }
 }
 
-/// Reads once there is something to read, waiting as the regime says; 0 is the end of file.
-fn read_when_ready(
-    fd: BorrowedFd<'_>,
+/// A worker's end to read from, and how it waits there.
+struct ReadEnd {
+    fd: OwnedFd,
     regime: Regime,
-    mut read: impl FnMut() -> Result<usize, Errno>,
-) -> Result<usize, TransportError> {
-    loop {
-        let mut result = Err(Errno::AGAIN);
-        let mut ready = || {
-            result = read();
-            !matches!(result, Err(Errno::AGAIN | Errno::INTR))
-        };
-        let found = match regime {
-            Regime::Sleeping => ready(),
-            Regime::Polling => poll_spinning(&mut ready, Duration::MAX),
-            Regime::Hybrid => poll_yielding(&mut ready, POLL_BUDGET),
-        };
-        match result {
-            _ if !found => {}
-            Ok(count) => return Ok(count),
-            Err(Errno::CONNRESET) => return Ok(0),
-            Err(error) => return Err(TransportError::system("read")(error)),
-        }
-        if regime == Regime::Hybrid {
-            poll_fds(&mut [PollFd::new(&fd, PollFlags::IN)], None)?;
+    looks: usize,
+}
+
+impl ReadEnd {
+    /// Reads once there is something to read; 0 is the end of file.
+    fn when_ready(
+        &self,
+        mut read: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
+    ) -> Result<usize, TransportError> {
+        loop {
+            let mut result = Err(Errno::AGAIN);
+            let mut ready = || {
+                result = read(&self.fd);
+                !matches!(result, Err(Errno::AGAIN | Errno::INTR))
+            };
+            let found = match self.regime {
+                Regime::Sleeping => ready(),
+                Regime::Polling => poll_spinning(&mut ready, Duration::MAX),
+                Regime::Hybrid => poll_yielding(&mut ready, self.looks, POLL_BUDGET),
+            };
+            match result {
+                _ if !found => {}
+                Ok(count) => return Ok(count),
+                Err(Errno::CONNRESET) => return Ok(0),
+                Err(error) => return Err(TransportError::system("read")(error)),
+            }
+            if self.regime == Regime::Hybrid {
+                poll_fds(&mut [PollFd::new(&self.fd, PollFlags::IN)], None)?;
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::futex::Sleeper;
-use super::{Ends, POLL_BUDGET, Regime, Ringer, Waiter, Wakeup, poll_yielding};
+use super::{Ends, LOOKS, POLL_BUDGET, Regime, Ringer, Waiter, Wakeup, poll_yielding};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -37,6 +37,6 @@ struct PollThenSleep(Sleeper);
 
 impl Waiter for PollThenSleep {
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
-        poll_yielding(ready, POLL_BUDGET.min(patience)) || self.0.wait(ready, patience)
+        poll_yielding(ready, LOOKS, POLL_BUDGET.min(patience)) || self.0.wait(ready, patience)
     }
 }

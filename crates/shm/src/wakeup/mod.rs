@@ -116,21 +116,21 @@ pub trait Ringer: Send + Sync + fmt::Debug {
 }
 
 /// Looks before giving the core away: enough for a peer that answers at once.
-const LOOKS: usize = 16;
+pub const LOOKS: usize = 16;
 
 /// The budget of yielding looks before sleeping: longer than waking a sleeping core takes (some
 /// 65 µs on a virtual machine), so that a peer that answers sooner never costs a wake-up.
 pub const POLL_BUDGET: Duration = Duration::from_micros(250);
 
-/// Looks until `ready` or the end of `budget`, yielding the core between every few looks.
+/// Looks until `ready` or the end of `budget`, yielding the core after every `looks` looks.
 ///
 /// Yielding is what keeps polling cheap where the peer needs this very core: a blind spin there
 /// lasts until the scheduler's tick.
 #[inline]
-pub fn poll_yielding(ready: &mut dyn FnMut() -> bool, budget: Duration) -> bool {
+pub fn poll_yielding(ready: &mut dyn FnMut() -> bool, looks: usize, budget: Duration) -> bool {
     let mut started = None;
     loop {
-        for _ in 0..LOOKS {
+        for _ in 0..looks {
             if ready() {
                 return true;
             }
