@@ -1,5 +1,7 @@
 //! What to measure: cells of arms, all of it known before the first worker starts.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Setup, Transport};
@@ -113,6 +115,11 @@ impl Cell {
 }
 
 impl Plan {
+    /// Items of its longest list.
+    pub fn longest(&self) -> usize {
+        self.cells.iter().map(Cell::items).max().unwrap_or(0)
+    }
+
     /// The plan in words: a record with the same ones can be continued.
     pub fn fingerprint(&self) -> String {
         let cells = self.cells.iter().map(|cell| {
@@ -131,10 +138,9 @@ impl Plan {
                 arms.join("+")
             )
         });
-        let text = cells.collect::<Vec<_>>().join("; ");
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let mut hash = DefaultHasher::new();
+        cells.for_each(|cell| cell.hash(&mut hash));
+        let hash = hash.finish();
         format!(
             "{} {}x{} {} cells {hash:016x}",
             self.lab,

@@ -30,15 +30,20 @@ pub struct Done {
     pub code: u8,
 }
 
-/// Carries `plan` out with lists from `source`.
+/// Carries `plan` out with lists from `source`, which is asked once the plan is known to fit.
 ///
 /// # Errors
 /// Nothing could be measured at all: a [`Refusal`] where the user can mend it.
-pub fn carry_out(plan: &Plan, source: &Source, common: &Common) -> anyhow::Result<Done> {
+pub fn carry_out(
+    plan: &Plan,
+    source: impl FnOnce() -> Result<Source, Refusal>,
+    common: &Common,
+) -> anyhow::Result<Done> {
     let started = now();
     let interrupt = Interrupt::listen().context("listening for Ctrl-C")?;
     let allowed = placement::allowed_cores()?;
     check(plan, &allowed)?;
+    let source = source()?;
     let found = launch::find(common.worker.as_deref()).map_err(Refusal::usage)?;
     let begun = jiff::Timestamp::now();
     let id = begun.strftime("%Y-%m-%dT%H-%M-%S").to_string();
@@ -76,8 +81,13 @@ pub fn carry_out(plan: &Plan, source: &Source, common: &Common) -> anyhow::Resul
     book.say(Line::Run(run))?;
     book.say(Line::Machine(machine))?;
 
-    let setting =
-        Setting { found: &found, source, allowed: &allowed, interrupt: &interrupt, run: &id };
+    let setting = Setting {
+        found: &found,
+        source: &source,
+        allowed: &allowed,
+        interrupt: &interrupt,
+        run: &id,
+    };
     let mut random = StdRng::seed_from_u64(seed);
     let mut left: Vec<&Cell> =
         plan.cells.iter().filter(|cell| !is_measured(cell, &book.lines, &allowed)).collect();

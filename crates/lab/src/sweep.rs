@@ -78,10 +78,7 @@ impl Axes {
     pub fn source(&self, plan: &Plan) -> Result<Source, Refusal> {
         match &self.list {
             Some(path) => Source::file(path).map_err(Refusal::usage),
-            None => {
-                let longest = plan.cells.iter().map(Cell::items).max().unwrap_or(0);
-                Ok(Source::range(longest))
-            }
+            None => Ok(Source::range(plan.longest())),
         }
     }
 

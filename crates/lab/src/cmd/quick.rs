@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use crate::args::Common;
-use crate::plan::Cell;
 use crate::run::Budget;
 use crate::source::Source;
 use crate::{placement, quick, run};
@@ -22,8 +21,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         common.budget = Budget::from_str("55s").ok();
     }
     let plan = quick::plan(placement::allowed_cores()?.len());
-    let source = Source::range(plan.cells.iter().map(Cell::items).max().unwrap_or(0));
-    let done = run::carry_out(&plan, &source, &common)?;
+    let done = run::carry_out(&plan, || Ok(Source::range(plan.longest())), &common)?;
     super::print(&done, common.json.is_some());
     Ok(done.code)
 }

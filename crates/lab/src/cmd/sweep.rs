@@ -15,8 +15,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     super::choose_color(args.common.color);
     let plan = args.axes.plan()?;
-    let source = args.axes.source(&plan)?;
-    let done = run::carry_out(&plan, &source, &args.common)?;
+    let done = run::carry_out(&plan, || args.axes.source(&plan), &args.common)?;
     super::print(&done, args.common.json.is_some());
     Ok(done.code)
 }

@@ -1,0 +1,237 @@
+//! One generation: fresh workers, warmed up, parked whenever it is not their turn.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use measure::counters::{Io, Usage};
+use pool::crew::Report;
+use pool::{Crew, CrewPlan, PoolError};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use shm::Resident;
+use transport::Residency;
+
+use super::{Setting, middle};
+use crate::batch::{self, Batch, Load, Rooms};
+use crate::placement::pin;
+use crate::plan::{Arm, Cell};
+use crate::source::Windows;
+
+/// A batch lasts at least this long …
+const BATCH: Duration = Duration::from_millis(2);
+/// … and has at least so many tasks …
+const FEWEST: usize = 3;
+/// … and at most so many.
+const MOST: usize = 20_000;
+
+/// Tasks of a warm-up's batches, and their number at most.
+const WARM_BATCH: usize = 10;
+const WARM_BATCHES: usize = 20;
+/// A warm-up ends when two medians in a row differ by less than this.
+const WARM: f64 = 0.02;
+/// Or, where tasks are slow, after this long.
+const WARM_TIME: Duration = Duration::from_millis(40);
+
+/// One set of fresh workers for each crew that the cell's arms need.
+pub(super) struct Generation {
+    crews: Vec<Fresh>,
+    /// Which crew each arm uses.
+    of_arm: Vec<usize>,
+    /// Tasks in a batch of each arm.
+    counts: Vec<usize>,
+    rooms: Rooms,
+    /// What reading this thread's counters itself adds to them.
+    reading: Option<Io>,
+}
+
+/// A parked crew.
+struct Fresh {
+    crew: Crew,
+    resident: Option<Resident>,
+    /// What its workers had counted when they were parked.
+    report: Report,
+}
+
+/// A batch, and what the kernel counted around it.
+pub(super) struct Counted {
+    pub(super) batch: Batch,
+    /// Of this thread, over the batch's own tasks.
+    pub(super) io: Option<Io>,
+    pub(super) usage: Usage,
+    pub(super) tasks: u64,
+    /// Bytes put into rings to workers, over the batch's own tasks.
+    pub(super) rung_out: u64,
+    /// Of the workers, over all tasks since they were unparked.
+    pub(super) workers: Report,
+    pub(super) workers_io: Option<Io>,
+    pub(super) rung_back: u64,
+    pub(super) tasks_unparked: u64,
+    pub(super) overlap: bool,
+}
+
+impl Generation {
+    pub(super) fn begin(
+        setting: &Setting<'_>,
+        cell: &Cell,
+        windows: &Windows<'_>,
+        cores: &[usize],
+        random: &mut StdRng,
+    ) -> anyhow::Result<Generation> {
+        pin(cores.first().map_or(setting.allowed, std::slice::from_ref))?;
+        let mut crews: Vec<Fresh> = Vec::new();
+        let mut keys = Vec::new();
+        let mut of_arm = Vec::new();
+        for arm in &cell.arms {
+            let key = (arm.transport.name(), arm.wakeup, arm.segment);
+            let at = match keys.iter().position(|known| *known == key) {
+                Some(at) => at,
+                None => {
+                    keys.push(key);
+                    crews.push(Fresh::start(setting, cell, arm, windows, cores, random)?);
+                    keys.len() - 1
+                }
+            };
+            of_arm.push(at);
+        }
+        let reading = Io::of_this_thread().zip(Io::of_this_thread()).map(|(a, b)| b - a);
+        let counts = vec![FEWEST; cell.arms.len()];
+        let mut fresh = Generation { crews, of_arm, counts, rooms: Rooms::default(), reading };
+        for arm in 0..cell.arms.len() {
+            fresh.warm(cell, arm, windows).context("warming up")?;
+        }
+        Ok(fresh)
+    }
+
+    /// Runs one arm until it is as fast as it will be, and finds how many tasks fill a batch.
+    fn warm(&mut self, cell: &Cell, arm: usize, windows: &Windows<'_>) -> Result<(), PoolError> {
+        let at = self.of_arm[arm];
+        self.crews[at].crew.unpark()?;
+        let started = Instant::now();
+        let mut before = 0;
+        let mut took = 0;
+        for round in 0..=WARM_BATCHES {
+            let count = if round == 0 { FEWEST } else { WARM_BATCH };
+            let mut round_trips = self.tasks(cell, arm, windows, count)?.round_trips;
+            round_trips.sort_unstable();
+            took = middle(&round_trips);
+            let same = took.abs_diff(before) as f64 <= WARM * took as f64;
+            // The next round must fit into the time too.
+            let next = Duration::from_nanos(took * WARM_BATCH as u64);
+            if (round > 1 && same) || started.elapsed() + next > WARM_TIME {
+                break;
+            }
+            before = took;
+        }
+        let fill = (BATCH.as_nanos() as u64).div_ceil(took.max(1)) as usize;
+        let in_flight = cell.workers * cell.depth;
+        self.counts[arm] =
+            cell.tasks.unwrap_or_else(|| fill.clamp(FEWEST, MOST).next_multiple_of(in_flight));
+        let fresh = &mut self.crews[at];
+        fresh.crew.park()?;
+        fresh.report = fresh.crew.report()?;
+        Ok(())
+    }
+
+    /// One batch of one arm, its workers parked before and after.
+    pub(super) fn batch(
+        &mut self,
+        cell: &Cell,
+        arm: usize,
+        windows: &Windows<'_>,
+    ) -> Result<Counted, PoolError> {
+        let at = self.of_arm[arm];
+        let count = self.counts[arm];
+        let (_, rung_before) = self.crews[at].crew.hub().ring_bytes();
+        self.crews[at].crew.unpark()?;
+        // The first task after a switch of arms finds cold caches: it is not measured.
+        let dropped = self.tasks(cell, arm, windows, 1)?.ok;
+        let (rung_out, _) = self.crews[at].crew.hub().ring_bytes();
+        let usage = Usage::of_this_thread();
+        let io = Io::of_this_thread();
+        let batch = self.tasks(cell, arm, windows, count)?;
+        let io = Io::of_this_thread().zip(io).map(|(after, before)| after - before);
+        let io = io.zip(self.reading).map(|(io, reading)| io - reading);
+        let usage = Usage::of_this_thread() - usage;
+        let fresh = &mut self.crews[at];
+        let (rung_out, _) = subtract(fresh.crew.hub().ring_bytes(), (rung_out, 0));
+        fresh.crew.park()?;
+        let (_, rung_back) = subtract(fresh.crew.hub().ring_bytes(), (0, rung_before));
+        let before = std::mem::replace(&mut fresh.report, fresh.crew.report()?);
+        let workers = Report { usage: fresh.report.usage - before.usage, io: None };
+        let workers_io = fresh.report.io.zip(before.io).map(|(after, before)| after - before);
+        let tasks = batch.ok + batch.failed;
+        let overlap = fresh.crew.hub().overlaps(cell.bytes);
+        let tasks_unparked = tasks + dropped + cell.workers as u64;
+        Ok(Counted {
+            batch,
+            io,
+            usage,
+            tasks,
+            rung_out,
+            workers,
+            workers_io,
+            rung_back,
+            tasks_unparked,
+            overlap,
+        })
+    }
+
+    fn tasks(
+        &mut self,
+        cell: &Cell,
+        arm: usize,
+        windows: &Windows<'_>,
+        count: usize,
+    ) -> Result<Batch, PoolError> {
+        let fresh = &mut self.crews[self.of_arm[arm]];
+        let load = Load {
+            windows,
+            residency: cell.arms[arm].residency,
+            resident: fresh.resident.as_ref(),
+            workers: cell.workers,
+            depth: cell.depth,
+        };
+        batch::run(&mut fresh.crew, &load, count, &mut self.rooms)
+    }
+}
+
+impl Fresh {
+    fn start(
+        setting: &Setting<'_>,
+        cell: &Cell,
+        arm: &Arm,
+        windows: &Windows<'_>,
+        cores: &[usize],
+        random: &mut StdRng,
+    ) -> anyhow::Result<Fresh> {
+        let mut order: Vec<usize> = (0..cell.workers).collect();
+        order.shuffle(random);
+        let plan = CrewPlan {
+            launch: setting.found.launch.clone(),
+            transport: arm.transport,
+            setup: cell.setup(arm, windows.all.len()),
+            jobs: vec!["sum".into()],
+            cores: cores.get(1..).unwrap_or_default().to_vec(),
+            // Where a stack begins decides what else shares its cache lines: chance, so varied.
+            padding: random.random_range(0..4096),
+            order,
+        };
+        let mut crew = Crew::start(&plan)?;
+        let of_this_crew = |other: &&Arm| {
+            (other.transport.name(), other.wakeup) == (arm.transport.name(), arm.wakeup)
+        };
+        let mut arms = cell.arms.iter().filter(of_this_crew);
+        let resident = match arms.any(|arm| arm.residency == Residency::Resident) {
+            true => Some(crew.hub().place(windows.all)?),
+            false => None,
+        };
+        crew.park()?;
+        let report = crew.report()?;
+        Ok(Fresh { crew, resident, report })
+    }
+}
+
+fn subtract(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
+    (a.0 - b.0, a.1 - b.1)
+}

@@ -1,0 +1,199 @@
+//! One cell, measured: generations of fresh workers, and in each of them pairs of batches, the arms
+//! in random order and adjacent in time.
+
+mod generation;
+mod sum;
+
+use std::time::{Duration, Instant};
+
+use measure::compare::{self, Pair};
+use measure::now;
+use measure::record::{Comparison, Trial};
+use measure::run::PairRow;
+use pool::PoolError;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use self::generation::Generation;
+use self::sum::Sum;
+use crate::interrupt::Interrupt;
+use crate::launch::Found;
+use crate::placement::Placement;
+use crate::plan::{Arm, Cell, Plan};
+use crate::source::Source;
+
+/// What every cell of a run shares.
+pub struct Setting<'a> {
+    /// The worker's program.
+    pub found: &'a Found,
+    /// The list.
+    pub source: &'a Source,
+    /// Cores that may be used.
+    pub allowed: &'a [usize],
+    /// Whether somebody asked to end.
+    pub interrupt: &'a Interrupt,
+    /// Name of the run.
+    pub run: &'a str,
+}
+
+/// What came of a cell.
+pub struct Measured {
+    /// One row an arm, ids not yet given.
+    pub trials: Vec<Trial>,
+    /// Copy against each sharing arm, by index into `trials`.
+    pub comparisons: Vec<(usize, usize, Comparison)>,
+    /// Answers that came twice.
+    pub duplicated: u64,
+    /// Whether it ended early because it was asked to.
+    pub interrupted: bool,
+}
+
+/// Measures `cell` in `plan`'s generations and pairs, or as many as begin before `deadline`; each
+/// pair is told to `note` as soon as it is known.
+///
+/// # Errors
+/// Only `note`'s: what goes wrong with the cell itself is in its rows.
+pub fn measure(
+    setting: &Setting<'_>,
+    plan: &Plan,
+    cell: &Cell,
+    deadline: Option<Instant>,
+    random: &mut StdRng,
+    note: &mut dyn FnMut(&[PairRow]) -> std::io::Result<()>,
+) -> std::io::Result<Measured> {
+    let windows = setting.source.windows(cell.items());
+    let cores = cell.placement.cores(setting.allowed, cell.workers);
+    let mut sums: Vec<Sum> = cell.arms.iter().map(|_| Sum::default()).collect();
+    let mut generations = 0;
+    let mut interrupted = false;
+    let mut slowest = Duration::ZERO;
+    for generation in 0..plan.generations {
+        interrupted = setting.interrupt.signal().is_some();
+        let no_time = deadline.is_some_and(|deadline| Instant::now() + slowest > deadline);
+        if interrupted || (no_time && generation > 0) {
+            break;
+        }
+        let started = Instant::now();
+        let fresh = Generation::begin(setting, cell, &windows, &cores, random);
+        let mut fresh = match fresh {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                sums.iter_mut().for_each(|sum| sum.error = Some(format!("{error:#}")));
+                break;
+            }
+        };
+        for pair in 0..plan.pairs {
+            let mut order: Vec<usize> = (0..cell.arms.len()).collect();
+            order.shuffle(random);
+            let mut rows = Vec::with_capacity(order.len());
+            for (place, &arm) in (0..).zip(&order) {
+                let time = now();
+                match fresh.batch(cell, arm, &windows) {
+                    Ok(counted) => {
+                        let mut round_trips = counted.batch.round_trips.clone();
+                        round_trips.sort_unstable();
+                        let sum = &mut sums[arm];
+                        let middle = middle(&round_trips);
+                        sum.batches.push((generation, pair, middle));
+                        rows.push(PairRow {
+                            run: setting.run.into(),
+                            placement: cell.placement.name().into(),
+                            regime: cell.regime.name().into(),
+                            generation,
+                            pair,
+                            order: place,
+                            arm: cell.arms[arm].name(),
+                            size: cell.bytes,
+                            compute: 0,
+                            median: middle,
+                            mean: round_trips.iter().sum::<u64>() / round_trips.len().max(1) as u64,
+                            min: round_trips.first().copied().unwrap_or(0),
+                            n: round_trips.len(),
+                            time,
+                        });
+                        sum.add(counted);
+                    }
+                    Err(error) => {
+                        if let PoolError::Died(_) = error {
+                            sums[arm].lost += (cell.workers * cell.depth) as u64;
+                        }
+                        sums[arm].error = Some(error.to_string());
+                    }
+                }
+            }
+            note(&rows)?;
+            if sums.iter().any(|sum| sum.error.is_some()) || setting.interrupt.signal().is_some() {
+                break;
+            }
+        }
+        generations += 1;
+        slowest = slowest.max(started.elapsed());
+        if sums.iter().any(|sum| sum.error.is_some()) {
+            break;
+        }
+    }
+    interrupted |= setting.interrupt.signal().is_some();
+    let comparisons = comparisons(plan, cell, &cores, &sums);
+    let duplicated = sums.iter().map(|sum| sum.duplicated).sum();
+    let trials = cell.arms.iter().zip(sums).map(|(arm, sum)| {
+        let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations);
+        if generations < plan.generations {
+            trial.warnings.push(format!("{generations} of {} generations", plan.generations));
+        }
+        trial
+    });
+    Ok(Measured { trials: trials.collect(), comparisons, duplicated, interrupted })
+}
+
+/// Copy (the first copying arm) against each sharing arm.
+fn comparisons(
+    plan: &Plan,
+    cell: &Cell,
+    cores: &[usize],
+    sums: &[Sum],
+) -> Vec<(usize, usize, Comparison)> {
+    let Some(base) = cell.arms.iter().position(Arm::copies) else {
+        return Vec::new();
+    };
+    let others = (0..cell.arms.len()).filter(|arm| !cell.arms[*arm].copies());
+    let compared = others.filter_map(|other| {
+        let of_other = |key| sums[other].batches.iter().find(|(g, p, _)| (*g, *p) == key);
+        let pairs: Vec<Pair> = sums[base]
+            .batches
+            .iter()
+            .filter_map(|(generation, pair, base_ns)| {
+                let (_, _, other_ns) = of_other((*generation, *pair))?;
+                Some(Pair { generation: *generation, base_ns: *base_ns, other_ns: *other_ns })
+            })
+            .collect();
+        let ratio = compare::ratio(&pairs)?;
+        let verdict = match cell.placement {
+            Placement::Unpinned => compare::Verdict::TooClose,
+            _ => ratio.verdict(),
+        };
+        let comparison = Comparison {
+            id: 0,
+            lab: plan.lab.into(),
+            base: 0,
+            other: 0,
+            what: "copy÷share".into(),
+            base_transport: cell.arms[base].transport.name().into(),
+            cell: cell.record(&cell.arms[other], cores),
+            ratio: ratio.ratio,
+            low: ratio.low,
+            high: ratio.high,
+            confidence: ratio.confidence,
+            threshold: compare::MARGIN,
+            pairs: ratio.pairs,
+            generations: ratio.generations,
+            verdict,
+        };
+        Some((base, other, comparison))
+    });
+    compared.collect()
+}
+
+/// The median of sorted samples; 0 of none.
+fn middle(sorted: &[u64]) -> u64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+}

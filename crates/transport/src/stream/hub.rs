@@ -1,0 +1,330 @@
+//! The coordinator's half: writes whole frames, and hears all workers at once.
+
+use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use measure::{Stamp, Timeline};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Errno, writev};
+use shm::descriptor::DESCRIPTOR_BYTES;
+use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
+use shm::{ITEM_BYTES, Resident};
+
+use super::link::Link;
+use super::{LINE, Plan, Streams, looks, padding, poll_fds, regime};
+use crate::{Alarm, Arrival, Handover, Hub, List, Room, Setup, Task, TransportError};
+
+/// How long a hub without a deadline sleeps before it looks at its alarm.
+const LOOK_AROUND: Duration = Duration::from_millis(200);
+
+/// Words of a head, and of a head with the longest padding.
+const HEAD_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
+const MOST_HEAD_WORDS: usize = HEAD_WORDS + LINE / size_of::<u64>();
+
+pub(super) struct StreamHub {
+    streams: Streams,
+    regime: Regime,
+    setup: Setup,
+    links: Vec<Option<Link>>,
+    /// Whose turn it is to be looked at first, so that nobody starves.
+    turn: usize,
+    /// The last list's form, kept for its room.
+    encoded: Vec<u8>,
+    /// Buffers of built lists that were sent.
+    spare: Vec<Vec<i64>>,
+    alarm: Arc<Alarm>,
+}
+
+impl Hub for StreamHub {
+    fn attach(&mut self, worker: usize) -> Result<Handover, TransportError> {
+        let there = (self.streams.make)()?;
+        let back = (self.streams.make)()?;
+        set_blocking(&there.write, false)?;
+        let blocks = self.regime == Regime::Sleeping;
+        set_blocking(&there.read, blocks)?;
+        set_blocking(&back.read, blocks)?;
+        let link = Link::new(there.write, back.read, there.capacity, self.setup.depth);
+        self.links[worker] = Some(link);
+        let bytes = self.setup.room * ITEM_BYTES;
+        let longest = self.streams.codec.map_or(bytes, |codec| codec.longest(self.setup.room));
+        let plan = Plan { wait: self.setup.wakeup.clone(), longest, apart: self.setup.apart };
+        let plan = serde_json::to_string(&plan).expect("a plan is plain data");
+        Ok(Handover { plan, fds: vec![there.read, back.write] })
+    }
+
+    fn detach(&mut self, worker: usize) {
+        self.links[worker] = None;
+    }
+
+    fn reserve(&mut self, items: usize) -> Result<Room, TransportError> {
+        self.check_length(items)?;
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.resize(items, 0);
+        Ok(Room::Buffer(buffer))
+    }
+
+    fn place(&mut self, _list: &[i64]) -> Result<Resident, TransportError> {
+        Err(TransportError::NoSuchAxis {
+            transport: self.streams.transport,
+            what: "residency `resident`".into(),
+            has: "place, build".into(),
+        })
+    }
+
+    fn send(
+        &mut self,
+        worker: usize,
+        task: &Task,
+        list: List<'_>,
+        timeline: Option<&mut Timeline>,
+    ) -> Result<(), TransportError> {
+        let mut unused = Timeline::default();
+        let phase = timeline.is_some();
+        let timeline = timeline.unwrap_or(&mut unused);
+        let mut mark = |stamp| {
+            if phase {
+                timeline.mark(stamp)
+            }
+        };
+        let items: &[i64] = match &list {
+            List::None => &[],
+            List::Copy(items) => items,
+            List::Built(Room::Buffer(items)) => items,
+            List::Built(Room::Slot(_)) | List::Resident(..) => {
+                return self.place(&[]).map(drop);
+            }
+        };
+        self.check_length(items.len())?;
+        let link = self.links[worker].as_ref().ok_or(TransportError::Gone)?;
+        if link.in_flight.len() >= self.setup.depth {
+            return Err(TransportError::NoRoom { what: "task" });
+        }
+        mark(Stamp::Filled);
+        let mut descriptor = task.describe(!matches!(list, List::None));
+        let mut encoded = std::mem::take(&mut self.encoded);
+        let body: &[u8] = match self.streams.codec {
+            Some(codec) if !matches!(list, List::None) => {
+                encoded.clear();
+                encoded = codec.encode(items, encoded);
+                descriptor.length = encoded.len() as u32;
+                &encoded
+            }
+            _ => {
+                descriptor.length = items.len() as u32;
+                bytemuck::cast_slice(items)
+            }
+        };
+        mark(Stamp::Encoded);
+        let padding = padding(body);
+        descriptor.offset = padding as u32;
+        let mut head = [0; MOST_HEAD_WORDS];
+        head[..HEAD_WORDS].copy_from_slice(&descriptor.to_words());
+        let head = &bytemuck::cast_slice(&head)[..DESCRIPTOR_BYTES + padding];
+        mark(Stamp::Sent);
+        let sent = self.write_frame(worker, head, body);
+        self.encoded = encoded;
+        if let List::Built(Room::Buffer(buffer)) = list {
+            self.spare.push(buffer);
+        }
+        sent?;
+        if let Some(link) = &mut self.links[worker] {
+            link.in_flight.push_back(task.id);
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError> {
+        let started = patience.map(|_| Instant::now());
+        let mut looked = false;
+        loop {
+            if let Some(arrival) = self.take_arrival() {
+                return Ok(arrival);
+            }
+            if self.alarm.take() {
+                return Ok(Arrival::Alarm);
+            }
+            // Without any patience it still looks once.
+            let spent = started.map_or(Duration::ZERO, |started| started.elapsed());
+            let left = patience.map(|patience| patience.saturating_sub(spent));
+            if looked && left.is_some_and(|left| left.is_zero()) {
+                return Ok(Arrival::Nothing);
+            }
+            self.wait_for_replies(left)?;
+            looked = true;
+        }
+    }
+
+    fn in_flight(&self, worker: usize) -> usize {
+        self.links[worker].as_ref().map_or(0, |link| link.in_flight.len())
+    }
+
+    fn overlaps(&self, bytes: usize) -> bool {
+        let holds = |link: &Link| if self.setup.apart { self.streams.piece } else { link.capacity };
+        self.links.iter().flatten().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
+    }
+
+    fn alarm(&self) -> Arc<Alarm> {
+        self.alarm.clone()
+    }
+}
+
+impl StreamHub {
+    pub(super) fn new(streams: Streams, setup: &Setup) -> Result<StreamHub, TransportError> {
+        Ok(StreamHub {
+            streams,
+            regime: regime(&streams, &setup.wakeup)?,
+            setup: setup.clone(),
+            links: (0..setup.workers).map(|_| None).collect(),
+            turn: 0,
+            encoded: Vec::new(),
+            spare: Vec::new(),
+            alarm: Alarm::new(None),
+        })
+    }
+
+    fn check_length(&self, items: usize) -> Result<(), TransportError> {
+        let room = self.setup.room;
+        if items > room { Err(TransportError::TooLong { items, room }) } else { Ok(()) }
+    }
+
+    /// Writes a whole frame, taking replies whenever the stream is full.
+    fn write_frame(
+        &mut self,
+        worker: usize,
+        head: &[u8],
+        body: &[u8],
+    ) -> Result<(), TransportError> {
+        let at_once = if self.setup.apart { self.streams.piece } else { usize::MAX };
+        let mut written = 0;
+        let mut full_since = None;
+        while written < head.len() + body.len() {
+            let body = &body[written.saturating_sub(head.len())..];
+            let head = head.get(written..).unwrap_or_default();
+            let body = &body[..body.len().min(at_once - head.len())];
+            let link = self.links[worker].as_ref().ok_or(TransportError::Gone)?;
+            match writev(&link.write, &[IoSlice::new(head), IoSlice::new(body)]) {
+                Ok(count) => {
+                    written += count;
+                    full_since = None;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    self.wait_for_room(worker, *full_since.get_or_insert_with(Instant::now))?;
+                }
+                Err(error) => return Err(TransportError::system("writev")(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits a while for room in `worker`'s stream, and takes whatever replies come meanwhile.
+    fn wait_for_room(&mut self, worker: usize, since: Instant) -> Result<(), TransportError> {
+        match self.regime {
+            Regime::Polling => std::hint::spin_loop(),
+            Regime::Hybrid if since.elapsed() < POLL_BUDGET => std::thread::yield_now(),
+            Regime::Sleeping | Regime::Hybrid => return self.sleep(Some(worker), None),
+        }
+        self.read_all().map(drop)
+    }
+
+    /// Waits until some link may have something to read, and reads it.
+    fn wait_for_replies(&mut self, patience: Option<Duration>) -> Result<(), TransportError> {
+        let longest = patience.unwrap_or(LOOK_AROUND);
+        if self.regime != Regime::Sleeping {
+            let polling = self.regime == Regime::Polling;
+            let looks = looks(self.setup.apart);
+            let mut result = Ok(false);
+            let mut ready = || {
+                result = self.read_all();
+                !matches!(result, Ok(false))
+            };
+            let found = if polling {
+                poll_spinning(&mut ready, longest)
+            } else {
+                poll_yielding(&mut ready, looks, POLL_BUDGET.min(longest))
+            };
+            result?;
+            if found || polling {
+                return Ok(());
+            }
+        }
+        let mut attached = self.links.iter().enumerate().filter(|(_, link)| link.is_some());
+        match (attached.next(), attached.next(), self.regime, patience) {
+            // One worker only: its read blocks by itself, and its end of file is its death.
+            (Some((only, _)), None, Regime::Sleeping, None) => self.read_replies(only).map(drop),
+            _ => self.sleep(None, Some(longest)),
+        }
+    }
+
+    /// Sleeps until a reply comes, or `writer`'s stream has room, or the end of `patience`; reads
+    /// what came.
+    fn sleep(
+        &mut self,
+        writer: Option<usize>,
+        patience: Option<Duration>,
+    ) -> Result<(), TransportError> {
+        let open: Vec<(usize, &Link)> = (0..)
+            .zip(&self.links)
+            .filter_map(|(index, link)| Some((index, link.as_ref().filter(|link| !link.closed)?)))
+            .collect();
+        let mut polled: Vec<PollFd<'_>> =
+            open.iter().map(|(_, link)| PollFd::new(&link.read, PollFlags::IN)).collect();
+        let writer = writer.and_then(|worker| self.links[worker].as_ref());
+        polled.extend(writer.map(|link| PollFd::new(&link.write, PollFlags::OUT)));
+        poll_fds(&mut polled, patience)?;
+        let heard: Vec<usize> = open
+            .iter()
+            .zip(&polled)
+            .filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|((index, _), _)| *index)
+            .collect();
+        heard.into_iter().try_for_each(|index| self.read_replies(index).map(drop))
+    }
+
+    /// Reads from every open link, none of which blocks; says whether anything came.
+    fn read_all(&mut self) -> Result<bool, TransportError> {
+        let mut any = false;
+        for index in 0..self.links.len() {
+            any |= self.read_replies(index)?;
+        }
+        Ok(any)
+    }
+
+    /// One read from one link; says whether bytes or the end of file came.
+    fn read_replies(&mut self, worker: usize) -> Result<bool, TransportError> {
+        self.links[worker].as_mut().map_or(Ok(false), Link::read_replies)
+    }
+
+    /// What was read and not yet told.
+    fn take_arrival(&mut self) -> Option<Arrival> {
+        let count = self.links.len();
+        for step in 0..count {
+            let worker = (self.turn + step) % count;
+            let Some(link) = &mut self.links[worker] else {
+                continue;
+            };
+            match link.take_reply() {
+                Ok(Some(reply)) => {
+                    self.turn = worker + 1;
+                    return Some(Arrival::Reply { worker, reply });
+                }
+                Ok(None) if link.closed => return Some(Arrival::Gone { worker }),
+                Ok(None) => {}
+                Err(fault) => {
+                    return Some(Arrival::Lie { worker, what: fault.to_string() });
+                }
+            }
+        }
+        None
+    }
+}
+
+fn set_blocking(fd: &OwnedFd, blocking: bool) -> Result<(), TransportError> {
+    let system = || TransportError::system::<io::Error>("fcntl(F_SETFL)");
+    let mut flags = fcntl_getfl(fd).map_err(|error| system()(error.into()))?;
+    flags.set(OFlags::NONBLOCK, !blocking);
+    fcntl_setfl(fd, flags).map_err(|error| system()(error.into()))
+}

@@ -1,0 +1,46 @@
+//! Where bodies land, so that the kernel copies whole cache lines.
+
+use std::ops::Range;
+
+use shm::ITEM_BYTES;
+use shm::descriptor::DESCRIPTOR_BYTES;
+
+use super::LINE;
+
+/// Memory that padding and bodies are read to, longer than the last where an earlier one was.
+///
+/// It begins half a cache line past a line's start: a head of thirty-two bytes travels before, so
+/// the stream's pages begin where this memory's lines do, whatever the padding.
+#[derive(Default)]
+pub(super) struct Landing {
+    memory: Vec<i64>,
+    start: usize,
+}
+
+impl Landing {
+    /// At least `bytes` bytes; what was read before stays.
+    pub(super) fn bytes_mut(&mut self, bytes: usize) -> &mut [u8] {
+        let items = bytes.div_ceil(ITEM_BYTES);
+        if self.memory.len() < items + LINE / ITEM_BYTES {
+            self.grow(items);
+        }
+        bytemuck::cast_slice_mut(&mut self.memory[self.start..])
+    }
+
+    /// The items in the bytes of `body`.
+    pub(super) fn items(&self, body: Range<usize>) -> &[i64] {
+        &self.memory[self.start + body.start / ITEM_BYTES..self.start + body.end / ITEM_BYTES]
+    }
+
+    fn grow(&mut self, items: usize) {
+        let before = std::mem::take(&mut self.memory);
+        let mut memory = vec![0; items + 2 * LINE / ITEM_BYTES];
+        let past_line = memory.as_ptr().addr() % LINE;
+        let past_half = (past_line + LINE - DESCRIPTOR_BYTES) % LINE;
+        let start = (LINE - past_half) % LINE / ITEM_BYTES;
+        let kept = before.len().saturating_sub(self.start).min(items);
+        memory[start..start + kept]
+            .copy_from_slice(&before[before.len().min(self.start)..][..kept]);
+        *self = Landing { memory, start };
+    }
+}

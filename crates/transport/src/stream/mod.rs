@@ -1,0 +1,135 @@
+//! Frames over byte streams: what `pipe`, `pipe-serde`, `socket` and every other stream have in
+//! common.
+//!
+//! A frame is a head of thirty-two bytes (a [`shm::Descriptor`]), some padding, and a body of as
+//! many bytes as the head says. Head and body leave in one writev: two would cost a second wake-up.
+//! They arrive in one readv, straight into the destination: a worker expects the next body to be as
+//! long as the last, and what it read too far is carried over.
+//!
+//! Nothing can deadlock however large a list is: the coordinator never blocks in a write without
+//! taking the replies that come meanwhile.
+
+mod hub;
+mod landing;
+mod link;
+mod spoke;
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, poll};
+use rustix::io::Errno;
+use rustix::time::Timespec;
+use serde::{Deserialize, Serialize};
+use shm::descriptor::DESCRIPTOR_BYTES;
+use shm::wakeup::{LOOKS, Regime};
+
+use crate::{Handover, Hub, Setup, Spoke, TransportError};
+
+/// How either end of a stream waits.
+pub const WAITS: &[(&str, Regime)] =
+    &[("block", Regime::Sleeping), ("hybrid", Regime::Hybrid), ("spin", Regime::Polling)];
+
+/// One direction of a stream.
+#[derive(Debug)]
+pub struct Way {
+    /// The end that reads.
+    pub read: OwnedFd,
+    /// The end that writes.
+    pub write: OwnedFd,
+    /// Bytes that it holds while nobody reads.
+    pub capacity: usize,
+}
+
+/// What makes one stream transport differ from another.
+#[derive(Clone, Copy)]
+pub struct Streams {
+    /// Name of the transport.
+    pub transport: &'static str,
+    /// Makes one direction; its two ends are file descriptions of their own.
+    pub make: fn() -> Result<Way, TransportError>,
+    /// Bytes that are written at once to a worker on another core, which reads them while the next
+    /// are written. On one core each piece would only cost a call more.
+    pub piece: usize,
+    /// Gives the list another form for its journey; none: its bytes as they lie.
+    pub codec: Option<&'static dyn Codec>,
+}
+
+/// A form for the journey.
+pub trait Codec: Sync {
+    /// Appends the list's form to `body`, which is empty and has room from the last time.
+    fn encode(&self, list: &[i64], body: Vec<u8>) -> Vec<u8>;
+
+    /// The list again.
+    ///
+    /// # Errors
+    /// The body is no such form.
+    fn decode(&self, body: &[u8]) -> Result<Vec<i64>, TransportError>;
+
+    /// Bytes of the longest form that `items` items can have.
+    fn longest(&self, items: usize) -> usize;
+}
+
+/// What a worker is told beside its two descriptors.
+#[derive(Serialize, Deserialize)]
+struct Plan {
+    wait: String,
+    /// Bytes of the longest body.
+    longest: usize,
+    apart: bool,
+}
+
+/// The coordinator's half over streams that `streams` makes.
+///
+/// # Errors
+/// There is no such wake-up.
+pub fn hub(streams: Streams, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
+    Ok(Box::new(hub::StreamHub::new(streams, setup)?))
+}
+
+/// A worker's half.
+///
+/// # Errors
+/// What came is not what [`hub`] hands over.
+pub fn spoke(streams: Streams, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
+    Ok(Box::new(spoke::StreamSpoke::new(streams, handover)?))
+}
+
+/// Looks before giving the core away. Each is a system call: on one core, where nothing can come
+/// until the other side has run, one is enough.
+fn looks(apart: bool) -> usize {
+    if apart { LOOKS } else { 1 }
+}
+
+fn regime(streams: &Streams, wait: &str) -> Result<Regime, TransportError> {
+    let found = WAITS.iter().find(|(name, _)| *name == wait);
+    found.map(|(_, regime)| *regime).ok_or_else(|| TransportError::NoSuchAxis {
+        transport: streams.transport,
+        what: format!("wake-up `{wait}`"),
+        has: WAITS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Bodies from here on are padded.
+const PAGE: usize = 4096;
+
+/// Bytes between head and body, whole words, with which each page of the stream begins where a
+/// cache line of the body does: the kernel then copies whole lines (8 to 12 % at 400 kB).
+fn padding(body: &[u8]) -> usize {
+    if body.len() < PAGE {
+        return 0;
+    }
+    let word = size_of::<u64>();
+    (body.as_ptr().addr() + LINE - DESCRIPTOR_BYTES) % LINE / word * word
+}
+
+/// Sleeps until one of `fds` is ready, or the end of `patience`.
+fn poll_fds(fds: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<(), TransportError> {
+    let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
+    match poll(fds, timeout.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(TransportError::system("poll")(error)),
+    }
+}

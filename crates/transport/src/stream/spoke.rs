@@ -1,0 +1,195 @@
+//! A worker's half: reads whole frames, straight into the list.
+
+use std::io::IoSliceMut;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use measure::now;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::{Errno, read, readv, write};
+use shm::descriptor::DESCRIPTOR_BYTES;
+use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
+use shm::{Descriptor, ITEM_BYTES};
+
+use super::landing::Landing;
+use super::{Codec, LINE, Plan, Streams, looks, poll_fds, regime};
+use crate::{Handover, Incoming, Received, Reply, Spoke, Task, TransportError};
+
+pub(super) struct StreamSpoke {
+    codec: Option<&'static dyn Codec>,
+    read: ReadEnd,
+    write: OwnedFd,
+    longest: usize,
+    /// Where bodies are read to: the list itself, or its form for the journey.
+    landing: Landing,
+    /// The list, where it had another form.
+    decoded: Vec<i64>,
+    /// Bytes of the last padding and body: the next are expected to be as long.
+    expected: usize,
+    /// Bytes read too far, which belong to the next frame.
+    carried: Vec<u8>,
+}
+
+impl Spoke for StreamSpoke {
+    fn recv(&mut self) -> Result<Received<'_>, TransportError> {
+        let Some((descriptor, body)) = self.read_frame()? else { return Ok(Received::Closed) };
+        let (task, has_list) = Task::from_descriptor(&descriptor);
+        let stamp = || if task.phase { now() } else { 0 };
+        let received = stamp();
+        let list = match self.codec {
+            Some(codec) if has_list => {
+                self.decoded = codec.decode(&self.landing.bytes_mut(body.end)[body])?;
+                &self.decoded
+            }
+            _ => self.landing.items(body),
+        };
+        let stamps = [received, stamp()];
+        Ok(Received::Task(Incoming { task, list: Ok(list), stamps }))
+    }
+
+    fn reply(&mut self, mut reply: Reply) -> Result<(), TransportError> {
+        if let Some(stamps) = &mut reply.stamps {
+            stamps[3] = now();
+        }
+        let (descriptor, payload) = reply.describe();
+        let words = descriptor.to_words();
+        let head: &[u8] = bytemuck::cast_slice(&words);
+        if payload.is_empty() {
+            return write_whole(&self.write, head);
+        }
+        write_whole(&self.write, &[head, &payload].concat())
+    }
+}
+
+impl StreamSpoke {
+    pub(super) fn new(streams: Streams, handover: Handover) -> Result<StreamSpoke, TransportError> {
+        let plan: Plan = serde_json::from_str(&handover.plan)
+            .map_err(|fault| TransportError::Nonsense(format!("a plan: {fault}")))?;
+        let regime = regime(&streams, &plan.wait)?;
+        let [read, write] = <[OwnedFd; 2]>::try_from(handover.fds)
+            .map_err(|fds| TransportError::Nonsense(format!("{} descriptors", fds.len())))?;
+        Ok(StreamSpoke {
+            codec: streams.codec,
+            read: ReadEnd { fd: read, regime, looks: looks(plan.apart) },
+            write,
+            longest: plan.longest,
+            landing: Landing::default(),
+            decoded: Vec::new(),
+            expected: 0,
+            carried: Vec::new(),
+        })
+    }
+
+    /// Reads one frame, and says where in `landing` its body lies. Nothing at the end of file.
+    fn read_frame(&mut self) -> Result<Option<(Descriptor, Range<usize>)>, TransportError> {
+        let mut head = [0; DESCRIPTOR_BYTES];
+        let mut got = self.take_carried(&mut head);
+        while got < DESCRIPTOR_BYTES {
+            let expected = self.expected;
+            let body = self.landing.bytes_mut(expected);
+            let mut slices =
+                [IoSliceMut::new(&mut head[got..]), IoSliceMut::new(&mut body[..expected])];
+            match self.read.when_ready(|fd| readv(fd, &mut slices))? {
+                0 if got == 0 => return Ok(None),
+                0 => {
+                    return Err(TransportError::Nonsense("a frame cut off in its head".into()));
+                }
+                count => got += count,
+            }
+        }
+        let descriptor = Descriptor::from_words(bytemuck::pod_read_unaligned(&head));
+        let (_, has_list) = Task::from_descriptor(&descriptor);
+        let unit = if self.codec.is_some() && has_list { 1 } else { ITEM_BYTES };
+        let bytes = descriptor.length as usize * unit;
+        if bytes > self.longest {
+            let what = format!("a frame of {bytes} bytes, where {} is the most", self.longest);
+            return Err(TransportError::Nonsense(what));
+        }
+        let padding = descriptor.offset as usize;
+        if padding >= LINE || !padding.is_multiple_of(size_of::<u64>()) {
+            return Err(TransportError::Nonsense(format!("{padding} bytes of padding")));
+        }
+        let payload = padding + bytes;
+        let mut got = got - DESCRIPTOR_BYTES;
+        let body = self.landing.bytes_mut(payload.max(got));
+        if got > payload {
+            self.carried.splice(..0, body[payload..got].iter().copied());
+            got = payload;
+        }
+        while got < payload {
+            match self.read.when_ready(|fd| read(fd, &mut body[got..payload]))? {
+                0 => {
+                    return Err(TransportError::Nonsense("a frame cut off in its body".into()));
+                }
+                count => got += count,
+            }
+        }
+        self.expected = payload;
+        Ok(Some((descriptor, padding..payload)))
+    }
+
+    /// Takes what was read too far before: into `head`, and the rest into the body as far as one
+    /// is expected. Gives the number of bytes.
+    fn take_carried(&mut self, head: &mut [u8; DESCRIPTOR_BYTES]) -> usize {
+        if self.carried.is_empty() {
+            return 0;
+        }
+        let into_head = self.carried.len().min(DESCRIPTOR_BYTES);
+        head[..into_head].copy_from_slice(&self.carried[..into_head]);
+        let into_body = (self.carried.len() - into_head).min(self.expected);
+        let body = self.landing.bytes_mut(into_body);
+        body[..into_body].copy_from_slice(&self.carried[into_head..into_head + into_body]);
+        self.carried.drain(..into_head + into_body);
+        into_head + into_body
+    }
+}
+
+/// A worker's end to read from, and how it waits there.
+struct ReadEnd {
+    fd: OwnedFd,
+    regime: Regime,
+    looks: usize,
+}
+
+impl ReadEnd {
+    /// Reads once there is something to read; 0 is the end of file.
+    fn when_ready(
+        &self,
+        mut read: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
+    ) -> Result<usize, TransportError> {
+        loop {
+            let mut result = Err(Errno::AGAIN);
+            let mut ready = || {
+                result = read(&self.fd);
+                !matches!(result, Err(Errno::AGAIN | Errno::INTR))
+            };
+            let found = match self.regime {
+                Regime::Sleeping => ready(),
+                Regime::Polling => poll_spinning(&mut ready, Duration::MAX),
+                Regime::Hybrid => poll_yielding(&mut ready, self.looks, POLL_BUDGET),
+            };
+            match result {
+                _ if !found => {}
+                Ok(count) => return Ok(count),
+                Err(Errno::CONNRESET) => return Ok(0),
+                Err(error) => return Err(TransportError::system("read")(error)),
+            }
+            if self.regime == Regime::Hybrid {
+                poll_fds(&mut [PollFd::new(&self.fd, PollFlags::IN)], None)?;
+            }
+        }
+    }
+}
+
+/// Writes all of `bytes` to a descriptor that blocks.
+fn write_whole(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), TransportError> {
+    while !bytes.is_empty() {
+        match write(fd, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(TransportError::system("write")(error)),
+        }
+    }
+    Ok(())
+}

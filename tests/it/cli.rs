@@ -1,0 +1,115 @@
+//! The command line: bad input gets one clear sentence, the right code, and leaves nothing behind.
+
+use std::fs;
+use std::process::Output;
+
+use crate::tools::{TINY, WORKER, coordinator};
+
+fn run(args: &[&str]) -> Output {
+    coordinator(args).output().unwrap()
+}
+
+/// Runs a sweep with `args` and gives its code and what it said on stderr.
+fn sweep(args: &[&str]) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let output = run(&[&["sweep", "--quiet", "--out", out.to_str().unwrap()], args].concat());
+    assert!(!out.exists(), "{args:?} left {} behind", out.display());
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn bad_input_is_refused_in_one_sentence_that_says_how_to_mend_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (empty, odd) = (file("empty", b""), file("odd", b"nine byte"));
+    let float = file("float.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8'}");
+    let missing = folder.path().join("missing").to_str().unwrap().to_owned();
+    let cases: &[(&[&str], &str)] = &[
+        (&["--sizes", "0"], "0 bytes"),
+        (&["--sizes", "many"], "64B, 400KB or 16MiB"),
+        (&["--sizes", "64MiB..64B"], "smaller size first"),
+        (&["--sizes", "4000TiB"], "smaller --sizes"),
+        (&["--transport", "pigeon"], "pipe, pipe-serde, socket, shared"),
+        (&["--wakeup", "shout"], "futex"),
+        (&["--residency", "nowhere"], "place, build, resident"),
+        (&["--segment", "clay"], "memfd, posix, file"),
+        (&["--workers", "0"], "give 1 to 64"),
+        (&["--workers", "65"], "give 1 to 64"),
+        (&["--workers", "2", "--pin", "same"], "--pin spread"),
+        (&["--depth", "0"], "give 1 to 1024"),
+        (&["--tasks", "0"], "give 1 to"),
+        (&["--pin", "sideways"], "same, spread, none"),
+        (&["--pin", "0,999"], "core 999"),
+        (&["--budget", "soon"], "60s"),
+        (&["--list", &missing], "cannot be read"),
+        (&["--list", &empty], "is empty"),
+        (&["--list", &odd], "multiple of 8"),
+        (&["--list", &float], "int64"),
+        (&["--list", "/dev/zero"], "regular file"),
+        (&["--worker", &missing], "cannot be started"),
+        (&["--worker", "/bin/true"], "not a worker of this build"),
+    ];
+    for (args, word) in cases {
+        let (code, said) = sweep(args);
+        assert_eq!(code, 2, "{args:?}: {said}");
+        assert!(said.contains(word), "{args:?} does not say `{word}`: {said}");
+        assert!(!said.contains("panicked") && !said.contains("backtrace"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "in the way").unwrap();
+    let out = file.join("deeper").to_str().unwrap().to_owned();
+    let output = run(&[&["sweep", "--out", &out], TINY].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(&out) && said.contains("--out"), "{said}");
+}
+
+#[test]
+fn unknown_commands_and_no_command_are_usage() {
+    for args in [&["dance"][..], &[], &["sweep", "--dance"], &["quick", "--json", "file"]] {
+        assert_eq!(run(args).status.code(), Some(2), "{args:?}");
+    }
+    for args in [&["--help"][..], &["sweep", "--help"], &["--version"]] {
+        assert_eq!(run(args).status.code(), Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn a_worker_by_hand_says_who_starts_it() {
+    let output = std::process::Command::new(WORKER).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("started by its coordinator"));
+}
+
+#[test]
+fn a_list_of_one_s_own_is_carried_raw_and_npy() {
+    let folder = tempfile::tempdir().unwrap();
+    let items: Vec<u8> = (0..1000i64).flat_map(|i| (i * i - 7).to_le_bytes()).collect();
+    let raw = folder.path().join("list");
+    fs::write(&raw, &items).unwrap();
+    let mut header = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    let dict = "{'descr': '<i8', 'fortran_order': False, 'shape': (1000,), }";
+    header.extend(format!("{dict:<117}\n").bytes());
+    let npy = folder.path().join("list.npy");
+    fs::write(&npy, [header, items].concat()).unwrap();
+    for (index, list) in [raw, npy].iter().enumerate() {
+        let out = folder.path().join(format!("out{index}"));
+        let tiny = &TINY[2..];
+        let args =
+            [&["sweep", "--list", list.to_str().unwrap(), "--out", out.to_str().unwrap()], tiny];
+        let output = run(&args.concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("8 kB"), "{said}");
+    }
+}

@@ -1,0 +1,126 @@
+//! However a run ends, no worker lives on, nothing of ours lies in /dev/shm, and what was measured
+//! is on the disk.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use measure::record::Line;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::tools::{alive, children, coordinator, segments_of, wait_until};
+
+/// A run that would take long, once its first cell is on the disk.
+fn begin(out: &Path, segment: &str) -> Child {
+    let out_arg = out.to_str().unwrap();
+    let args = [
+        "sweep",
+        "--quiet",
+        "--sizes",
+        "64B,4KiB,64KiB,1MiB",
+        "--generations",
+        "20",
+        "--pairs",
+        "30",
+        "--out",
+        out_arg,
+        "--segment",
+        segment,
+    ];
+    let child = coordinator(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("a first cell", Duration::from_secs(60), || trials(out) > 0);
+    child
+}
+
+fn trials(out: &Path) -> usize {
+    let record = measure::run::read(out).unwrap_or_default();
+    record.lines.iter().filter(|line| matches!(line, Line::Trial(_))).count()
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+#[test]
+fn ctrl_c_and_sigterm_keep_what_was_measured_and_end_the_workers() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        for segment in ["memfd", "posix"] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut child = begin(folder.path(), segment);
+            let pid = child.id();
+            let workers = children(pid);
+            send(&child, signal);
+            assert_eq!(child.wait().unwrap().code(), Some(code));
+            wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
+            assert!(segments_of(pid).is_empty(), "{segment}: {:?}", segments_of(pid));
+            let record = measure::run::read(folder.path()).unwrap();
+            assert!(record.faults.is_empty());
+            let Some(Line::End(end)) = record.lines.last() else { panic!("no end line") };
+            assert_eq!((end.status.as_str(), end.lost), ("interrupted", 0));
+            assert_eq!((end.segments_left, end.workers_left), (0, 0));
+            assert!(folder.path().join("trials.csv").exists());
+        }
+    }
+}
+
+#[test]
+fn a_killed_coordinator_leaves_no_worker_and_no_segment_and_every_line_it_wrote() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = begin(folder.path(), "memfd");
+        let pid = child.id();
+        // Between two generations there may be none for a moment.
+        let mut workers = Vec::new();
+        wait_until("workers", Duration::from_secs(10), || {
+            workers = children(pid);
+            !workers.is_empty()
+        });
+        let before = trials(folder.path());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
+        assert!(segments_of(pid).is_empty());
+        let record = measure::run::read(folder.path()).unwrap();
+        assert!(trials(folder.path()) >= before && before > 0);
+        assert!(!record.lines.iter().any(|line| matches!(line, Line::End(_))));
+        let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
+        assert!(pairs.lines().count() > 30, "pairs are written as they are measured");
+    }
+}
+
+#[test]
+fn a_worker_that_is_killed_makes_a_failed_row_and_code_4_and_the_other_cells_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = begin(folder.path(), "memfd");
+    let pid = child.id();
+    wait_until("a victim", Duration::from_secs(10), || {
+        let victim = children(pid).first().cloned();
+        victim
+            .is_some_and(|(victim, _)| kill(Pid::from_raw(victim as i32), Signal::SIGKILL).is_ok())
+    });
+    let code = child.wait().unwrap().code();
+    let record = measure::run::read(folder.path()).unwrap();
+    let failed = record.lines.iter().filter_map(|line| match line {
+        Line::Trial(trial) => trial.error.clone(),
+        _ => None,
+    });
+    let failed: Vec<String> = failed.collect();
+    assert!(failed.iter().any(|error| error.contains("SIGKILL")), "{failed:?}");
+    assert!(matches!(code, Some(3 | 4)), "{code:?}");
+    assert_eq!(trials(folder.path()), 4 * 3, "the other cells are measured");
+    assert!(matches!(record.lines.last(), Some(Line::End(_))));
+    assert!(children(pid).is_empty());
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = begin(folder.path(), "memfd");
+    let workers = children(child.id());
+    send(&child, Signal::SIGINT);
+    send(&child, Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
+}

@@ -1,0 +1,10 @@
+//! The whole, as its users meet it: real binaries, real processes, and the rules of the house.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod docs;
+mod ends;
+mod house;
+mod pool;
+mod record;
+mod tools;

@@ -1,0 +1,217 @@
+//! The record of a run, as other programs read it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use measure::record::Line;
+use serde_json::Value as Json;
+
+use crate::tools::{TINY, coordinator, skip};
+
+fn lines(text: &str) -> Vec<Json> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn of_kind<'a>(lines: &'a [Json], kind: &str) -> Vec<&'a Json> {
+    lines.iter().filter(|line| line["kind"] == kind).collect()
+}
+
+#[test]
+fn quick_writes_a_trial_for_each_arm_with_every_answer_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    // A second is too short for all of it: each cell gets one generation.
+    let args = ["quick", "--json", "-", "--quiet", "--budget", "1s", "--out", out, "--seed", "7"];
+    let output = coordinator(&args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("run.jsonl")).unwrap(), text);
+    let lines = lines(&text);
+    assert_eq!((&lines[0]["kind"], &lines[0]["schema"]), (&"run".into(), &1.into()));
+    assert_eq!((&lines[0]["seed"], &lines[1]["kind"]), (&7.into(), &"machine".into()));
+    let trials = of_kind(&lines, "trial");
+    let lecture = |transport: &str, residency: &str| {
+        let found = trials.iter().find(|trial| {
+            trial["bytes"] == 400_000
+                && trial["transport"] == transport
+                && trial["residency"] == residency
+        });
+        found.copied().unwrap_or_else(|| panic!("no trial with {transport} {residency}"))
+    };
+    for trial in
+        [lecture("pipe", "place"), lecture("shared", "place"), lecture("shared", "resident")]
+    {
+        assert!(trial["tasks"].as_u64().unwrap() >= 8);
+    }
+    for trial in &trials {
+        assert_eq!(trial["verified"], trial["tasks"], "{trial}");
+        assert_eq!((&trial["failed"], &trial["lost"]), (&0.into(), &0.into()));
+    }
+    // What the kernel counted: a resident list's length does not show, a pipe's is all there is.
+    let out_of = |trial: &Json| trial["wire_bytes"]["per_task_out"].as_f64();
+    if let (Some(pipe), Some(shared)) =
+        (out_of(lecture("pipe", "place")), out_of(lecture("shared", "resident")))
+    {
+        assert!((400_032.0..400_096.0).contains(&pipe), "{pipe}");
+        assert!(shared <= 128.0, "{shared}");
+    }
+    let end = of_kind(&lines, "end")[0];
+    assert_eq!(
+        (&end["lost"], &end["segments_left"], &end["workers_left"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    assert_eq!(end["status"], "budget");
+    for comparison in of_kind(&lines, "comparison") {
+        assert_eq!(comparison["verdict"], "TOO CLOSE TO CALL", "one generation carries no verdict");
+    }
+    decode_with_python(&text);
+}
+
+/// The reference reader of another language must see the same percentiles.
+fn decode_with_python(text: &str) {
+    const SCRIPT: &str = "
+import json, sys
+from hdrh.histogram import HdrHistogram
+count = 0
+for line in sys.stdin:
+    line = json.loads(line)
+    if line['kind'] != 'trial': continue
+    for rt in [line['round_trip_ns'], *line['phases_ns'].values()]:
+        h = HdrHistogram.decode(rt['hdr'])
+        got = [h.total_count, h.get_value_at_percentile(50), h.get_value_at_percentile(99), h.get_max_value()]
+        want = [rt['count'], rt['p50'], rt['p99'], rt['max']]
+        assert got == want, (line['id'], got, want)
+        count += 1
+print(count)
+";
+    let known = Command::new("python3").args(["-c", "import hdrh"]).output();
+    if !known.is_ok_and(|output| output.status.success()) {
+        return skip("python3 has no package hdrhistogram");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("record");
+    fs::write(&record, text).unwrap();
+    let python = Command::new("python3")
+        .args(["-c", SCRIPT])
+        .stdin(fs::File::open(&record).unwrap())
+        .output()
+        .unwrap();
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    assert!(String::from_utf8_lossy(&python.stdout).trim().parse::<u32>().unwrap() > 100);
+}
+
+fn sweep(out: &Path, more: &[&str]) -> (i32, String) {
+    let out = out.to_str().unwrap();
+    let output = coordinator(&[&["sweep", "--out", out], TINY, more].concat()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), said)
+}
+
+#[test]
+fn a_sweep_goes_on_where_it_was_cut_off_and_only_with_the_same_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let sizes = ["--sizes", "64B,4KiB,64KiB"];
+    // TINY names a size too: the later one counts for clap only if it may be given once.
+    let tiny: Vec<&str> = TINY.iter().copied().skip(2).collect();
+    let run = |sizes: &[&str]| {
+        let out = folder.path().to_str().unwrap();
+        coordinator(&[&["sweep", "--out", out], &tiny[..], sizes].concat()).output().unwrap()
+    };
+    assert_eq!(run(&sizes).status.code(), Some(0));
+    let record = folder.path().join("run.jsonl");
+    let whole = fs::read_to_string(&record).unwrap();
+    let refused = run(&sizes);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is complete"));
+
+    // As a kill in the middle of a line leaves it: without the last cell's lines.
+    let mut kept: Vec<&str> = whole.lines().collect();
+    kept.truncate(2 + 2 * 5);
+    fs::write(&record, kept.join("\n") + "\n{\"kind\":\"trial\",\"id\":99,\"la").unwrap();
+    let other = run(&["--sizes", "64B"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("another plan"));
+
+    assert_eq!(run(&sizes).status.code(), Some(0));
+    let read = measure::run::read(folder.path()).unwrap();
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    let text = fs::read_to_string(&record).unwrap();
+    assert!(text.starts_with(&(kept.join("\n") + "\n")), "what was there stays as it was");
+    let mut cells: Vec<(usize, String, String)> = read
+        .lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Trial(t) => {
+                Some((t.cell.bytes, t.cell.transport.clone(), t.cell.residency.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let count = cells.len();
+    cells.sort();
+    cells.dedup();
+    assert_eq!((count, cells.len()), (9, 9), "each arm once, none twice");
+    let resumed =
+        read.lines.iter().filter(|line| matches!(line, Line::Run(run) if run.resumes.is_some()));
+    assert_eq!(resumed.count(), 1);
+    let ids: Vec<u64> = text.lines().filter_map(|l| lines(l)[0]["id"].as_u64()).collect();
+    assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+}
+
+#[test]
+fn every_axis_of_a_sweep_reaches_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = [
+        "--transport",
+        "pipe,pipe-serde,socket,shared",
+        "--residency",
+        "place,build,resident",
+        "--wakeup",
+        "futex,event,pipe,hybrid",
+        "--workers",
+        "1,2",
+        "--depth",
+        "1,4",
+        "--segment",
+        "posix",
+    ];
+    let (code, said) = sweep(folder.path(), &more);
+    assert_eq!(code, 0, "{said}");
+    let text = fs::read_to_string(folder.path().join("run.jsonl")).unwrap();
+    let lines = lines(&text);
+    let trials = of_kind(&lines, "trial");
+    // 4 wake-ups x 2 numbers of workers x 2 depths x (3 streams x 2 + 3 residencies).
+    assert_eq!(trials.len(), 4 * 2 * 2 * 9);
+    for trial in trials {
+        assert_eq!(trial["verified"], trial["tasks"], "{trial}");
+        let shares = trial["transport"] == "shared";
+        assert_eq!(trial["segment"] == "posix", shares);
+        assert!(!trial["wakeup"].is_null() && !trial["regime"].is_null());
+        assert_eq!(
+            trial["cores"].as_array().unwrap().len() as u64,
+            trial["workers"].as_u64().unwrap() + 1
+        );
+    }
+    let table = fs::read_to_string(folder.path().join("trials.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 144);
+    let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
+    assert_eq!(pairs.lines().count(), 1 + 144);
+    assert!(pairs.starts_with(
+        "run,placement,regime,generation,pair,order,arm,size,compute,median,mean,min,n,time"
+    ));
+}
+
+#[test]
+fn the_coordinator_is_its_own_worker_where_none_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("coordinator");
+    fs::copy(crate::tools::COORDINATOR, &alone).unwrap();
+    let out = folder.path().join("out");
+    let mut command = Command::new(&alone);
+    command.args(["sweep", "--json", "-", "--out", out.to_str().unwrap()]).args(TINY);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = lines(&String::from_utf8(output.stdout).unwrap());
+    assert!(of_kind(&lines, "trial").iter().all(|trial| trial["worker"] == "self"));
+}
