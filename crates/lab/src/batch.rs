@@ -37,6 +37,11 @@ pub struct Rooms {
 }
 
 impl Rooms {
+    /// Tasks of the last batch that were sent and never answered.
+    pub fn unanswered(&self) -> u64 {
+        self.reserved.iter().filter(|reserved| **reserved > 0).count() as u64
+    }
+
     /// Whether no batch has used them yet.
     pub fn is_empty(&self) -> bool {
         self.took.is_empty()
@@ -129,24 +134,23 @@ fn send(
     let number = id as u32;
     let task = Task { id: number, job: 0, arg: Value::Int(0), phase, park: false };
     let part = load.windows.part(number);
-    let hub = crew.hub();
     let reserved = now();
     rooms.reserved[id] = reserved;
     let list = match (load.residency, load.resident) {
         (Residency::Place, _) | (Residency::Resident, None) => List::Copy(&load.windows.all[part]),
         (Residency::Resident, Some(resident)) => List::Resident(resident, part),
         (Residency::Build, _) => {
-            let mut room = hub.reserve(part.len())?;
+            let mut room = crew.hub().reserve(part.len())?;
             load.windows.produce(part, room.items_mut());
             List::Built(room)
         }
     };
     if !phase {
-        return Ok(hub.send(worker, &task, list, None)?);
+        return crew.send(worker, &task, list, None);
     }
     let mut timeline = Timeline::default();
     timeline.set(Stamp::Reserved, reserved);
-    hub.send(worker, &task, list, Some(&mut timeline))?;
+    crew.send(worker, &task, list, Some(&mut timeline))?;
     rooms.timelines.push((number, timeline));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Which core runs whom. It is the largest effect of all, so every figure names it.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use anyhow::Context;
@@ -80,11 +81,10 @@ pub fn allowed_cores() -> anyhow::Result<Vec<usize>> {
 ///
 /// # Errors
 /// None of them is allowed.
-pub fn pin(cores: &[usize]) -> anyhow::Result<()> {
+pub fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().try_for_each(|core| set.set(*core))?;
-    sched_setaffinity(Pid::from_raw(0), &set)
-        .with_context(|| format!("pinning the coordinator to core {cores:?}"))
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
 #[cfg(test)]

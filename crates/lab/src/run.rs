@@ -97,6 +97,7 @@ pub fn carry_out(
     let mut next_id = book.lines.iter().map(id_of).max().unwrap_or(0) + 1;
     let mut duplicated = 0;
     let mut short = false;
+    let mut worker_lost = false;
     while let Some(cell) = left.pop() {
         if interrupt.signal().is_some() {
             break;
@@ -108,6 +109,7 @@ pub fn carry_out(
         let measured = trial::measure(&setting, plan, cell, share, &mut random, &mut note)
             .with_context(|| format!("writing {}", folder.join(PAIRS).display()))?;
         duplicated += measured.duplicated;
+        worker_lost |= measured.worker_lost;
         let first = next_id;
         for mut trial in measured.trials {
             trial.id = next_id;
@@ -124,7 +126,7 @@ pub fn carry_out(
         progress.finish(&name);
     }
     drop(progress);
-    let (end, code) = end(&book.lines, &interrupt, duplicated, short, now() - started);
+    let (end, code) = end(&book.lines, &interrupt, duplicated, worker_lost, short, now() - started);
     book.say(Line::End(end))?;
     Ok(Done { lines: book.lines, folder, code })
 }
@@ -226,6 +228,7 @@ fn end(
     lines: &[Line],
     interrupt: &Interrupt,
     duplicated: u64,
+    worker_lost: bool,
     short: bool,
     wall_ns: u64,
 ) -> (End, u8) {
@@ -240,7 +243,7 @@ fn end(
     let (status, reason, code) = match interrupt.signal() {
         _ if wrong => ("invalid", Some("an answer was wrong"), 6),
         Some(signal) => ("interrupted", Some("by a signal"), 128 + signal),
-        None if lost > 0 => ("done", Some("a worker was lost"), 4),
+        None if worker_lost => ("done", Some("a worker was lost"), 4),
         None if trials().any(|trial| trial.error.is_some()) => ("done", Some("a cell failed"), 3),
         None if short => ("budget", Some("fewer generations than planned"), 0),
         None => ("done", None, 0),

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use transport::{Arrival, Hub, List, Reply, Setup, Task, Transport, Value};
+use measure::Timeline;
+use transport::{Arrival, Hub, List, Reply, Setup, Task, Transport, TransportError, Value};
 
 use crate::control::{Control, Order, Word};
 use crate::error::PoolError;
-use crate::keeper::{Death, Keeper, Process};
+use crate::keeper::{Death, Ending, Keeper, Process};
 
 pub use crate::control::Report;
 
@@ -169,6 +170,41 @@ impl Crew {
         }
     }
 
+    /// Sends one task through the hub.
+    ///
+    /// # Errors
+    /// As [`Hub::send`]; where the worker is gone, its death.
+    #[inline]
+    pub fn send(
+        &mut self,
+        worker: usize,
+        task: &Task,
+        list: List<'_>,
+        timeline: Option<&mut Timeline>,
+    ) -> Result<(), PoolError> {
+        match self.hub.send(worker, task, list, timeline) {
+            Ok(()) => Ok(()),
+            Err(TransportError::Gone) => Err(self.cause(worker, TransportError::Gone.into())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is behind `fault`: the death of `worker`, if it is dead, or the fault itself.
+    fn cause(&mut self, worker: usize, fault: PoolError) -> PoolError {
+        self.death_of(worker).map_or(fault, PoolError::Died)
+    }
+
+    /// The death of `worker`, which is forgotten; nothing if it lives.
+    fn death_of(&mut self, worker: usize) -> Option<Death> {
+        if !self.keeper.wait_for(worker, Duration::from_secs(1)) {
+            return None;
+        }
+        let death = self.bury(worker).ok()?;
+        self.workers[worker] = None;
+        self.hub.detach(worker);
+        Some(death)
+    }
+
     /// The worker that lives and has least in hand, and how many tasks that is.
     pub fn least_busy(&self) -> Option<(usize, usize)> {
         let living = (0..self.workers.len()).filter(|worker| self.workers[*worker].is_some());
@@ -198,7 +234,7 @@ impl Crew {
     /// A worker died instead.
     pub fn park(&mut self) -> Result<(), PoolError> {
         for worker in 0..self.workers.len() {
-            self.hub.send(worker, &PARK, List::None, None)?;
+            self.send(worker, &PARK, List::None, None)?;
             match self.recv(None)? {
                 Event::Died(death) => return Err(PoolError::Died(death)),
                 Event::Reply { .. } | Event::Nothing => {}
@@ -212,8 +248,13 @@ impl Crew {
     /// # Errors
     /// A worker's control socket is closed.
     pub fn unpark(&mut self) -> Result<(), PoolError> {
-        let mut workers = self.workers.iter().flatten();
-        Ok(workers.try_for_each(|worker| worker.control.send(&Order::Go, &[]))?)
+        for worker in 0..self.workers.len() {
+            let Some(there) = &self.workers[worker] else { continue };
+            if let Err(fault) = there.control.send(&Order::Go, &[]) {
+                return Err(self.cause(worker, fault.into()));
+            }
+        }
+        Ok(())
     }
 
     /// What the kernel has counted for all parked workers together.
@@ -222,11 +263,17 @@ impl Crew {
     /// A worker's control socket is closed.
     pub fn report(&mut self) -> Result<Report, PoolError> {
         let mut sum = Report { io: Some(Default::default()), ..Report::default() };
-        for worker in self.workers.iter().flatten() {
-            worker.control.send(&Order::Report, &[])?;
-            let heard = worker.control.recv(Some(self.plan.launch.patience))?;
-            let Some((Word::Report(report), _)) = heard else {
-                return Err(std::io::Error::other("a worker gave no report").into());
+        for worker in 0..self.workers.len() {
+            let Some(there) = &self.workers[worker] else { continue };
+            let asked = there.control.send(&Order::Report, &[]);
+            let heard = asked.and_then(|()| there.control.recv(Some(self.plan.launch.patience)));
+            let report = match heard {
+                Ok(Some((Word::Report(report), _))) => report,
+                Ok(_) => {
+                    let silent = std::io::Error::other("it gave no report");
+                    return Err(self.cause(worker, silent.into()));
+                }
+                Err(fault) => return Err(self.cause(worker, fault.into())),
             };
             sum.usage += report.usage;
             sum.io = sum.io.zip(report.io).map(|(mut sum, io)| {
@@ -241,8 +288,16 @@ impl Crew {
         spawn(&self.keeper, &self.plan.launch, worker, self.plan.padding)
     }
 
-    /// Hears who worker `worker` is and gives it its place.
+    /// Hears who worker `worker` is and gives it its place. If a signal killed it meanwhile, that is
+    /// what is told, and not how far it came.
     fn welcome(&mut self, worker: usize) -> Result<(), PoolError> {
+        self.attach(worker).map_err(|fault| match self.death_of(worker) {
+            Some(death) if matches!(death.ending, Ending::Killed(_)) => PoolError::Died(death),
+            _ => fault,
+        })
+    }
+
+    fn attach(&mut self, worker: usize) -> Result<(), PoolError> {
         let Some(there) = &self.workers[worker] else { unreachable!("it was just started") };
         hello(there, &self.plan.launch)?;
         let handover = self.hub.attach(worker)?;

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use measure::counters::{Io, Usage};
 use pool::crew::Report;
 use pool::{Crew, CrewPlan, PoolError};
@@ -77,7 +76,7 @@ impl Generation {
         windows: &Windows<'_>,
         cores: &[usize],
         random: &mut StdRng,
-    ) -> anyhow::Result<Generation> {
+    ) -> Result<Generation, PoolError> {
         pin(cores.first().map_or(setting.allowed, std::slice::from_ref))?;
         let mut crews: Vec<Fresh> = Vec::new();
         let mut keys = Vec::new();
@@ -98,7 +97,7 @@ impl Generation {
         let counts = vec![FEWEST; cell.arms.len()];
         let mut fresh = Generation { crews, of_arm, counts, rooms: Rooms::default(), reading };
         for arm in 0..cell.arms.len() {
-            fresh.warm(cell, arm, windows).context("warming up")?;
+            fresh.warm(cell, arm, windows)?;
         }
         Ok(fresh)
     }
@@ -177,6 +176,11 @@ impl Generation {
         })
     }
 
+    /// Tasks of the last batch that were sent and never answered.
+    pub(super) fn unanswered(&self) -> u64 {
+        self.rooms.unanswered()
+    }
+
     fn tasks(
         &mut self,
         cell: &Cell,
@@ -204,7 +208,7 @@ impl Fresh {
         windows: &Windows<'_>,
         cores: &[usize],
         random: &mut StdRng,
-    ) -> anyhow::Result<Fresh> {
+    ) -> Result<Fresh, PoolError> {
         let mut order: Vec<usize> = (0..cell.workers).collect();
         order.shuffle(random);
         let plan = CrewPlan {

@@ -46,6 +46,8 @@ pub struct Measured {
     pub duplicated: u64,
     /// Whether it ended early because it was asked to.
     pub interrupted: bool,
+    /// Whether a worker died.
+    pub worker_lost: bool,
 }
 
 /// Measures `cell` in `plan`'s generations and pairs, or as many as begin before `deadline`; each
@@ -66,6 +68,7 @@ pub fn measure(
     let mut sums: Vec<Sum> = cell.arms.iter().map(|_| Sum::default()).collect();
     let mut generations = 0;
     let mut interrupted = false;
+    let mut worker_lost = false;
     let mut slowest = Duration::ZERO;
     for generation in 0..plan.generations {
         interrupted = setting.interrupt.signal().is_some();
@@ -78,7 +81,8 @@ pub fn measure(
         let mut fresh = match fresh {
             Ok(fresh) => fresh,
             Err(error) => {
-                sums.iter_mut().for_each(|sum| sum.error = Some(format!("{error:#}")));
+                sums.iter_mut().for_each(|sum| sum.error = Some(error.to_string()));
+                worker_lost |= died(&error);
                 break;
             }
         };
@@ -114,8 +118,9 @@ pub fn measure(
                         sum.add(counted);
                     }
                     Err(error) => {
-                        if let PoolError::Died(_) = error {
-                            sums[arm].lost += (cell.workers * cell.depth) as u64;
+                        if died(&error) {
+                            sums[arm].lost += fresh.unanswered();
+                            worker_lost = true;
                         }
                         sums[arm].error = Some(error.to_string());
                     }
@@ -142,7 +147,8 @@ pub fn measure(
         }
         trial
     });
-    Ok(Measured { trials: trials.collect(), comparisons, duplicated, interrupted })
+    let trials = trials.collect();
+    Ok(Measured { trials, comparisons, duplicated, interrupted, worker_lost })
 }
 
 /// Copy (the first copying arm) against each sharing arm.
@@ -191,6 +197,10 @@ fn comparisons(
         Some((base, other, comparison))
     });
     compared.collect()
+}
+
+fn died(error: &PoolError) -> bool {
+    matches!(error, PoolError::Died(_))
 }
 
 /// The median of sorted samples; 0 of none.
