@@ -341,3 +341,23 @@ fn an_answer_to_a_task_that_nobody_sent_is_a_lie() {
         assert!(matches!(hub.recv(None).unwrap(), Arrival::Lie { worker: 0, .. }));
     }
 }
+
+#[test]
+fn nothing_is_allocated_for_a_task_on_the_coordinator_s_side() {
+    for (transport, wakeup) in every() {
+        let mut pair = Pair::new(transport, &setup(wakeup, 2, 1000));
+        let (list, _) = list(1, 1000);
+        let resident = pair.hub.place(&list).ok();
+        let ask = |pair: &mut Pair, id| {
+            let list = match &resident {
+                Some(resident) if id % 2 == 0 => List::Resident(resident, 0..1000),
+                _ => List::Copy(&list),
+            };
+            pair.hub.send(0, &task(id, SUM, 0), list, None).unwrap();
+            pair.reply();
+        };
+        (0..10).for_each(|id| ask(&mut pair, id));
+        let counted = allocation_counter::measure(|| (10..110).for_each(|id| ask(&mut pair, id)));
+        assert_eq!(counted.count_total, 0, "{} {wakeup}", transport.name());
+    }
+}

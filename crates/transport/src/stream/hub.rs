@@ -12,6 +12,7 @@ use rustix::io::{Errno, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
 use shm::{ITEM_BYTES, Resident};
+use smallvec::SmallVec;
 
 use super::link::Link;
 use super::{LINE, Plan, Streams, looks, padding, poll_fds, regime};
@@ -19,6 +20,9 @@ use crate::{Alarm, Arrival, Handover, Hub, List, Room, Setup, Task, TransportErr
 
 /// How long a hub without a deadline sleeps before it looks at its alarm.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
+
+/// Workers that are waited for without asking for memory.
+const FEW: usize = 64;
 
 /// Words of a head, and of a head with the longest padding.
 const HEAD_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
@@ -266,21 +270,22 @@ impl StreamHub {
         writer: Option<usize>,
         patience: Option<Duration>,
     ) -> Result<(), TransportError> {
-        let open: Vec<(usize, &Link)> = (0..)
+        let open: SmallVec<[(usize, &Link); FEW]> = (0..)
             .zip(&self.links)
             .filter_map(|(index, link)| Some((index, link.as_ref().filter(|link| !link.closed)?)))
             .collect();
-        let mut polled: Vec<PollFd<'_>> =
+        let mut polled: SmallVec<[PollFd<'_>; FEW]> =
             open.iter().map(|(_, link)| PollFd::new(&link.read, PollFlags::IN)).collect();
         let writer = writer.and_then(|worker| self.links[worker].as_ref());
         polled.extend(writer.map(|link| PollFd::new(&link.write, PollFlags::OUT)));
         poll_fds(&mut polled, patience)?;
-        let heard: Vec<usize> = open
+        let heard: SmallVec<[usize; FEW]> = open
             .iter()
             .zip(&polled)
             .filter(|(_, fd)| !fd.revents().is_empty())
             .map(|((index, _), _)| *index)
             .collect();
+        drop((open, polled));
         heard.into_iter().try_for_each(|index| self.read_replies(index).map(drop))
     }
 
