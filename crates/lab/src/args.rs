@@ -1,10 +1,9 @@
 //! Options that every command which measures has.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ColorChoice};
-
-use crate::run::Budget;
 
 /// Options of every run.
 #[derive(Args, Clone, Debug)]
@@ -36,4 +35,25 @@ pub struct Common {
     /// Program that is the worker, instead of the one beside this one
     #[arg(long, value_name = "PATH")]
     pub worker: Option<PathBuf>,
+}
+
+/// A duration as a budget: humantime's notation.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget(pub Duration);
+
+impl std::ops::Deref for Budget {
+    type Target = Duration;
+    fn deref(&self) -> &Duration {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Budget {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Budget, String> {
+        match humantime::parse_duration(text) {
+            Ok(duration) if !duration.is_zero() => Ok(Budget(duration)),
+            _ => Err(format!("`{text}` is no budget: write for example 60s or 5min")),
+        }
+    }
 }

@@ -15,6 +15,7 @@ pub mod placement;
 pub mod plan;
 pub mod progress;
 pub mod quick;
+pub mod refusal;
 pub mod run;
 pub mod size;
 pub mod source;

@@ -1,7 +1,7 @@
 //! Carries a plan out: every cell in random order, every line written down as soon as it is known.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use measure::record::{End, Line, RunLine, SCHEMA};
@@ -12,10 +12,10 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use crate::args::Common;
-use crate::cmd::Refusal;
 use crate::interrupt::Interrupt;
 use crate::plan::{Cell, Plan};
 use crate::progress::Progress;
+use crate::refusal::Refusal;
 use crate::source::Source;
 use crate::trial::{self, Setting};
 use crate::{BUILD, commit, launch, placement};
@@ -276,25 +276,4 @@ fn workers_left() -> u64 {
         Some(text.split_whitespace().count() as u64)
     });
     children.sum()
-}
-
-/// A duration as a budget: humantime's notation.
-#[derive(Clone, Copy, Debug)]
-pub struct Budget(pub Duration);
-
-impl std::ops::Deref for Budget {
-    type Target = Duration;
-    fn deref(&self) -> &Duration {
-        &self.0
-    }
-}
-
-impl std::str::FromStr for Budget {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Budget, String> {
-        match humantime::parse_duration(text) {
-            Ok(duration) if !duration.is_zero() => Ok(Budget(duration)),
-            _ => Err(format!("`{text}` is no budget: write for example 60s or 5min")),
-        }
-    }
 }

@@ -7,9 +7,9 @@ use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Transport};
 
-use crate::cmd::Refusal;
 use crate::placement::Placement;
 use crate::plan::{Arm, Cell, Plan, wakeup_of};
+use crate::refusal::Refusal;
 use crate::size::Sizes;
 use crate::source::Source;
 

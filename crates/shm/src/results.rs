@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn each_room_keeps_its_own_payload_and_a_lying_length_is_cut() {
         let segment = Segment::create(Kind::Memfd, Use::Words, bytes(2)).unwrap();
-        let span = segment.span(0, bytes(2));
+        let span = Span::of(&segment, 0, bytes(2));
         write(&span, 0, b"first, of an odd length");
         write(&span, 1, &[7; ROOM_BYTES]);
         assert_eq!(read(&span, 0, 23), b"first, of an odd length");

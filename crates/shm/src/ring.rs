@@ -140,7 +140,7 @@ mod tests {
         let segment = Segment::create(Kind::Memfd, Use::Words, bytes(capacity)).unwrap();
         let (grant, fd) = segment.grant().unwrap();
         let seen = Segment::open(&grant, fd).unwrap();
-        let span = |segment: &std::sync::Arc<Segment>| segment.span(0, bytes(capacity));
+        let span = |segment: &std::sync::Arc<Segment>| Span::of(segment, 0, bytes(capacity));
         (Producer::new(span(&segment), capacity), Consumer::new(span(&seen), capacity))
     }
 

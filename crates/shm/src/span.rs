@@ -4,7 +4,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::segment::Segment;
+use crate::APART;
+use crate::segment::{Segment, Use};
 
 /// Words that two processes share. Keeps its segment mapped.
 ///
@@ -22,9 +23,18 @@ unsafe impl Send for Span {}
 unsafe impl Sync for Span {}
 
 impl Span {
-    /// Only `Segment::span` calls this, with a range that lies inside the mapping.
-    pub(crate) fn new(segment: Arc<Segment>, start: NonNull<u8>, bytes: usize) -> Span {
-        Span { start, bytes, _segment: segment }
+    /// The `bytes` bytes from `offset` of a [`Use::Words`] segment.
+    ///
+    /// # Panics
+    /// If they are not inside the segment, `offset` is not a multiple of [`APART`], or the segment
+    /// is one of lists: layouts are computed by the caller, never taken from a peer.
+    pub fn of(segment: &Arc<Segment>, offset: usize, bytes: usize) -> Span {
+        assert_eq!(segment.usage(), Use::Words, "a segment of lists has no words");
+        assert!(offset.is_multiple_of(APART), "offset {offset} is not aligned");
+        assert!(offset + bytes <= segment.bytes(), "{offset}+{bytes} is past its end");
+        // SAFETY: the assertion above keeps `offset` inside the mapping.
+        let start = unsafe { segment.start().add(offset) };
+        Span { start, bytes, _segment: segment.clone() }
     }
 
     /// Length in 64-bit words.

@@ -7,6 +7,7 @@
 //! suite, the sweeps and the record take it from there.
 #![forbid(unsafe_code)]
 
+mod error;
 pub mod message;
 mod pipe;
 mod pipe_serde;
@@ -15,7 +16,6 @@ mod socket;
 pub mod stream;
 
 use std::fmt;
-use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::str::FromStr;
@@ -26,13 +26,14 @@ use std::time::Duration;
 
 use measure::Timeline;
 use shm::wakeup::{Regime, Ringer};
-use shm::{Kind, Resident, SegmentError, Slot};
+use shm::{Kind, Resident, Slot};
 
+pub use error::TransportError;
 pub use message::{Failure, Reply, Task, Value, What};
 
 /// Every transport.
 pub static ALL: &[&dyn Transport] =
-    &[&pipe::Pipe, &pipe_serde::PipeSerde, &socket::Socket, &shared::Shared];
+    &[&pipe::PIPE, &pipe_serde::PIPE_SERDE, &socket::SOCKET, &shared::Shared];
 
 /// The transport of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Transport> {
@@ -116,7 +117,7 @@ pub trait Transport: Sync {
     ///
     /// # Errors
     /// The system refused, or `setup` names an axis that this transport does not have.
-    fn hub(&self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError>;
+    fn hub(&'static self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError>;
 
     /// A worker's half, from what [`Hub::attach`] gave.
     ///
@@ -341,65 +342,4 @@ pub struct Incoming<'a> {
     pub list: Result<&'a [i64], Failure>,
     /// When it was received and decoded, for phase tasks.
     pub stamps: [u64; 2],
-}
-
-/// What can go wrong with a transport itself.
-#[derive(Debug, thiserror::Error)]
-pub enum TransportError {
-    /// The worker's, or the coordinator's, end is closed.
-    #[error("the other side has closed its end")]
-    Gone,
-    /// The transport has no such axis.
-    #[error("transport `{transport}` has no {what}; it has {has}")]
-    NoSuchAxis {
-        /// Which transport.
-        transport: &'static str,
-        /// What was asked of it.
-        what: String,
-        /// What it has instead.
-        has: String,
-    },
-    /// A list is longer than the rooms that were asked for.
-    #[error("a list of {items} items does not fit: this transport was set up for {room}")]
-    TooLong {
-        /// Items of the list.
-        items: usize,
-        /// Items that fit.
-        room: usize,
-    },
-    /// More tasks or lists at once than the setup says.
-    #[error("no room for another {what}: collect an answer first")]
-    NoRoom {
-        /// task or list.
-        what: &'static str,
-    },
-    /// A frame or plan makes no sense.
-    #[error("the other side sent something that cannot be: {0}")]
-    Nonsense(String),
-    /// No segment.
-    #[error(transparent)]
-    Segment(#[from] SegmentError),
-    /// The system refused.
-    #[error("{what}: {cause}")]
-    System {
-        /// The call.
-        what: &'static str,
-        /// What the system said.
-        cause: io::Error,
-    },
-}
-
-impl TransportError {
-    /// Wraps a system's error with the call that failed; a closed other end becomes `Gone`.
-    pub(crate) fn system<E: Into<io::Error>>(
-        what: &'static str,
-    ) -> impl FnOnce(E) -> TransportError {
-        move |cause| {
-            let cause = cause.into();
-            match cause.kind() {
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => TransportError::Gone,
-                _ => TransportError::System { what, cause },
-            }
-        }
-    }
 }

@@ -8,41 +8,18 @@
 use std::os::fd::OwnedFd;
 
 use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
-use shm::wakeup::Regime;
 
 use crate::stream::{Streams, Way};
-use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError, stream};
+use crate::{Ledger, TransportError};
 
-pub(crate) struct Pipe;
-
-impl Transport for Pipe {
-    fn name(&self) -> &'static str {
-        "pipe"
-    }
-    fn about(&self) -> &'static str {
-        "every byte of the list through a pipe"
-    }
-    fn ledger(&self) -> Ledger {
-        Ledger { copies: 2, writes: 1, reads: 1 }
-    }
-    fn residencies(&self) -> &'static [Residency] {
-        &[Residency::Place, Residency::Build]
-    }
-    fn wakeups(&self) -> Vec<(&'static str, Regime)> {
-        stream::WAITS.to_vec()
-    }
-    fn has_segment(&self) -> bool {
-        false
-    }
-    fn hub(&self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
-        stream::hub(PIPES, setup)
-    }
-    fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
-        stream::spoke(PIPES, handover)
-    }
-}
-
-const PIPES: Streams = Streams { transport: "pipe", make: pipe, piece: PIECE, codec: None };
+pub(crate) static PIPE: Streams = Streams {
+    name: "pipe",
+    about: "every byte of the list through a pipe",
+    ledger: Ledger { copies: 2, writes: 1, reads: 1 },
+    make: pipe,
+    piece: PIECE,
+    codec: None,
+};
 
 /// Two pages are what the kernel keeps for a pipe instead of allocating new ones: at 400 kB and
 /// polling, pieces of this size take half the time of one write, and 4 or 16 KiB more than this.

@@ -5,43 +5,18 @@
 //! `pipe`; the worker allocates a list for each task. The format is postcard's: integers take as
 //! many bytes as they need, so small numbers make a short message.
 
-use shm::wakeup::Regime;
-
 use crate::pipe::{PIECE, pipe};
 use crate::stream::{Codec, Streams};
-use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError, stream};
+use crate::{Ledger, TransportError};
 
-pub(crate) struct PipeSerde;
-
-impl Transport for PipeSerde {
-    fn name(&self) -> &'static str {
-        "pipe-serde"
-    }
-    fn about(&self) -> &'static str {
-        "the list serialised, through a pipe, and built anew"
-    }
-    fn ledger(&self) -> Ledger {
-        Ledger { copies: 4, writes: 1, reads: 1 }
-    }
-    fn residencies(&self) -> &'static [Residency] {
-        &[Residency::Place, Residency::Build]
-    }
-    fn wakeups(&self) -> Vec<(&'static str, Regime)> {
-        stream::WAITS.to_vec()
-    }
-    fn has_segment(&self) -> bool {
-        false
-    }
-    fn hub(&self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
-        stream::hub(PIPES, setup)
-    }
-    fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
-        stream::spoke(PIPES, handover)
-    }
-}
-
-const PIPES: Streams =
-    Streams { transport: "pipe-serde", make: pipe, piece: PIECE, codec: Some(&Postcard) };
+pub(crate) static PIPE_SERDE: Streams = Streams {
+    name: "pipe-serde",
+    about: "the list serialised, through a pipe, and built anew",
+    ledger: Ledger { copies: 4, writes: 1, reads: 1 },
+    make: pipe,
+    piece: PIECE,
+    codec: Some(&Postcard),
+};
 
 struct Postcard;
 

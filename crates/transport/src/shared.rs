@@ -45,7 +45,7 @@ impl Transport for Shared {
     fn has_segment(&self) -> bool {
         true
     }
-    fn hub(&self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
+    fn hub(&'static self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
         Ok(Box::new(SharedHub::new(setup)?))
     }
     fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
@@ -151,7 +151,7 @@ impl SharedHub {
             }
         };
         let bell = Segment::create(Kind::Memfd, Use::Words, BELL_BYTES)?;
-        let words = bell.span(0, BELL_BYTES);
+        let words = Span::of(&bell, 0, BELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
         let ends = wakeup.create(&words).map_err(bell_error("making a bell"))?;
         let waiter = wakeup.waiter(words.clone(), ends.wait).map_err(bell_error("a bell"))?;
@@ -219,14 +219,14 @@ impl Hub for SharedHub {
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError> {
         let layout = Layout::new(self.entries);
         let control = Segment::create(Kind::Memfd, Use::Words, layout.bytes)?;
-        let ring = |at| control.span(at, ring::bytes(self.entries));
-        let words = control.span(layout.bell, BELL_BYTES);
+        let ring = |at| Span::of(&control, at, ring::bytes(self.entries));
+        let words = Span::of(&control, layout.bell, BELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
         let ends = self.wakeup.create(&words).map_err(bell_error("making a bell"))?;
         let link = Link {
             tasks: Producer::new(ring(layout.tasks), self.entries),
             replies: Consumer::new(ring(layout.replies), self.entries),
-            results: control.span(layout.results, results::bytes(self.entries)),
+            results: Span::of(&control, layout.results, results::bytes(self.entries)),
             ringer: self.wakeup.ringer(words, ends.ring).map_err(bell_error("a bell"))?,
             in_flight: VecDeque::with_capacity(self.setup.depth),
         };
@@ -410,17 +410,19 @@ impl SharedSpoke {
         if lists.as_ref().is_some_and(|lists| lists.bytes() < plan.room.max(1) * ITEM_BYTES) {
             return Err(TransportError::Nonsense("a segment without room for one list".into()));
         }
-        let ring = |at| control.span(at, ring::bytes(plan.entries));
+        let ring = |at| Span::of(&control, at, ring::bytes(plan.entries));
         let bell_error = TransportError::system::<std::io::Error>;
         Ok(SharedSpoke {
             lists: lists.map(|segment| Lists::new(segment, plan.room)),
             tasks: Consumer::new(ring(layout.tasks), plan.entries),
             replies: Producer::new(ring(layout.replies), plan.entries),
-            results: control.span(layout.results, results::bytes(plan.entries)),
+            results: Span::of(&control, layout.results, results::bytes(plan.entries)),
             bell: wakeup
-                .waiter(control.span(layout.bell, BELL_BYTES), wait_fd)
+                .waiter(Span::of(&control, layout.bell, BELL_BYTES), wait_fd)
                 .map_err(bell_error("a bell"))?,
-            hub: wakeup.ringer(bell.span(0, BELL_BYTES), ring_fd).map_err(bell_error("a bell"))?,
+            hub: wakeup
+                .ringer(Span::of(&bell, 0, BELL_BYTES), ring_fd)
+                .map_err(bell_error("a bell"))?,
         })
     }
 }

@@ -6,42 +6,18 @@
 
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use shm::wakeup::Regime;
 
 use crate::stream::{Streams, Way};
-use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError, stream};
+use crate::{Ledger, TransportError};
 
-pub(crate) struct Socket;
-
-impl Transport for Socket {
-    fn name(&self) -> &'static str {
-        "socket"
-    }
-    fn about(&self) -> &'static str {
-        "every byte of the list through a Unix stream socket"
-    }
-    fn ledger(&self) -> Ledger {
-        Ledger { copies: 2, writes: 1, reads: 1 }
-    }
-    fn residencies(&self) -> &'static [Residency] {
-        &[Residency::Place, Residency::Build]
-    }
-    fn wakeups(&self) -> Vec<(&'static str, Regime)> {
-        stream::WAITS.to_vec()
-    }
-    fn has_segment(&self) -> bool {
-        false
-    }
-    fn hub(&self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
-        stream::hub(SOCKETS, setup)
-    }
-    fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
-        stream::spoke(SOCKETS, handover)
-    }
-}
-
-const SOCKETS: Streams =
-    Streams { transport: "socket", make: sockets, piece: usize::MAX, codec: None };
+pub(crate) static SOCKET: Streams = Streams {
+    name: "socket",
+    about: "every byte of the list through a Unix stream socket",
+    ledger: Ledger { copies: 2, writes: 1, reads: 1 },
+    make: sockets,
+    piece: usize::MAX,
+    codec: None,
+};
 
 /// Asked for; the system gives what it allows.
 const BUFFER: usize = 1 << 20;

@@ -3,13 +3,13 @@
 mod quick;
 mod sweep;
 
-use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::launch::ROLE;
+use crate::refusal::Refusal;
 use crate::run::Done;
 
 /// What does it cost to hand a large list to another process?
@@ -46,33 +46,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "coordinator: {error:#}");
             // What is no refusal is something that this machine cannot.
-            let code = error.downcast_ref::<Refusal>().map_or(3, |refusal| refusal.code);
+            let code = error.downcast_ref::<Refusal>().map_or(3, Refusal::code);
             ExitCode::from(code)
         }
     }
 }
-
-/// Something that the user can mend: one sentence, and the code to end with.
-#[derive(Debug)]
-pub struct Refusal {
-    code: u8,
-    message: String,
-}
-
-impl Refusal {
-    /// Usage, or a file or folder named that cannot be used.
-    pub fn usage(message: impl fmt::Display) -> Refusal {
-        Refusal { code: 2, message: message.to_string() }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// Decides about colour for the whole process.
 fn choose_color(choice: ColorChoice) {

@@ -2,8 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::args::Common;
-use crate::run::Budget;
+use crate::args::{Budget, Common};
 use crate::source::Source;
 use crate::{placement, quick, run};
 

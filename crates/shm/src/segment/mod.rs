@@ -17,8 +17,6 @@ use std::sync::Arc;
 use memmap2::{Advice, MmapRaw};
 use serde::{Deserialize, Serialize};
 
-use crate::span::Span;
-
 /// Which mechanism of the system holds the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -211,18 +209,9 @@ impl Segment {
         self.grant.kind
     }
 
-    /// A part of a [`Use::Words`] segment, seen as atomic words.
-    ///
-    /// # Panics
-    /// If the part is not inside the segment, not aligned to [`crate::APART`], or the segment is
-    /// one of lists: layouts are computed by the caller, never taken from a peer.
-    pub fn span(self: &Arc<Segment>, offset: usize, bytes: usize) -> Span {
-        assert_eq!(self.grant.usage, Use::Words, "a segment of lists has no words");
-        assert!(offset.is_multiple_of(crate::APART), "offset {offset} is not aligned");
-        assert!(offset + bytes <= self.bytes(), "{offset}+{bytes} reaches past {}", self.bytes());
-        // SAFETY: the assertion above keeps `offset` inside the mapping.
-        let start = unsafe { self.start().add(offset) };
-        Span::new(self.clone(), start, bytes)
+    /// Who may write into this segment.
+    pub fn usage(&self) -> Use {
+        self.grant.usage
     }
 
     /// First byte of the mapping. Whoever dereferences it argues for itself.

@@ -173,7 +173,7 @@ mod tests {
 
     fn bell(wakeup: &dyn Wakeup) -> (Box<dyn Waiter>, Box<dyn Ringer>) {
         let segment = Segment::create(Kind::Memfd, Use::Words, BELL_BYTES).unwrap();
-        let words = segment.span(0, BELL_BYTES);
+        let words = Span::of(&segment, 0, BELL_BYTES);
         let ends = wakeup.create(&words).unwrap();
         let waiter = wakeup.waiter(words.clone(), ends.wait).unwrap();
         (waiter, wakeup.ringer(words, ends.ring).unwrap())

@@ -29,7 +29,7 @@ const HEAD_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
 const MOST_HEAD_WORDS: usize = HEAD_WORDS + LINE / size_of::<u64>();
 
 pub(super) struct StreamHub {
-    streams: Streams,
+    streams: &'static Streams,
     regime: Regime,
     setup: Setup,
     links: Vec<Option<Link>>,
@@ -72,7 +72,7 @@ impl Hub for StreamHub {
 
     fn place(&mut self, _list: &[i64]) -> Result<Resident, TransportError> {
         Err(TransportError::NoSuchAxis {
-            transport: self.streams.transport,
+            transport: self.streams.name,
             what: "residency `resident`".into(),
             has: "place, build".into(),
         })
@@ -176,10 +176,13 @@ impl Hub for StreamHub {
 }
 
 impl StreamHub {
-    pub(super) fn new(streams: Streams, setup: &Setup) -> Result<StreamHub, TransportError> {
+    pub(super) fn new(
+        streams: &'static Streams,
+        setup: &Setup,
+    ) -> Result<StreamHub, TransportError> {
         Ok(StreamHub {
             streams,
-            regime: regime(&streams, &setup.wakeup)?,
+            regime: regime(streams, &setup.wakeup)?,
             setup: setup.clone(),
             links: (0..setup.workers).map(|_| None).collect(),
             turn: 0,

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::wakeup::{LOOKS, Regime};
 
-use crate::{Handover, Hub, Setup, Spoke, TransportError};
+use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError};
 
 /// How either end of a stream waits.
 pub const WAITS: &[(&str, Regime)] =
@@ -41,11 +41,14 @@ pub struct Way {
     pub capacity: usize,
 }
 
-/// What makes one stream transport differ from another.
-#[derive(Clone, Copy)]
+/// A stream transport: what makes one differ from another. The rest they have in common.
 pub struct Streams {
-    /// Name of the transport.
-    pub transport: &'static str,
+    /// The name on the command line and in records.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// Its costs.
+    pub ledger: Ledger,
     /// Makes one direction; its two ends are file descriptions of their own.
     pub make: fn() -> Result<Way, TransportError>,
     /// Bytes that are written at once to a worker on another core, which reads them while the next
@@ -53,6 +56,33 @@ pub struct Streams {
     pub piece: usize,
     /// Gives the list another form for its journey; none: its bytes as they lie.
     pub codec: Option<&'static dyn Codec>,
+}
+
+impl Transport for Streams {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn about(&self) -> &'static str {
+        self.about
+    }
+    fn ledger(&self) -> Ledger {
+        self.ledger
+    }
+    fn residencies(&self) -> &'static [Residency] {
+        &[Residency::Place, Residency::Build]
+    }
+    fn wakeups(&self) -> Vec<(&'static str, Regime)> {
+        WAITS.to_vec()
+    }
+    fn has_segment(&self) -> bool {
+        false
+    }
+    fn hub(&'static self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
+        Ok(Box::new(hub::StreamHub::new(self, setup)?))
+    }
+    fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
+        Ok(Box::new(spoke::StreamSpoke::new(self, handover)?))
+    }
 }
 
 /// A form for the journey.
@@ -79,22 +109,6 @@ struct Plan {
     apart: bool,
 }
 
-/// The coordinator's half over streams that `streams` makes.
-///
-/// # Errors
-/// There is no such wake-up.
-pub fn hub(streams: Streams, setup: &Setup) -> Result<Box<dyn Hub>, TransportError> {
-    Ok(Box::new(hub::StreamHub::new(streams, setup)?))
-}
-
-/// A worker's half.
-///
-/// # Errors
-/// What came is not what [`hub`] hands over.
-pub fn spoke(streams: Streams, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
-    Ok(Box::new(spoke::StreamSpoke::new(streams, handover)?))
-}
-
 /// Looks before giving the core away. Each is a system call: on one core, where nothing can come
 /// until the other side has run, one is enough.
 fn looks(apart: bool) -> usize {
@@ -104,7 +118,7 @@ fn looks(apart: bool) -> usize {
 fn regime(streams: &Streams, wait: &str) -> Result<Regime, TransportError> {
     let found = WAITS.iter().find(|(name, _)| *name == wait);
     found.map(|(_, regime)| *regime).ok_or_else(|| TransportError::NoSuchAxis {
-        transport: streams.transport,
+        transport: streams.name,
         what: format!("wake-up `{wait}`"),
         has: WAITS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
     })

@@ -63,10 +63,13 @@ impl Spoke for StreamSpoke {
 }
 
 impl StreamSpoke {
-    pub(super) fn new(streams: Streams, handover: Handover) -> Result<StreamSpoke, TransportError> {
+    pub(super) fn new(
+        streams: &Streams,
+        handover: Handover,
+    ) -> Result<StreamSpoke, TransportError> {
         let plan: Plan = serde_json::from_str(&handover.plan)
             .map_err(|fault| TransportError::Nonsense(format!("a plan: {fault}")))?;
-        let regime = regime(&streams, &plan.wait)?;
+        let regime = regime(streams, &plan.wait)?;
         let [read, write] = <[OwnedFd; 2]>::try_from(handover.fds)
             .map_err(|fds| TransportError::Nonsense(format!("{} descriptors", fds.len())))?;
         Ok(StreamSpoke {

@@ -1,0 +1,66 @@
+//! What can go wrong with a transport itself, and who is to blame.
+
+use std::io;
+
+use shm::SegmentError;
+
+/// What can go wrong with a transport itself.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The worker's, or the coordinator's, end is closed.
+    #[error("the other side has closed its end")]
+    Gone,
+    /// The transport has no such axis.
+    #[error("transport `{transport}` has no {what}; it has {has}")]
+    NoSuchAxis {
+        /// Which transport.
+        transport: &'static str,
+        /// What was asked of it.
+        what: String,
+        /// What it has instead.
+        has: String,
+    },
+    /// A list is longer than the rooms that were asked for.
+    #[error("a list of {items} items does not fit: this transport was set up for {room}")]
+    TooLong {
+        /// Items of the list.
+        items: usize,
+        /// Items that fit.
+        room: usize,
+    },
+    /// More tasks or lists at once than the setup says.
+    #[error("no room for another {what}: collect an answer first")]
+    NoRoom {
+        /// task or list.
+        what: &'static str,
+    },
+    /// A frame or plan makes no sense.
+    #[error("the other side sent something that cannot be: {0}")]
+    Nonsense(String),
+    /// No segment.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// The system refused.
+    #[error("{what}: {cause}")]
+    System {
+        /// The call.
+        what: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl TransportError {
+    /// Wraps a system's error with the call that failed; a closed other end becomes `Gone`.
+    pub(crate) fn system<E: Into<io::Error>>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> TransportError {
+        move |cause| {
+            let cause = cause.into();
+            match cause.kind() {
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => TransportError::Gone,
+                _ => TransportError::System { what, cause },
+            }
+        }
+    }
+}
