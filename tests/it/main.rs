@@ -5,6 +5,7 @@ mod cli;
 mod docs;
 mod ends;
 mod house;
+mod labs;
 mod pool;
 mod record;
 mod tools;

@@ -8,8 +8,10 @@
 
 pub mod args;
 pub mod batch;
+pub mod book;
 pub mod cmd;
 pub mod interrupt;
+pub mod labs;
 pub mod launch;
 pub mod placement;
 pub mod plan;
@@ -19,6 +21,7 @@ pub mod refusal;
 pub mod run;
 pub mod size;
 pub mod source;
+pub mod speedup;
 pub mod sweep;
 pub mod trial;
 

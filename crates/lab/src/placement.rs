@@ -33,6 +33,14 @@ impl Placement {
         }
     }
 
+    /// What this is on a machine with these allowed cores: nothing can be spread over one.
+    pub fn on(&self, allowed: &[usize]) -> Placement {
+        match (self, allowed) {
+            (Placement::Spread, [only]) => Placement::Cores(vec![*only]),
+            _ => self.clone(),
+        }
+    }
+
     /// Core of the coordinator, then of each worker; empty where nobody is pinned.
     pub fn cores(&self, allowed: &[usize], workers: usize) -> Vec<usize> {
         let around = |cores: &[usize]| (0..=workers).map(|i| cores[i % cores.len()]).collect();
@@ -95,6 +103,7 @@ mod tests {
     fn workers_go_around_the_allowed_cores() {
         assert_eq!(Placement::Spread.cores(&[2, 5], 3), [2, 5, 2, 5]);
         assert_eq!(Placement::Same.cores(&[2, 5], 1), [2, 2]);
+        assert_eq!(Placement::Spread.on(&[3]).name(), "same");
         assert_eq!("0,0".parse::<Placement>().unwrap().name(), "same");
         assert_eq!("0,1".parse::<Placement>().unwrap().cores(&[0, 1], 2), [0, 1, 0]);
         assert!("left".parse::<Placement>().unwrap_err().contains("same, spread"));

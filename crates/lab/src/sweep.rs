@@ -7,14 +7,14 @@ use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Transport};
 
-use crate::placement::Placement;
+use crate::placement::{Placement, allowed_cores};
 use crate::plan::{Arm, Cell, Plan, wakeup_of};
 use crate::refusal::Refusal;
 use crate::size::Sizes;
 use crate::source::Source;
 
 /// Workers that one arm may have.
-const MOST_WORKERS: usize = 64;
+pub(crate) const MOST_WORKERS: usize = 64;
 /// Tasks in flight that one worker may have.
 const MOST_DEPTH: usize = 1024;
 
@@ -97,8 +97,9 @@ impl Axes {
         };
         let transports: Vec<&'static dyn Transport> =
             self.transport.iter().map(|name| transport_of(name)).collect::<Result<_, _>>()?;
+        let allowed = allowed_cores().unwrap_or_default();
         let mut cells = Vec::new();
-        for placement in &self.pin {
+        for placement in self.pin.iter().map(|placement| placement.on(&allowed)) {
             for wakeup in &self.wakeup {
                 let (regime, arms) = self.arms(&transports, wakeup)?;
                 for &workers in &self.workers {

@@ -19,7 +19,7 @@ pub struct Pair {
     pub other_ns: u64,
 }
 
-/// What is said of copy against share.
+/// What is said of copy against share, or of a pool against doing it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Sharing is faster by more than the margin in every generation.
@@ -31,6 +31,12 @@ pub enum Verdict {
     /// The difference is inside the margin in every generation.
     #[serde(rename = "SAME")]
     Same,
+    /// The pool is faster than the lecture's threshold asks, in every generation.
+    #[serde(rename = "FASTER")]
+    Faster,
+    /// It is not, in any generation.
+    #[serde(rename = "SLOWER or no gain")]
+    NoGain,
     /// The generations do not agree, or there are too few of them.
     #[serde(rename = "TOO CLOSE TO CALL")]
     TooClose,
@@ -43,6 +49,8 @@ impl Verdict {
             Verdict::Share => "SHARE",
             Verdict::Copy => "COPY",
             Verdict::Same => "SAME",
+            Verdict::Faster => "FASTER",
+            Verdict::NoGain => "SLOWER or no gain",
             Verdict::TooClose => "TOO CLOSE TO CALL",
         }
     }
@@ -67,6 +75,9 @@ pub struct Ratio {
 
 /// A difference that matters: 5 %.
 pub const MARGIN: f64 = 1.05;
+
+/// A speedup that is called one: the lecture's 1.2.
+pub const SPEEDUP: f64 = 1.2;
 
 /// Confidence without which no verdict is given.
 const ENOUGH: f64 = 0.95;
@@ -116,6 +127,21 @@ impl Ratio {
     }
 }
 
+impl Ratio {
+    /// Alone (the base) against a pool (the other arm), by the lecture's threshold.
+    pub fn speedup(&self) -> Verdict {
+        if self.confidence < ENOUGH {
+            Verdict::TooClose
+        } else if self.low > SPEEDUP {
+            Verdict::Faster
+        } else if self.high <= SPEEDUP {
+            Verdict::NoGain
+        } else {
+            Verdict::TooClose
+        }
+    }
+}
+
 /// The median of `values`, which are sorted by this; 0 if there are none.
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
@@ -149,6 +175,15 @@ mod tests {
         assert_eq!(verdict(&[0.5, 0.4, 0.6, 0.5, 0.5, 0.94]), Verdict::Copy);
         assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.04, 0.96, 1.0]), Verdict::Same);
         assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.06, 0.96, 1.0]), Verdict::TooClose);
+    }
+
+    #[test]
+    fn a_speedup_is_one_above_the_lecture_s_threshold_only() {
+        let speedup = |ratios: &[f64]| ratio(&pairs(ratios)).unwrap().speedup();
+        assert_eq!(speedup(&[1.9, 1.8, 1.7, 1.9, 1.8, 1.21]), Verdict::Faster);
+        assert_eq!(speedup(&[1.1, 0.2, 1.0, 1.1, 1.0, 1.2]), Verdict::NoGain);
+        assert_eq!(speedup(&[1.1, 1.3, 1.2, 1.1, 1.4, 1.2]), Verdict::TooClose);
+        assert_eq!(speedup(&[9.0; 5]), Verdict::TooClose);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The lines of run.jsonl: the contract that every output is made from (docs/src/FORMAT.md).
+//! The lines of run.jsonl: the contract that every output is made from (docs/FORMAT.md).
 //!
 //! All times are integers in nanoseconds, all sizes in bytes. A reader skips kinds and fields that
 //! it does not know.
@@ -25,8 +25,12 @@ pub enum Line {
     Machine(Machine),
     /// One cell: all batches of one arm.
     Trial(Box<Trial>),
+    /// The same tasks, one after another in the coordinator.
+    Sequential(Sequential),
     /// Two arms of one cell.
-    Comparison(Comparison),
+    Comparison(Box<Comparison>),
+    /// Something that the lecture says, and whether it was seen.
+    Claim(Claim),
     /// The last line; missing where a run was killed.
     End(End),
     /// A kind that this version does not know.
@@ -98,6 +102,9 @@ pub struct Trial {
     pub id: u64,
     /// Which lab asked.
     pub lab: String,
+    /// In the lecture's labs: which of its cases, at which scale.
+    #[serde(flatten)]
+    pub lecture: Option<LectureCase>,
     /// The cell's axes.
     #[serde(flatten)]
     pub cell: Cell,
@@ -148,6 +155,52 @@ pub struct Trial {
     pub error: Option<String>,
 }
 
+/// One of the lecture's cases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LectureCase {
+    /// Its name, as the lecture prints it.
+    pub case: String,
+    /// lecture (its exact counts) or calibrated (heavy jobs last as long as in CPython).
+    pub scale: String,
+    /// Times that a heavy job does its exact loop.
+    pub repeats: u32,
+}
+
+/// The same tasks without any other process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sequential {
+    /// Number of this line.
+    pub id: u64,
+    /// Which lab asked.
+    pub lab: String,
+    /// Which of the lecture's cases.
+    #[serde(flatten)]
+    pub lecture: LectureCase,
+    /// Name of the job.
+    pub job: String,
+    /// Tasks of one round.
+    pub tasks: usize,
+    /// Rounds measured.
+    pub rounds: u64,
+    /// Time of a whole round.
+    pub wall_ns: Distribution,
+    /// One task's answer, as CPython prints it.
+    pub answer: String,
+}
+
+/// Something that the lecture says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Which lab checked it.
+    pub lab: String,
+    /// What the lecture says.
+    pub text: String,
+    /// Whether it was so here.
+    pub seen: bool,
+    /// Why not, or by what it was seen.
+    pub reason: String,
+}
+
 /// Bytes that left one side for each task.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireBytes {
@@ -195,10 +248,13 @@ pub struct Comparison {
     pub base: u64,
     /// The trial that it is divided by.
     pub other: u64,
-    /// `copy÷share`.
+    /// `copy÷share`, or `speedup` where the base is a sequential line.
     pub what: String,
-    /// Transport of the base.
+    /// Transport of the base; `sequential` for none.
     pub base_transport: String,
+    /// In the lecture's labs: which of its cases, at which scale.
+    #[serde(flatten)]
+    pub lecture: Option<LectureCase>,
     /// The other arm's cell.
     #[serde(flatten)]
     pub cell: Cell,

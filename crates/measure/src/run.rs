@@ -22,6 +22,12 @@ pub struct PairRow {
     pub placement: String,
     /// sleeping, polling or hybrid.
     pub regime: String,
+    /// How the other side was woken.
+    pub wakeup: String,
+    /// Worker processes.
+    pub workers: usize,
+    /// Tasks in flight per worker.
+    pub depth: usize,
     /// Which set of fresh workers.
     pub generation: u32,
     /// Which pair of that generation.

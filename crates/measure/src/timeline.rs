@@ -14,7 +14,7 @@ pub enum Stamp {
     Filled,
     /// It has the form in which it travels.
     Encoded,
-    /// Just before the last write or publish.
+    /// Just before it is published, or its first byte written.
     Sent,
     /// The worker has all of it.
     Received,

@@ -72,6 +72,13 @@ impl Builder {
         self
     }
 
+    /// Whether workers run on other cores than this thread; assumed where there is more than one
+    /// worker, unless said otherwise.
+    pub fn apart(mut self, apart: bool) -> Builder {
+        self.setup.apart = apart;
+        self
+    }
+
     /// Names of the jobs that will be submitted.
     pub fn jobs<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Builder {
         self.jobs = names.into_iter().map(str::to_owned).collect();
@@ -257,6 +264,23 @@ impl Pool {
     /// As [`transport::Hub::reserve`].
     pub fn list(&self, items: usize) -> Result<Room, PoolError> {
         Ok(self.0.borrow_mut().crew.hub().reserve(items)?)
+    }
+
+    /// Sends all workers to sleep until [`Pool::unpark`], so that they disturb nobody. None may have
+    /// a task.
+    ///
+    /// # Errors
+    /// A worker died instead.
+    pub fn park(&self) -> Result<(), PoolError> {
+        self.0.borrow_mut().crew.park()
+    }
+
+    /// Wakes parked workers.
+    ///
+    /// # Errors
+    /// A worker died instead.
+    pub fn unpark(&self) -> Result<(), PoolError> {
+        self.0.borrow_mut().crew.unpark()
     }
 
     /// Processes of the workers.

@@ -1,6 +1,7 @@
 //! Recorded runs as tables, CSV and verdicts in words: a pure function of the record's lines.
 #![forbid(unsafe_code)]
 
+mod lecture;
 mod summary;
 mod table;
 mod units;
@@ -40,6 +41,7 @@ pub fn machine(machine: &Machine) -> String {
 /// Everything that a run's end prints: tables, verdicts, what to do next, where the record is.
 pub fn terminal(lines: &[Line], folder: &Path) -> String {
     let tables = table::strata(lines);
+    let lecture = lecture::cases(lines);
     let summary = summary::of(lines, folder);
-    format!("{tables}{summary}")
+    format!("{tables}{lecture}{summary}")
 }

@@ -39,7 +39,8 @@ impl Stratum {
         };
         let mut title = format!("{placement}, {}", self.regime);
         if self.workers > 1 || self.depth > 1 {
-            let _ = write!(title, ", {} workers, {} in flight each", self.workers, self.depth);
+            let s = if self.workers == 1 { "" } else { "s" };
+            let _ = write!(title, ", {} worker{s}, {} in flight each", self.workers, self.depth);
         }
         if let Some(wakeup) = &self.shared_wakeup {
             let _ = write!(title, " ({wakeup})");
@@ -90,19 +91,31 @@ pub(crate) fn arm(cell: &Cell) -> String {
 pub(crate) fn rows(lines: &[Line]) -> Vec<Rows<'_>> {
     let mut all: Vec<Rows<'_>> = Vec::new();
     let wakeups = wakeups_by_regime(lines);
-    let find = |cell: &Cell| {
+    let find = |cell: &Cell, rest: &[Line]| {
         let mut stratum = Stratum::of(cell);
         let several = wakeups.iter().filter(|(regime, _)| *regime == cell.regime).count() > 1;
-        stratum.shared_wakeup = several.then(|| cell.wakeup.clone());
+        if several {
+            // A copying arm stands before the sharing arms of its cell.
+            let shares = |line: &Line| match line {
+                Line::Trial(trial) if trial.cell.segment.is_some() => {
+                    Some(trial.cell.wakeup.clone())
+                }
+                _ => None,
+            };
+            let sharing = if cell.segment.is_some() { None } else { rest.iter().find_map(shares) };
+            stratum.shared_wakeup = sharing.or_else(|| Some(cell.wakeup.clone()));
+        }
         stratum
     };
-    for line in lines {
+    for (at, line) in lines.iter().enumerate() {
         let (cell, trial, comparison) = match line {
-            Line::Trial(trial) => (&trial.cell, Some(&**trial), None),
-            Line::Comparison(comparison) => (&comparison.cell, None, Some(comparison)),
+            Line::Trial(trial) if trial.lecture.is_none() => (&trial.cell, Some(&**trial), None),
+            Line::Comparison(comparison) if comparison.lecture.is_none() => {
+                (&comparison.cell, None, Some(&**comparison))
+            }
             _ => continue,
         };
-        let stratum = find(cell);
+        let stratum = find(cell, &lines[at..]);
         let at = all.iter().position(|rows| rows.stratum == stratum).unwrap_or_else(|| {
             all.push(Rows { stratum, trials: Vec::new(), comparisons: Vec::new() });
             all.len() - 1
@@ -151,7 +164,8 @@ pub(crate) fn strata(lines: &[Line]) -> String {
 const LEGEND: &str = " \
  times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (range over generations)
  shared place: the list is copied into the segment for each task · resident: it is there already
- ~ TOO CLOSE TO CALL: the generations do not agree · ! unsteady: batches differ by more than a tenth
+ build: the list is produced for each task, in the segment or in the coordinator's memory
+ ~ TOO CLOSE TO CALL: the generations do not agree, or are fewer than six · ! unsteady: batches differ by a tenth
 ";
 
 fn table(rows: &Rows<'_>) -> Table {
@@ -165,8 +179,13 @@ fn table(rows: &Rows<'_>) -> Table {
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    let base = rows.comparisons.first().map(|comparison| comparison.base_transport.as_str());
-    let ratios = compared.iter().map(|arm| format!("{} ÷ {arm}", base.unwrap_or("copy")));
+    let base = |name: &String| {
+        let comparison = rows.comparisons.iter().find(|c| arm(&c.cell) == *name)?;
+        let trial = rows.trials.iter().find(|trial| trial.id == comparison.base)?;
+        Some(arm(&trial.cell))
+    };
+    let ratios =
+        compared.iter().map(|name| format!("{} ÷ {name}", base(name).unwrap_or("copy".into())));
     let header = std::iter::once("list".to_owned()).chain(arms.iter().cloned()).chain(ratios);
     table.set_header(header);
     for bytes in rows.sizes() {

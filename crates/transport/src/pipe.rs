@@ -18,6 +18,7 @@ pub(crate) static PIPE: Streams = Streams {
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: pipe,
     piece: PIECE,
+    overlap_from: PIECE,
     codec: None,
 };
 

@@ -15,6 +15,7 @@ pub(crate) static PIPE_SERDE: Streams = Streams {
     ledger: Ledger { copies: 4, writes: 1, reads: 1 },
     make: pipe,
     piece: PIECE,
+    overlap_from: PIECE,
     codec: Some(&Postcard),
 };
 

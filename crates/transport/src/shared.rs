@@ -125,8 +125,16 @@ struct Link {
     replies: Consumer,
     results: Span,
     ringer: Box<dyn Ringer>,
-    /// Tasks sent and not answered, in order, with what each holds.
-    in_flight: VecDeque<(u32, Held)>,
+    /// Tasks sent and not answered, in order.
+    in_flight: VecDeque<InFlight>,
+}
+
+/// A task that was sent: its number, the slot it names, and what it holds.
+struct InFlight {
+    task: u32,
+    slot: u32,
+    generation: u32,
+    _held: Held,
 }
 
 /// What a task keeps from being reused until it is answered, or its worker reaped.
@@ -204,14 +212,16 @@ impl Link {
             length => results::read(&self.results, self.replies.last_position(), length as usize),
         };
         let reply = Reply::from_descriptor(descriptor, &payload)?;
-        match self.in_flight.pop_front() {
-            Some((task, _held)) if task == reply.task => Ok(reply),
-            other => {
-                // Not answered after all: what it holds stays held until the liar is reaped.
-                other.into_iter().for_each(|task| self.in_flight.push_front(task));
-                Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)))
-            }
+        // What a lie names stays held until the liar is reaped.
+        let asked = self.in_flight.front().is_some_and(|task| {
+            (task.task, task.slot, task.generation)
+                == (reply.task, descriptor.slot, descriptor.generation)
+        });
+        if !asked {
+            return Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)));
         }
+        self.in_flight.pop_front();
+        Ok(reply)
     }
 }
 
@@ -325,7 +335,8 @@ impl Hub for SharedHub {
         mark(Stamp::Filled);
         mark(Stamp::Encoded);
         let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
-        link.in_flight.push_back((task.id, held));
+        let Descriptor { task, slot, generation, .. } = descriptor;
+        link.in_flight.push_back(InFlight { task, slot, generation, _held: held });
         mark(Stamp::Sent);
         // There is room: fewer tasks are in flight than the ring has entries. A peer that denies
         // it loses the task, which stays in the ledger until that peer is reaped.
@@ -387,6 +398,8 @@ struct SharedSpoke {
     results: Span,
     bell: Box<dyn Waiter>,
     hub: Box<dyn Ringer>,
+    /// Slot and generation that the last task named: its answer names them too.
+    named: (u32, u32),
 }
 
 impl SharedSpoke {
@@ -413,6 +426,7 @@ impl SharedSpoke {
         let ring = |at| Span::of(&control, at, ring::bytes(plan.entries));
         let bell_error = TransportError::system::<std::io::Error>;
         Ok(SharedSpoke {
+            named: (0, 0),
             lists: lists.map(|segment| Lists::new(segment, plan.room)),
             tasks: Consumer::new(ring(layout.tasks), plan.entries),
             replies: Producer::new(ring(layout.replies), plan.entries),
@@ -433,6 +447,7 @@ impl Spoke for SharedSpoke {
         let tasks = &self.tasks;
         self.bell.wait(&mut || tasks.ready(), LOOK_AROUND);
         let Some(descriptor) = self.tasks.pop() else { return Ok(Received::Idle) };
+        self.named = (descriptor.slot, descriptor.generation);
         let (task, has_list) = Task::from_descriptor(&descriptor);
         let received = if task.phase { now() } else { 0 };
         let refused = |message: String| Failure { what: What::Refused, message };
@@ -451,7 +466,8 @@ impl Spoke for SharedSpoke {
         if let Some(stamps) = &mut reply.stamps {
             stamps[3] = now();
         }
-        let (descriptor, payload) = reply.describe();
+        let (mut descriptor, payload) = reply.describe();
+        (descriptor.slot, descriptor.generation) = self.named;
         if !payload.is_empty() {
             results::write(&self.results, self.replies.position(), &payload);
         }

@@ -16,8 +16,12 @@ pub(crate) static SOCKET: Streams = Streams {
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: sockets,
     piece: usize::MAX,
+    overlap_from: QUEUED,
     codec: None,
 };
+
+/// What the kernel queues at once of a longer write.
+const QUEUED: usize = 32 * 1024;
 
 /// Asked for; the system gives what it allows.
 const BUFFER: usize = 1 << 20;

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand that does something.
 
+mod lab;
 mod quick;
 mod sweep;
 
@@ -8,9 +9,9 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
 
+use crate::book::Done;
 use crate::launch::ROLE;
 use crate::refusal::Refusal;
-use crate::run::Done;
 
 /// What does it cost to hand a large list to another process?
 ///
@@ -29,6 +30,8 @@ enum Command {
     Quick(quick::Args),
     /// Copy against share over any axes
     Sweep(Box<sweep::Args>),
+    /// One of the lecture's labs, by name or number
+    Lab(Box<lab::Args>),
     /// Be a worker, for a coordinator without a worker program beside it
     #[command(name = ROLE, hide = true)]
     Worker,
@@ -39,6 +42,7 @@ pub fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Quick(args) => quick::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Lab(args) => lab::run(&args),
         Command::Worker => return pool::serve(crate::BUILD, workload::ALL),
     };
     match result {

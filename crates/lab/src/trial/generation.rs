@@ -159,6 +159,11 @@ impl Generation {
         let before = std::mem::replace(&mut fresh.report, fresh.crew.report()?);
         let workers = Report { usage: fresh.report.usage - before.usage, io: None };
         let workers_io = fresh.report.io.zip(before.io).map(|(after, before)| after - before);
+        let workers_io = workers_io.zip(self.reading).map(|(mut io, reading)| {
+            // Each worker's report is a reading too.
+            io.reads = io.reads.saturating_sub(reading.reads * cell.workers as u64);
+            io
+        });
         let tasks = batch.ok + batch.failed;
         let overlap = fresh.crew.hub().overlaps(cell.bytes);
         let tasks_unparked = tasks + dropped + cell.workers as u64;

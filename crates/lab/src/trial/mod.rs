@@ -16,6 +16,7 @@ use rand::seq::SliceRandom;
 
 use self::generation::Generation;
 use self::sum::Sum;
+pub(crate) use self::sum::steady;
 use crate::interrupt::Interrupt;
 use crate::launch::Found;
 use crate::placement::Placement;
@@ -61,8 +62,8 @@ pub fn measure(
     cell: &Cell,
     deadline: Option<Instant>,
     random: &mut StdRng,
-    note: &mut dyn FnMut(&[PairRow]) -> std::io::Result<()>,
-) -> std::io::Result<Measured> {
+    note: &mut dyn FnMut(&[PairRow]) -> anyhow::Result<()>,
+) -> anyhow::Result<Measured> {
     let windows = setting.source.windows(cell.items());
     let cores = cell.placement.cores(setting.allowed, cell.workers);
     let mut sums: Vec<Sum> = cell.arms.iter().map(|_| Sum::default()).collect();
@@ -103,6 +104,9 @@ pub fn measure(
                             run: setting.run.into(),
                             placement: cell.placement.name().into(),
                             regime: cell.regime.name().into(),
+                            wakeup: cell.arms[arm].wakeup.into(),
+                            workers: cell.workers,
+                            depth: cell.depth,
                             generation,
                             pair,
                             order: place,
@@ -138,12 +142,17 @@ pub fn measure(
         }
     }
     interrupted |= setting.interrupt.signal().is_some();
-    let comparisons = comparisons(plan, cell, &cores, &sums);
+    let whole = generations == plan.generations || !interrupted;
+    let comparisons = if whole { comparisons(plan, cell, &cores, &sums) } else { Vec::new() };
     let duplicated = sums.iter().map(|sum| sum.duplicated).sum();
     let trials = cell.arms.iter().zip(sums).map(|(arm, sum)| {
         let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations);
         if generations < plan.generations {
-            trial.warnings.push(format!("{generations} of {} generations", plan.generations));
+            let few = format!("{generations} of {} generations", plan.generations);
+            match interrupted && trial.error.is_none() {
+                true => trial.error = Some(format!("interrupted after {few}")),
+                false => trial.warnings.push(few),
+            }
         }
         trial
     });
@@ -158,11 +167,12 @@ fn comparisons(
     cores: &[usize],
     sums: &[Sum],
 ) -> Vec<(usize, usize, Comparison)> {
-    let Some(base) = cell.arms.iter().position(Arm::copies) else {
-        return Vec::new();
-    };
     let others = (0..cell.arms.len()).filter(|arm| !cell.arms[*arm].copies());
     let compared = others.filter_map(|other| {
+        // A list that is built is compared with one that is built and copied.
+        let copies = || cell.arms.iter().enumerate().filter(|(_, arm)| arm.copies());
+        let alike = |arm: &Arm| arm.residency == cell.arms[other].residency;
+        let (base, _) = copies().find(|(_, arm)| alike(arm)).or_else(|| copies().next())?;
         let of_other = |key| sums[other].batches.iter().find(|(g, p, _)| (*g, *p) == key);
         let pairs: Vec<Pair> = sums[base]
             .batches
@@ -184,6 +194,7 @@ fn comparisons(
             other: 0,
             what: "copy÷share".into(),
             base_transport: cell.arms[base].transport.name().into(),
+            lecture: None,
             cell: cell.record(&cell.arms[other], cores),
             ratio: ratio.ratio,
             low: ratio.low,
@@ -204,6 +215,6 @@ fn died(error: &PoolError) -> bool {
 }
 
 /// The median of sorted samples; 0 of none.
-fn middle(sorted: &[u64]) -> u64 {
+pub(crate) fn middle(sorted: &[u64]) -> u64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0)
 }

@@ -73,8 +73,9 @@ impl Sum {
             per_task_back: per(back.written_bytes + self.rung_back, self.tasks_unparked),
         });
         let syscalls_per_task = self.io.zip(self.workers_io).map(|(ours, theirs)| {
-            per(ours.reads + ours.writes, self.tasks)
-                + per(theirs.reads + theirs.writes, self.tasks_unparked)
+            let calls = |io: Io, tasks: u64| (io.reads + io.writes) as f64 / tasks.max(1) as f64;
+            let both = calls(ours, self.tasks) + calls(theirs, self.tasks_unparked);
+            (both * 10.0).round() / 10.0
         });
         let phases_ns = Phase::ALL
             .into_iter()
@@ -96,6 +97,7 @@ impl Sum {
         Trial {
             id: 0,
             lab: plan.lab.into(),
+            lecture: None,
             cell: cell.record(arm, cores),
             through: "hub".into(),
             worker: setting.found.word.into(),
@@ -130,7 +132,7 @@ impl Sum {
 }
 
 /// Whether half of the batches lie within a tenth of the median of all.
-fn steady(batches: &[(u32, u32, u64)]) -> bool {
+pub(crate) fn steady(batches: &[(u32, u32, u64)]) -> bool {
     let mut medians: Vec<f64> = batches.iter().map(|(_, _, median)| *median as f64).collect();
     let middle = median(&mut medians);
     let quarter = medians.len() / 4;

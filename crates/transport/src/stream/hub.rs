@@ -166,7 +166,8 @@ impl Hub for StreamHub {
     }
 
     fn overlaps(&self, bytes: usize) -> bool {
-        let holds = |link: &Link| if self.setup.apart { self.streams.piece } else { link.capacity };
+        let holds =
+            |link: &Link| if self.setup.apart { self.streams.overlap_from } else { link.capacity };
         self.links.iter().flatten().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
     }
 

@@ -54,6 +54,8 @@ pub struct Streams {
     /// Bytes that are written at once to a worker on another core, which reads them while the next
     /// are written. On one core each piece would only cost a call more.
     pub piece: usize,
+    /// Bytes from which a worker on another core reads while the rest is still being written.
+    pub overlap_from: usize,
     /// Gives the list another form for its journey; none: its bytes as they lie.
     pub codec: Option<&'static dyn Codec>,
 }

@@ -1,0 +1,48 @@
+//! `coordinator lab NAME`: one of the lecture's labs.
+
+use crate::args::Common;
+use crate::labs::{self, Scale, Wish};
+use crate::refusal::Refusal;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Name or number, as in quadrants or 26.1
+    #[arg(value_name = "LAB")]
+    name: String,
+
+    /// Worker processes, as many as in the lecture
+    #[arg(long, value_name = "NUMBER", default_value_t = 4)]
+    workers: usize,
+
+    /// How much a heavy job computes
+    #[arg(long, value_enum, default_value_t = Scale::Calibrated)]
+    scale: Scale,
+
+    /// Sets of fresh workers; fewer than 6 carry no verdict
+    #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    generations: u32,
+
+    /// Pairs of batches for each generation
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pairs: u32,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
+    super::choose_color(args.common.color);
+    let lab = labs::find(&args.name).ok_or_else(|| {
+        let names: Vec<String> =
+            labs::ALL.iter().map(|lab| format!("{} ({})", lab.name(), lab.number())).collect();
+        Refusal::usage(format!("there is no lab `{}`; there are {}", args.name, names.join(", ")))
+    })?;
+    let Args { workers, scale, generations, pairs, .. } = *args;
+    let common = args.common.clone();
+    if !common.quiet {
+        anstream::eprintln!("lab {}  {}", lab.number(), lab.question());
+    }
+    let done = lab.run(&Wish { workers, scale, generations, pairs, common })?;
+    super::print(&done, args.common.json.is_some());
+    Ok(done.code)
+}
