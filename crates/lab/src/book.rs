@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use measure::record::{End, Line, RunLine, SCHEMA};
+use measure::record::{End, Line, RunLine, SCHEMA, Trial};
 use measure::run::{PAIRS, PairRow, RECORD, Record, Writer};
 use measure::{machine, now};
 
@@ -150,51 +150,54 @@ impl Book {
         Ok(Done { lines: self.lines, folder: self.writer.folder().to_owned(), code })
     }
 
-    /// Whether an arm of a cell failed and was not measured again since.
-    fn has_failed_cell(&self) -> bool {
-        let trials = || {
-            self.lines.iter().filter_map(|line| match line {
-                Line::Trial(trial) => Some(trial),
-                _ => None,
-            })
-        };
-        trials().filter(|trial| trial.error.is_some()).any(|failed| {
-            let again = trials().filter(|trial| trial.id > failed.id && trial.error.is_none());
-            !again
-                .clone()
-                .any(|trial| (&trial.cell, &trial.lecture) == (&failed.cell, &failed.lecture))
-        })
-    }
-
     fn ending(&self, outcome: Outcome) -> (End, u8) {
-        let trials = || {
-            self.lines.iter().filter_map(|line| match line {
-                Line::Trial(trial) => Some(trial),
-                _ => None,
-            })
-        };
-        let Outcome { duplicated, worker_lost, short } = outcome;
-        let wrong = trials().any(|trial| trial.verified != trial.ok) || duplicated > 0;
-        let (status, reason, code) = match self.interrupt.signal() {
-            _ if wrong => ("invalid", Some("an answer was wrong"), 6),
-            Some(signal) => ("interrupted", Some("by a signal"), 128 + signal),
-            None if worker_lost => ("done", Some("a worker was lost"), 4),
-            None if self.has_failed_cell() => ("done", Some("a cell failed"), 3),
-            None if short => ("budget", Some("fewer generations than planned"), 0),
-            None => ("done", None, 0),
-        };
+        let (status, reason, code) = status(&self.lines, self.interrupt.signal(), outcome);
         let end = End {
             status: status.into(),
             reason: reason.map(Into::into),
-            tasks: trials().map(|trial| trial.tasks).sum(),
-            lost: trials().map(|trial| trial.lost).sum(),
-            duplicated,
+            tasks: trials(&self.lines).map(|trial| trial.tasks).sum(),
+            lost: trials(&self.lines).map(|trial| trial.lost).sum(),
+            duplicated: outcome.duplicated,
             segments_left: segments_left(),
             workers_left: workers_left(),
             wall_ns: now() - self.started,
         };
         (end, code)
     }
+}
+
+fn trials(lines: &[Line]) -> impl Iterator<Item = &Trial> + Clone {
+    lines.iter().filter_map(|line| match line {
+        Line::Trial(trial) => Some(&**trial),
+        _ => None,
+    })
+}
+
+/// The last line's status and reason, and the code to end with.
+fn status(
+    lines: &[Line],
+    signal: Option<u8>,
+    outcome: Outcome,
+) -> (&'static str, Option<&'static str>, u8) {
+    let Outcome { duplicated, worker_lost, short } = outcome;
+    let wrong = trials(lines).any(|trial| trial.verified != trial.ok) || duplicated > 0;
+    match signal {
+        _ if wrong => ("invalid", Some("an answer was wrong"), 6),
+        Some(signal) => ("interrupted", Some("by a signal"), 128 + signal),
+        None if worker_lost => ("done", Some("a worker was lost"), 4),
+        None if has_failed_cell(lines) => ("done", Some("a cell failed"), 3),
+        None if short => ("budget", Some("fewer generations than planned"), 0),
+        None => ("done", None, 0),
+    }
+}
+
+/// Whether an arm of a cell failed and was not measured again since.
+fn has_failed_cell(lines: &[Line]) -> bool {
+    let same = |a: &Trial, b: &Trial| a.cell == b.cell && a.lecture == b.lecture;
+    trials(lines).filter(|trial| trial.error.is_some()).any(|failed| {
+        let mut later = trials(lines).filter(|trial| trial.id > failed.id);
+        !later.any(|trial| trial.error.is_none() && same(trial, failed))
+    })
 }
 
 /// The record that `folder` holds already, if a run with this plan can go on with it.
@@ -252,4 +255,55 @@ fn workers_left() -> u64 {
         Some(text.split_whitespace().count() as u64)
     });
     children.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A trial as a record has it, with some fields changed.
+    fn trial(id: u64, change: impl Fn(&mut Trial)) -> Line {
+        let text = r#"{"id":1,"lab":"sweep","job":"sum","transport":"pipe","residency":"place",
+            "wakeup":"block","regime":"sleeping","segment":null,"workers":1,"depth":1,
+            "placement":"same","cores":[0,0],"bytes":8,"items":1,"compute_ns":0,"through":"hub",
+            "worker":"self","arrival":"closed","generations":1,"pairs":1,"tasks":9,"ok":9,
+            "failed":0,"lost":0,"verified":9,"wall_ns":1,"round_trip_ns":{"count":0,"min":0,
+            "p50":0,"p90":0,"p99":0,"p999":0,"max":0,"mean":0,"hdr":""},"phases_ns":{},
+            "overlap":false,"wire_bytes":null,"syscalls_per_task":null,
+            "cpu_ns":{"coordinator":0,"workers":0},"faults":{"minor":0,"major":0},
+            "switches":{"voluntary":0,"involuntary":0},"steady":true,"warnings":[]}"#;
+        let mut trial: Trial = serde_json::from_str(text).unwrap();
+        trial.id = id;
+        change(&mut trial);
+        Line::Trial(Box::new(trial))
+    }
+
+    fn code(lines: &[Line], signal: Option<u8>, outcome: Outcome) -> (&'static str, u8) {
+        let (status, _, code) = status(lines, signal, outcome);
+        (status, code)
+    }
+
+    #[test]
+    fn one_wrong_or_second_answer_makes_the_run_invalid_whatever_else_happened() {
+        let fine = Outcome::default();
+        assert_eq!(code(&[trial(1, |_| ())], None, fine), ("done", 0));
+        let wrong = [trial(1, |_| ()), trial(2, |trial| trial.verified = 8)];
+        assert_eq!(code(&wrong, None, fine), ("invalid", 6));
+        assert_eq!(code(&wrong, Some(2), fine), ("invalid", 6));
+        let twice = Outcome { duplicated: 1, ..fine };
+        assert_eq!(code(&[trial(1, |_| ())], None, twice), ("invalid", 6));
+    }
+
+    #[test]
+    fn a_failed_cell_is_forgiven_once_it_was_measured_again() {
+        let fine = Outcome::default();
+        let failed = trial(1, |trial| trial.error = Some("interrupted".into()));
+        assert_eq!(code(std::slice::from_ref(&failed), None, fine), ("done", 3));
+        assert_eq!(code(std::slice::from_ref(&failed), Some(15), fine), ("interrupted", 143));
+        assert_eq!(code(&[failed.clone(), trial(2, |_| ())], None, fine), ("done", 0));
+        let another = trial(2, |trial| trial.cell.bytes = 16);
+        assert_eq!(code(&[failed, another], None, fine), ("done", 3));
+        let lost = Outcome { worker_lost: true, ..fine };
+        assert_eq!(code(&[], None, lost), ("done", 4));
+    }
 }

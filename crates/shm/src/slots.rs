@@ -238,7 +238,12 @@ mod tests {
         let (_slots, lists) = slots(Kind::Memfd, 2, 16);
         let slot = Descriptor { slot: 2, ..Descriptor::default() };
         assert_eq!(lists.accept(&slot), Err(BadDescriptor::Slot { slot: 2, slots: 2 }));
-        let range = Descriptor { offset: u32::MAX, length: u32::MAX, ..Descriptor::default() };
-        assert!(matches!(lists.accept(&range), Err(BadDescriptor::Range { .. })));
+        for (offset, length) in [(u32::MAX, u32::MAX), (10, 7), (17, 0), (0, 17)] {
+            let range = Descriptor { offset, length, ..Descriptor::default() };
+            assert!(matches!(lists.accept(&range), Err(BadDescriptor::Range { .. })));
+        }
+        assert!(
+            lists.accept(&Descriptor { offset: 10, length: 6, ..Descriptor::default() }).is_ok()
+        );
     }
 }

@@ -361,3 +361,23 @@ fn nothing_is_allocated_for_a_task_on_the_coordinator_s_side() {
         assert_eq!(counted.count_total, 0, "{} {wakeup}", transport.name());
     }
 }
+
+#[test]
+fn frames_that_wait_behind_each_other_are_told_apart_whatever_their_lengths() {
+    const WAITING: [usize; 8] = [600, 10, 300, 0, 599, 1, 1, 700];
+    for (transport, wakeup) in every() {
+        let mut hub = transport.hub(&setup(wakeup, WAITING.len(), 700)).unwrap();
+        let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
+        let lists = WAITING.map(|items| list(items as i64, items));
+        // All are there before the first is read: whoever reads too far finds the next.
+        for (id, (list, _)) in (0..).zip(&lists) {
+            hub.send(0, &task(id, SUM, 0), List::Copy(list), None).unwrap();
+        }
+        for (id, (list, _)) in (0..).zip(&lists) {
+            let Received::Task(incoming) = spoke.recv().unwrap() else { panic!("no task {id}") };
+            assert_eq!(incoming.task.id, id);
+            assert_eq!(incoming.list.unwrap(), list, "{} {wakeup} {id}", transport.name());
+            spoke.reply(Reply { task: id, outcome: Ok(Value::Int(0)), stamps: None }).unwrap();
+        }
+    }
+}
