@@ -120,6 +120,11 @@ impl StreamSpoke {
             self.carried.splice(..0, body[payload..got].iter().copied());
             got = payload;
         }
+        // What was read too far before comes before what is still in the stream.
+        let carried = self.carried.len().min(payload - got);
+        body[got..got + carried].copy_from_slice(&self.carried[..carried]);
+        self.carried.drain(..carried);
+        got += carried;
         while got < payload {
             match self.read.when_ready(|fd| read(fd, &mut body[got..payload]))? {
                 0 => {
