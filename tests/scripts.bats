@@ -1,0 +1,252 @@
+#!/usr/bin/env bats
+# What the scripts promise: scripts/sweep-sizes.sh against a coordinator that only pretends, and
+# once against the real one; the help of scripts/check.
+
+setup() {
+    root=$BATS_TEST_DIRNAME/..
+    sweep=$root/scripts/sweep-sizes.sh
+    out=$BATS_TEST_TMPDIR/out
+    export CALLS=$BATS_TEST_TMPDIR/calls
+    export COORDINATOR=$BATS_TEST_TMPDIR/coordinator
+    unset PRETEND
+    : >"$CALLS"
+    # Notes how it was called, writes a record as the real one would, and ends as PRETEND says.
+    cat >"$COORDINATOR" <<'FAKE'
+#!/usr/bin/env bash
+echo "$*" >>"$CALLS"
+folder=$(sed 's/.* --out \([^ ]*\).*/\1/' <<<"$*")
+mkdir -p "$folder"
+end() {
+    echo "{\"kind\":\"end\",\"status\":\"$1\",\"tasks\":1}" >>"$folder/run.jsonl"
+    exit "$2"
+}
+printf -v command ',"%s"' "$@"
+echo "{\"kind\":\"run\",\"command\":[\"coordinator\"$command]}" >>"$folder/run.jsonl"
+echo "a table"
+case ${PRETEND:-done} in
+work)
+    code=
+    trap 'echo signal >>"$CALLS"; code=130' INT
+    trap 'echo signal >>"$CALLS"; code=143' TERM
+    echo ready >>"$CALLS"
+    for _ in {1..100}; do [[ -n $code ]] || sleep 0.05; done
+    sleep 0.4 # the cell that it is at
+    end interrupted "${code:-1}"
+    ;;
+[0-9]*) exit "$PRETEND" ;;
+esac
+end "${PRETEND:-done}" 0
+FAKE
+    chmod +x "$COORDINATOR"
+}
+
+calls() {
+    grep -c '^sweep ' "$CALLS" || true
+}
+
+# stdout_of COMMAND…: as `run`, without what goes to stderr.
+stdout_of() {
+    "$@" 2>/dev/null
+}
+
+# begun COMMAND…: starts it as a shell with job control does, and waits for the coordinator to work.
+begun() {
+    export PRETEND=work
+    set -m
+    "$@" >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" 3>&- &
+    script=$!
+    set +m
+    for _ in {1..100}; do
+        if grep -q ready "$CALLS"; then return; fi
+        sleep 0.05
+    done
+    return 1
+}
+
+ended() {
+    code=0
+    wait "$script" || code=$?
+}
+
+@test "check -h says what it checks and checks nothing" {
+    run "$root/scripts/check" -h
+    [ "$status" -eq 0 ]
+    [[ $output == *"Usage: scripts/check"* ]]
+    [[ $output != *passed* ]]
+}
+
+@test "check refuses an option that it does not have" {
+    run "$root/scripts/check" --fast
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "sweep-sizes --help names each option and runs nothing" {
+    for option in -h --help; do
+        run "$sweep" "$option"
+        [ "$status" -eq 0 ]
+        [[ $output == *--sizes* && $output == *--out* && $output == *--dry-run* ]]
+    done
+    [ "$(calls)" -eq 0 ]
+}
+
+@test "a dry run prints two commands and runs nothing" {
+    run stdout_of "$sweep" --dry-run --out "$out" --sizes '64B..1KiB*4' -- --seed 7
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[0]} == *" sweep --pin same --wakeup futex "*"--out $out/same-sleeping "* ]]
+    [[ ${lines[1]} == *" sweep --pin spread --wakeup hybrid "*"--out $out/spread-hybrid "* ]]
+    for line in "${lines[@]}"; do
+        [[ $line == *" --transport pipe,pipe-serde,shared --residency place,resident "* ]]
+        [[ $line == *" --sizes '64B..1KiB*4' --seed 7" ]]
+    done
+    [ "$(calls)" -eq 0 ]
+    [ ! -e "$out" ]
+}
+
+@test "the commands of a dry run can be pasted" {
+    local spaced="$BATS_TEST_TMPDIR/with a space"
+    "$sweep" --dry-run --out "$spaced" >"$BATS_TEST_TMPDIR/commands"
+    words() { eval "set -- $1" && printf '%s\n' "$@"; }
+    run words "$(head -n 1 "$BATS_TEST_TMPDIR/commands")"
+    [ "${lines[0]}" = "$COORDINATOR" ]
+    [[ $output == *"--out"$'\n'"$spaced/same-sleeping"* ]]
+    [[ $output == *"--sizes"$'\n'"64B..64MiB*4"* ]]
+}
+
+@test "a bad option is refused in one sentence" {
+    for bad in --size extra --out --sizes --out= "--out --dry-run"; do
+        # shellcheck disable=SC2086
+        run "$sweep" $bad # more than one word is meant
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+        [[ $output == "sweep-sizes.sh: "* ]]
+        # shellcheck disable=SC2086
+        run stdout_of "$sweep" $bad
+        [ "$output" = "" ]
+    done
+    [ "$(calls)" -eq 0 ]
+}
+
+@test "a coordinator that is not there is refused" {
+    COORDINATOR=$BATS_TEST_TMPDIR/nothing run "$sweep" --out "$out"
+    [ "$status" -eq 2 ]
+    [[ $output == *"COORDINATOR names no program"* ]]
+}
+
+@test "both strata are swept and the last line is the folder" {
+    run stdout_of "$sweep" --out "$out" --sizes 64B -- --budget 5s
+    [ "$status" -eq 0 ]
+    [ "${lines[-1]}" = "$out" ]
+    [ "${lines[0]}" = "a table" ]
+    [ "$(calls)" -eq 2 ]
+    [ "$(grep -c -- '--sizes 64B --budget 5s$' "$CALLS")" -eq 2 ]
+    [ -e "$out/same-sleeping/run.jsonl" ]
+    [ -e "$out/spread-hybrid/run.jsonl" ]
+}
+
+@test "a finished stratum is skipped, whether done or out of budget" {
+    for end in "done" budget; do
+        PRETEND=$end "$sweep" --out "$out-$end"
+        : >"$CALLS"
+        run "$sweep" --out "$out-$end"
+        [ "$status" -eq 0 ]
+        [ "${lines[0]}" = "already done: $out-$end/same-sleeping" ]
+        [ "${lines[1]}" = "already done: $out-$end/spread-hybrid" ]
+        [ "${lines[2]}" = "$out-$end" ]
+        [ "$(calls)" -eq 0 ]
+        run stdout_of "$sweep" --out "$out-$end" --dry-run
+        [ "$output" = "" ]
+    done
+}
+
+@test "a stratum without an end, or with an interrupted one, is continued" {
+    mkdir -p "$out/same-sleeping" "$out/spread-hybrid"
+    echo '{"kind":"run"}' >"$out/same-sleeping/run.jsonl"
+    echo '{"kind":"end","status":"interrupted"}' >"$out/spread-hybrid/run.jsonl"
+    run "$sweep" --out "$out"
+    [ "$status" -eq 0 ]
+    [ "$(calls)" -eq 2 ]
+}
+
+@test "a finished sweep of other sizes is not taken for this one in silence" {
+    "$sweep" --out "$out" --sizes 64B
+    run "$sweep" --out "$out" --sizes 1MiB
+    [ "$status" -eq 0 ]
+    [[ $output == *"swept with other options"* ]]
+    run "$sweep" --out "$out" --sizes 64B
+    [[ $output != *warning* ]]
+}
+
+@test "a finished stratum with faults says so" {
+    mkdir -p "$out/same-sleeping"
+    echo '{"kind":"end","status":"done","reason":"a cell failed"}' >"$out/same-sleeping/run.jsonl"
+    run "$sweep" --out "$out"
+    [[ $output == *"warning: not all of it could be measured"* ]]
+}
+
+@test "a coordinator's failure is the script's, and ends it" {
+    PRETEND=4 run "$sweep" --out "$out"
+    [ "$status" -eq 4 ]
+    [ "$(calls)" -eq 1 ]
+}
+
+@test "Ctrl-C and SIGTERM let the coordinator end, and the same command goes on" {
+    declare -A codes=([INT]=130 [TERM]=143)
+    for signal in INT TERM; do
+        folder=$out-$signal
+        : >"$CALLS"
+        begun "$sweep" --out "$folder" --sizes '64B..1KiB*4'
+        # A terminal tells the whole group, `kill` the script alone: the coordinator hears of it once.
+        if [ "$signal" = INT ]; then kill -s INT -- "-$script"; else kill -s TERM "$script"; fi
+        ended
+        [ "$(grep -c signal "$CALLS")" -eq 1 ]
+        [ "$code" -eq "${codes[$signal]}" ]
+        [ "$(calls)" -eq 1 ]
+        grep -q '"status":"interrupted"' "$folder/same-sleeping/run.jsonl"
+        grep -q "to continue: $sweep --out $folder --sizes '64B..1KiB\*4'$" "$BATS_TEST_TMPDIR/stderr"
+        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/stdout")" = "$folder" ]
+
+        PRETEND="done" run stdout_of "$sweep" --out "$folder" --sizes '64B..1KiB*4'
+        [ "$status" -eq 0 ]
+        [ "$(calls)" -eq 3 ]
+    done
+}
+
+@test "two signals at once are passed on as one" {
+    begun "$sweep" --out "$out"
+    kill -s TERM "$script"
+    sleep 0.1
+    kill -s TERM "$script"
+    ended
+    [ "$code" -eq 143 ]
+    [ "$(grep -c signal "$CALLS")" -eq 1 ]
+}
+
+@test "the real coordinator sweeps one size, and is done the second time" {
+    target=${CARGO_TARGET_DIR:-$root/target}
+    COORDINATOR=
+    for profile in release debug; do
+        if [ -x "$target/$profile/coordinator" ]; then
+            COORDINATOR=$target/$profile/coordinator
+            break
+        fi
+    done
+    if [ -z "$COORDINATOR" ]; then
+        [ "${IPCLAB_NO_SKIP:-}" != 1 ]
+        skip "no coordinator is built"
+    fi
+    run stdout_of "$sweep" --out "$out" --sizes 64B -- --generations 1 --pairs 1
+    [ "$status" -eq 0 ]
+    [ "${lines[-1]}" = "$out" ]
+    [[ $output == *"lost 0"* ]]
+    for stratum in same-sleeping spread-hybrid; do
+        [ "$(grep -c '"kind":"end","status":"done"' "$out/$stratum/run.jsonl")" -eq 1 ]
+        # Both pipes, and sharing with the list placed and resident.
+        [ "$(grep -c '"kind":"trial"' "$out/$stratum/run.jsonl")" -ge 4 ]
+    done
+    run "$sweep" --out "$out" --sizes 64B -- --generations 1 --pairs 1
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "already done: $out/same-sleeping" ]
+    [[ $output != *warning* ]]
+}
