@@ -53,6 +53,9 @@ fn each_command_in_the_docs_works() {
         if measures && !args.contains(&"--help".to_owned()) {
             let out = folder.path().join("out").to_str().unwrap().to_owned();
             args.extend(["--budget".into(), "100ms".into(), "--quiet".into(), "--out".into(), out]);
+            if args[0] == "lab" {
+                args.extend(["--generations", "1", "--pairs", "1"].map(str::to_owned));
+            }
         }
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let output = coordinator(&args).output().unwrap();

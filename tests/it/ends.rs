@@ -115,12 +115,55 @@ fn a_worker_that_is_killed_makes_a_failed_row_and_code_4_and_the_other_cells_go_
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once() {
+fn two_signals_at_once_are_one_and_a_later_one_ends_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = begin(folder.path(), "memfd", "20");
     let workers = children(child.id());
+    // As `timeout` sends it: to the process and to its group.
+    send(&child, Signal::SIGTERM);
+    send(&child, Signal::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let record = measure::run::read(folder.path()).unwrap();
+    assert!(matches!(record.lines.last(), Some(Line::End(_))));
+    wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = begin(folder.path(), "memfd", "20");
+    let workers = children(child.id());
+    // A hung worker holds the run up; the second signal does not wait for it.
+    workers.iter().for_each(|(pid, _)| {
+        let _ = kill(Pid::from_raw(*pid as i32), Signal::SIGSTOP);
+    });
     send(&child, Signal::SIGINT);
-    send(&child, Signal::SIGINT);
+    std::thread::sleep(Duration::from_millis(700));
+    if child.try_wait().unwrap().is_none() {
+        send(&child, Signal::SIGINT);
+    }
     assert_eq!(child.wait().unwrap().code(), Some(130));
     wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
+}
+
+#[test]
+fn a_cell_that_was_interrupted_is_measured_anew_when_the_run_is_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let args = ["sweep", "--quiet", "--sizes", "64B,4KiB", "--generations", "10", "--out", out];
+    let child = coordinator(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = child;
+    wait_until("a few pairs", Duration::from_secs(30), || {
+        fs::read_to_string(folder.path().join("pairs.csv"))
+            .is_ok_and(|text| text.lines().count() > 10)
+    });
+    send(&child, Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(coordinator(&args).output().unwrap().status.code(), Some(0));
+    let record = measure::run::read(folder.path()).unwrap();
+    let whole = record.lines.iter().filter(|line| {
+        matches!(line, Line::Trial(trial) if trial.error.is_none() && trial.generations == 10)
+    });
+    assert_eq!(whole.count(), 2 * 3);
+    let cut = record.lines.iter().filter(|line| {
+        matches!(line, Line::Trial(trial) if trial.error.as_ref().is_some_and(|e| e.contains("interrupted")))
+    });
+    assert_eq!(cut.count(), 3);
 }

@@ -198,7 +198,7 @@ fn every_axis_of_a_sweep_reaches_the_record() {
     let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
     assert_eq!(pairs.lines().count(), 1 + 144);
     assert!(pairs.starts_with(
-        "run,placement,regime,wakeup,workers,depth,generation,pair,order,arm,size,compute,median,mean,min,n,time"
+        "run,case,placement,regime,wakeup,workers,depth,generation,pair,order,arm,size,compute,median,mean,min,n,time"
     ));
 }
 

@@ -214,7 +214,7 @@ fn earlier(folder: &Path, plan: &str) -> Result<Record, Refusal> {
         Err(cause) => return refuse(&format!("cannot be read ({cause})")),
     };
     let ended = |line: &Line| matches!(line, Line::End(end) if end.status != "interrupted");
-    if record.lines.iter().any(ended) {
+    if record.lines.iter().any(ended) && !has_failed_cell(&record.lines) {
         return refuse("is complete");
     }
     let same = record.lines.iter().all(|line| match line {

@@ -2,30 +2,42 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// A second signal this soon is the first one again: some senders tell the process and its group.
+const SAME: Duration = Duration::from_millis(500);
 
 /// Whether somebody asked this process to end.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicUsize>);
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Listens from now on, on a thread of its own.
     ///
     /// # Errors
     /// The system refused.
     pub fn listen() -> io::Result<Interrupt> {
         let interrupt = Interrupt::default();
-        for signal in [SIGINT, SIGTERM] {
-            let asked_before = Arc::new(AtomicBool::new(false));
-            // In this order: the second of a kind finds the flag that the first has set.
-            flag::register_conditional_shutdown(signal, 128 + signal, asked_before.clone())?;
-            flag::register(signal, asked_before)?;
-            flag::register_usize(signal, interrupt.0.clone(), signal as usize)?;
-        }
+        let asked = interrupt.0.clone();
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            let mut first: Option<Instant> = None;
+            for signal in &mut signals {
+                match first {
+                    None => {
+                        first = Some(Instant::now());
+                        asked.store(signal as usize, Relaxed);
+                    }
+                    Some(first) if first.elapsed() < SAME => {}
+                    Some(_) => std::process::exit(128 + signal),
+                }
+            }
+        })?;
         Ok(interrupt)
     }
 

@@ -89,7 +89,7 @@ fn check(plan: &Plan, allowed: &[usize]) -> Result<(), Refusal> {
         let need = cell.memory_bytes();
         if need > free / 10 * 9 {
             return Err(Refusal::usage(format!(
-                "a list of {} with {} workers and depth {} needs about {} of memory, and {} are free: ask for a smaller --sizes",
+                "a list of {} with {} worker(s) and depth {} needs about {} of memory, and {} are free: ask for a smaller --sizes",
                 report::size(cell.bytes),
                 cell.workers,
                 cell.depth,

@@ -18,6 +18,8 @@ pub const PAIRS: &str = "pairs.csv";
 pub struct PairRow {
     /// Name of the run.
     pub run: String,
+    /// In the lecture's labs: which of its cases.
+    pub case: String,
     /// same, spread or unpinned.
     pub placement: String,
     /// sleeping, polling or hybrid.
@@ -72,12 +74,16 @@ impl Writer {
     pub fn open(folder: &Path, echo: bool) -> io::Result<Writer> {
         std::fs::create_dir_all(folder)?;
         let open = |name| OpenOptions::new().create(true).append(true).open(folder.join(name));
+        let record = open(RECORD)?;
+        if record.try_lock().is_err() {
+            return Err(io::Error::other("another run is writing there"));
+        }
         cut_torn_line(&folder.join(RECORD))?;
         cut_torn_line(&folder.join(PAIRS))?;
         let pairs = open(PAIRS)?;
         let fresh = pairs.metadata()?.len() == 0;
         let pairs = csv::WriterBuilder::new().has_headers(fresh).from_writer(pairs);
-        Ok(Writer { folder: folder.to_owned(), record: open(RECORD)?, pairs, echo })
+        Ok(Writer { folder: folder.to_owned(), record, pairs, echo })
     }
 
     /// Where it writes.
@@ -180,6 +186,16 @@ mod tests {
         let record = read(&path).unwrap();
         assert_eq!(record.lines, [end(1), end(2)]);
         assert!(record.faults.is_empty());
+    }
+
+    #[test]
+    fn two_runs_never_write_into_one_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Writer::open(folder.path(), false).unwrap();
+        let refused = Writer::open(folder.path(), false).unwrap_err().to_string();
+        assert!(refused.contains("another run"), "{refused}");
+        drop(first);
+        assert!(Writer::open(folder.path(), false).is_ok());
     }
 
     #[test]

@@ -152,10 +152,12 @@ fn catch_panics_quietly() {
 fn depend_on_coordinator() -> std::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     rustix::thread::set_no_new_privs(true)?;
-    // Ctrl-C reaches the whole group; what to do about it is the coordinator's decision.
-    let mut interrupt = SigSet::empty();
-    interrupt.add(Signal::SIGINT);
-    interrupt.thread_block()?;
+    // These reach the whole group; what to do about them is the coordinator's decision.
+    let mut asked_to_end = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        asked_to_end.add(signal);
+    }
+    asked_to_end.thread_block()?;
     Ok(())
 }
 

@@ -154,6 +154,11 @@ pub(crate) fn strata(lines: &[Line]) -> String {
     for rows in &all {
         let _ = writeln!(text, "\n {}", rows.stratum.title());
         let _ = writeln!(text, "{}", table(rows));
+        let failed = rows.trials.iter().filter_map(|trial| Some((trial, trial.error.as_ref()?)));
+        for (trial, error) in failed {
+            let _ =
+                writeln!(text, " failed: {} {}: {error}", size(trial.cell.bytes), arm(&trial.cell));
+        }
     }
     if !all.is_empty() {
         text.push_str(LEGEND);
@@ -205,8 +210,8 @@ fn table(rows: &Rows<'_>) -> Table {
 }
 
 fn cell(trial: &Trial) -> String {
-    if let Some(error) = &trial.error {
-        return format!("failed: {error}");
+    if trial.error.is_some() {
+        return "failed".into();
     }
     let time = times(trial.round_trip_ns.p50, trial.round_trip_ns.p99);
     if trial.steady { time } else { format!("{time} !") }

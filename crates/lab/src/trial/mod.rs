@@ -102,6 +102,7 @@ pub fn measure(
                         sum.batches.push((generation, pair, middle));
                         rows.push(PairRow {
                             run: setting.run.into(),
+                            case: String::new(),
                             placement: cell.placement.name().into(),
                             regime: cell.regime.name().into(),
                             wakeup: cell.arms[arm].wakeup.into(),

@@ -1,0 +1,133 @@
+//! What a case comes to in the record.
+
+use measure::Histogram;
+use measure::compare::{self, Pair, SPEEDUP};
+use measure::record::{Comparison, CpuNs, Faults, LectureCase, Line, Sequential, Switches, Trial};
+
+use super::through::{alone, python};
+use super::{Case, Sum};
+use crate::book::Book;
+use crate::labs::Wish;
+use crate::plan::{Arm, Cell};
+use crate::trial::steady;
+
+/// The rows of a case: sequential, one trial for each way, and their comparisons.
+#[expect(clippy::too_many_arguments, reason = "one case's facts, used once")]
+pub(super) fn write_down(
+    book: &mut Book,
+    lab: &'static str,
+    case: &Case,
+    wish: &Wish,
+    cell: &Cell,
+    cores: &[usize],
+    sums: &[Sum],
+    generations: u32,
+) -> anyhow::Result<()> {
+    let cut = book.interrupt.signal().is_some() && generations < wish.generations;
+    let error =
+        cut.then(|| format!("interrupted after {generations} of {} generations", wish.generations));
+    let lecture = LectureCase {
+        case: case.name.into(),
+        scale: wish.scale.name().into(),
+        repeats: case.repeats,
+    };
+    let Some((alone, ways)) = sums.split_last() else { return Ok(()) };
+    let base = book.next_id();
+    book.say(Line::Sequential(Sequential {
+        id: base,
+        lab: lab.into(),
+        lecture: lecture.clone(),
+        job: case.job.name().into(),
+        tasks: case.tasks,
+        rounds: alone.rounds.len() as u64,
+        wall_ns: alone.rounds.iter().copied().collect::<Histogram>().distribution(),
+        answer: answer(case),
+    }))?;
+    let record = |arm: &Arm| measure::record::Cell {
+        job: case.job.name().into(),
+        ..cell.record(arm, cores)
+    };
+    let mut ids = Vec::new();
+    for (arm, sum) in cell.arms.iter().zip(ways) {
+        let id = book.next_id();
+        ids.push(id);
+        let tasks = sum.tasks.len() as u64;
+        let mut warnings = Vec::new();
+        if wish.workers > book.allowed.len() {
+            let cores = book.allowed.len();
+            warnings.push(format!(
+                "{} workers on {cores} cores: the ceiling is {cores}×",
+                wish.workers
+            ));
+        }
+        book.say(Line::Trial(Box::new(Trial {
+            id,
+            lab: lab.into(),
+            lecture: Some(lecture.clone()),
+            cell: record(arm),
+            through: "pool".into(),
+            worker: book.found.word.into(),
+            arrival: "closed".into(),
+            generations,
+            pairs: wish.pairs,
+            tasks,
+            ok: tasks - sum.failed,
+            failed: sum.failed,
+            lost: 0,
+            verified: sum.verified,
+            wall_ns: sum.rounds.iter().sum(),
+            round_trip_ns: sum.tasks.iter().copied().collect::<Histogram>().distribution(),
+            phases_ns: Default::default(),
+            overlap: false,
+            wire_bytes: None,
+            syscalls_per_task: None,
+            cpu_ns: CpuNs::default(),
+            faults: Faults::default(),
+            switches: Switches::default(),
+            steady: steady(&sum.batches),
+            warnings,
+            error: sum.error.clone().or_else(|| error.clone()),
+        })))?;
+    }
+    if cut {
+        // Without comparisons the case is measured anew when the run is continued.
+        return Ok(());
+    }
+    for ((arm, sum), other) in cell.arms.iter().zip(ways).zip(ids) {
+        let Some(ratio) = compare::ratio(&pairs(alone, sum)) else { continue };
+        let id = book.next_id();
+        book.say(Line::Comparison(Box::new(Comparison {
+            id,
+            lab: lab.into(),
+            base,
+            other,
+            what: "speedup".into(),
+            base_transport: "sequential".into(),
+            lecture: Some(lecture.clone()),
+            cell: record(arm),
+            ratio: ratio.ratio,
+            low: ratio.low,
+            high: ratio.high,
+            confidence: ratio.confidence,
+            threshold: SPEEDUP,
+            pairs: ratio.pairs,
+            generations: ratio.generations,
+            verdict: ratio.speedup(),
+        })))?;
+    }
+    Ok(())
+}
+
+/// Batches of two ways that were measured side by side.
+fn pairs(base: &Sum, other: &Sum) -> Vec<Pair> {
+    let find = |key: (u32, u32)| other.batches.iter().find(|(g, p, _)| (*g, *p) == key);
+    let of = |(generation, pair, base_ns): &(u32, u32, u64)| {
+        let (_, _, other_ns) = find((*generation, *pair))?;
+        Some(Pair { generation: *generation, base_ns: *base_ns, other_ns: *other_ns })
+    };
+    base.batches.iter().filter_map(of).collect()
+}
+
+fn answer(case: &Case) -> String {
+    alone(case).map_or_else(|error| error.to_string(), |(_, answer)| python(&answer))
+}
