@@ -204,6 +204,20 @@ impl SharedHub {
     }
 }
 
+/// Copies a list into its slot.
+///
+/// From 2 KiB on, memcpy is one string instruction here, and what follows it waits until every line
+/// is back from the other core. Up to 8 KiB, pieces that stay below that are faster: 4 KiB placed,
+/// across cores and polling, 0.45 instead of 1.29 µs a round trip; from 16 KiB on they lose.
+fn fill(slot: &mut [i64], list: &[i64]) {
+    const PIECE: usize = 1024 / ITEM_BYTES;
+    const IN_PIECES: usize = 8 * 1024 / ITEM_BYTES;
+    if list.len() > IN_PIECES {
+        return slot.copy_from_slice(list);
+    }
+    slot.chunks_mut(PIECE).zip(list.chunks(PIECE)).for_each(|(to, from)| to.copy_from_slice(from));
+}
+
 impl Link {
     /// The reply that `descriptor` alleges, checked against the ledger; frees what its task held.
     fn collect(&mut self, descriptor: &Descriptor) -> Result<Reply, TransportError> {
@@ -312,7 +326,7 @@ impl Hub for SharedHub {
                 let Room::Slot(mut slot) = self.reserve(items.len())? else {
                     unreachable!("this hub's rooms are slots");
                 };
-                slot.items_mut().copy_from_slice(items);
+                fill(slot.items_mut(), items);
                 slot.describe(0..items.len(), &mut descriptor);
                 Held::Slot { _slot: slot }
             }
