@@ -167,3 +167,26 @@ fn a_cell_that_was_interrupted_is_measured_anew_when_the_run_is_continued() {
     });
     assert_eq!(cut.count(), 3);
 }
+
+#[test]
+fn however_few_descriptors_there_are_it_is_an_error_in_words_and_nobody_is_left() {
+    for most in (6..60).step_by(3) {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script, crate::tools::COORDINATOR, "sweep", "--workers", "4"])
+            .args(["--out", out.to_str().unwrap()])
+            .args(crate::tools::TINY)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 2 | 3)), "{most}: {code:?} {said}");
+        assert!(!said.contains("panicked"), "{most}: {said}");
+        let record = measure::run::read(&out).unwrap_or_default();
+        if let Some(Line::End(end)) = record.lines.last() {
+            assert_eq!((end.workers_left, end.segments_left), (0, 0), "{most}: {said}");
+        }
+    }
+}

@@ -209,11 +209,17 @@ fn obey(mut order: Order, state: &State) -> Option<(usize, Process)> {
 }
 
 fn start(command: &mut Command) -> io::Result<Process> {
-    let child = command.spawn()?;
-    let pid = Pid::from_child(&child);
+    let mut child = command.spawn()?;
     // Not reaped yet, so the number is still this child's.
-    let pidfd = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
-    Ok(Process { pid: child.id(), pidfd })
+    match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Process { pid: child.id(), pidfd: Arc::new(pidfd) }),
+        Err(error) => {
+            // Nobody could see it die: it must not live.
+            child.kill()?;
+            child.wait()?;
+            Err(error.into())
+        }
+    }
 }
 
 /// Takes a dead child from the kernel and writes its death down; says whether it was dead.
