@@ -157,7 +157,7 @@ impl Crew {
                 Arrival::Gone { worker } => self.bury(worker)?,
                 Arrival::Lie { worker, what: _ } => {
                     self.kill(worker);
-                    self.bury(worker)?
+                    Death { ending: Ending::Lied, ..self.bury(worker)? }
                 }
                 Arrival::Nothing => match self.dying.pop_front() {
                     Some(death) => death,
@@ -196,7 +196,8 @@ impl Crew {
 
     /// The death of `worker`, which is forgotten; nothing if it lives.
     fn death_of(&mut self, worker: usize) -> Option<Death> {
-        if !self.keeper.wait_for(worker, Duration::from_secs(1)) {
+        let known = self.dying.iter().any(|death| death.worker == worker);
+        if !known && !self.keeper.wait_for(worker, Duration::from_secs(1)) {
             return None;
         }
         let death = self.bury(worker).ok()?;

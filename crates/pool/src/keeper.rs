@@ -27,12 +27,15 @@ pub enum Ending {
     Exited(i32),
     /// This signal killed it.
     Killed(i32),
+    /// It answered what nobody had asked, and was killed for that.
+    Lied,
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Ending::Exited(code) => write!(f, "it exited with code {code}"),
+            Ending::Lied => f.write_str("it answered what nobody had asked, and was ended"),
             Ending::Killed(signal) => match nix::sys::signal::Signal::try_from(signal) {
                 Ok(name) => write!(f, "it was killed by {name}"),
                 Err(_) => write!(f, "it was killed by signal {signal}"),
