@@ -122,8 +122,9 @@ impl Generation {
             }
             before = took;
         }
-        let fill = (BATCH.as_nanos() as u64).div_ceil(took.max(1)) as usize;
+        // As many tasks as are in flight come back in one round trip.
         let in_flight = cell.workers * cell.depth;
+        let fill = (BATCH.as_nanos() as u64).div_ceil(took.max(1)) as usize * in_flight;
         self.counts[arm] =
             cell.tasks.unwrap_or_else(|| fill.clamp(FEWEST, MOST).next_multiple_of(in_flight));
         let fresh = &mut self.crews[at];
