@@ -24,6 +24,7 @@ pub mod source;
 pub mod speedup;
 pub mod sweep;
 pub mod trial;
+pub mod wish;
 
 /// Hash of the sources that this program was built from.
 pub const BUILD: &str = env!("IPCLAB_BUILD");

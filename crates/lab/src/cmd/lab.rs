@@ -1,8 +1,9 @@
 //! `coordinator lab NAME`: one of the lecture's labs.
 
 use crate::args::Common;
-use crate::labs::{self, Scale, Wish};
+use crate::labs;
 use crate::refusal::Refusal;
+use crate::wish::{Scale, Wish};
 
 #[derive(clap::Args)]
 pub(super) struct Args {

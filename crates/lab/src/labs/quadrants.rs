@@ -9,9 +9,10 @@ use workload::lecture::{
     HeavyWorkLargeData, HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, repeated,
 };
 
-use super::{Lab, Scale, Wish};
+use super::Lab;
 use crate::book::Done;
 use crate::speedup::{self, Case, calibrate};
+use crate::wish::{Scale, Wish};
 
 /// The lab of example 26.1.
 pub(super) struct Quadrants;

@@ -20,13 +20,13 @@ use transport::Residency;
 
 use self::through::{Batch, Through, alone, batch_alone};
 use crate::book::{Book, Done, Outcome};
-use crate::labs::Wish;
 use crate::placement::{Placement, pin};
 use crate::plan::{Arm, Cell, wakeup_of};
 use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::sweep::MOST_WORKERS;
 use crate::trial::middle;
+use crate::wish::Wish;
 
 /// What a heavy task of the lecture takes in CPython, in nanoseconds.
 const CPYTHON_TASK_NS: u64 = 7_000_000;

@@ -7,9 +7,9 @@ use measure::record::{Comparison, CpuNs, Faults, LectureCase, Line, Sequential, 
 use super::through::{alone, python};
 use super::{Case, Sum};
 use crate::book::Book;
-use crate::labs::Wish;
 use crate::plan::{Arm, Cell};
 use crate::trial::steady;
+use crate::wish::Wish;
 
 /// The rows of a case: sequential, one trial for each way, and their comparisons.
 #[expect(clippy::too_many_arguments, reason = "one case's facts, used once")]
