@@ -24,6 +24,11 @@ pub struct Load<'a> {
     pub workers: usize,
     /// Tasks in flight per worker.
     pub depth: usize,
+    /// A batch that has lasted so long sends no more, once it has `fewest` answers: somebody else
+    /// has taken the core.
+    pub longest_ns: u64,
+    /// Answers that every batch must have.
+    pub fewest: usize,
 }
 
 /// Rooms for the stamps of a batch, used again and again.
@@ -94,14 +99,17 @@ pub fn run(
             next += 1;
         }
     }
-    for _ in 0..total {
+    let mut answered = 0;
+    while answered < next {
         let (worker, reply) = match crew.recv(None)? {
             Event::Reply { worker, reply } => (worker, reply),
             Event::Died(death) => return Err(PoolError::Died(death)),
             Event::Nothing => continue,
         };
-        collect(&mut batch, load, reply, rooms);
-        if next < total {
+        let collected = collect(&mut batch, load, reply, rooms);
+        answered += 1;
+        let too_long = answered >= load.fewest && collected - started > load.longest_ns;
+        if next < total && !too_long {
             send(crew, load, worker, next, total, rooms)?;
             next += 1;
         }
@@ -156,13 +164,13 @@ fn send(
 }
 
 #[inline]
-fn collect(batch: &mut Batch, load: &Load<'_>, reply: Reply, rooms: &mut Rooms) {
+fn collect(batch: &mut Batch, load: &Load<'_>, reply: Reply, rooms: &mut Rooms) -> u64 {
     let collected = now();
     let id = reply.task as usize;
     let reserved = std::mem::take(&mut rooms.reserved[id]);
     if reserved == 0 {
         batch.duplicated += 1;
-        return;
+        return collected;
     }
     match reply.outcome {
         Ok(value) => {
@@ -173,7 +181,7 @@ fn collect(batch: &mut Batch, load: &Load<'_>, reply: Reply, rooms: &mut Rooms) 
     }
     let Some(stamps) = reply.stamps else {
         rooms.took[id] = (collected - reserved).max(1);
-        return;
+        return collected;
     };
     let phase = rooms.timelines.iter_mut().find(|(number, _)| *number == reply.task);
     if let Some((_, timeline)) = phase {
@@ -181,6 +189,7 @@ fn collect(batch: &mut Batch, load: &Load<'_>, reply: Reply, rooms: &mut Rooms) 
         worker.into_iter().zip(stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
         timeline.set(Stamp::Collected, collected);
     }
+    collected
 }
 
 #[cfg(test)]

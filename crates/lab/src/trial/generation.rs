@@ -24,6 +24,9 @@ const FEWEST: usize = 3;
 /// … and at most so many.
 const MOST: usize = 20_000;
 
+/// A batch that lasts ten times as long as it should is cut short.
+const LONGEST_NS: u64 = 10 * BATCH.as_nanos() as u64;
+
 /// Tasks of a warm-up's batches, and their number at most.
 const WARM_BATCH: usize = 10;
 const WARM_BATCHES: usize = 20;
@@ -201,6 +204,8 @@ impl Generation {
             resident: fresh.resident.as_ref(),
             workers: cell.workers,
             depth: cell.depth,
+            longest_ns: if cell.tasks.is_some() { u64::MAX } else { LONGEST_NS },
+            fewest: FEWEST,
         };
         batch::run(&mut fresh.crew, &load, count, &mut self.rooms)
     }
