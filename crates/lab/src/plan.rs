@@ -22,6 +22,14 @@ pub struct Arm {
 }
 
 impl Arm {
+    /// The arm of that transport and residency in `regime`, in a memfd where it shares; nothing if
+    /// there is no such transport or it has no wake-up of that regime.
+    pub fn of(transport: &str, residency: Residency, regime: Regime) -> Option<Arm> {
+        let transport = transport::by_name(transport)?;
+        let segment = transport.has_segment().then_some(Kind::Memfd);
+        Some(Arm { transport, residency, wakeup: wakeup_of(transport, regime)?, segment })
+    }
+
     /// Its name in tables and pairs.
     pub fn name(&self) -> String {
         match self.transport.has_segment() {

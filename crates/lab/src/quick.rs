@@ -1,12 +1,11 @@
 //! The fixed plan of `coordinator quick`: copy against share over sizes, in two strata, in a
 //! minute. For anything else there is `sweep`.
 
-use shm::Kind;
 use shm::wakeup::Regime;
 use transport::Residency;
 
 use crate::placement::Placement;
-use crate::plan::{Arm, Cell, Plan, wakeup_of};
+use crate::plan::{Arm, Cell, Plan};
 
 /// The lecture's list: `list(range(50_000))`.
 pub const LECTURE_BYTES: usize = 400_000;
@@ -44,14 +43,10 @@ pub fn plan(cores: usize) -> Plan {
 
 /// Copy, place, resident.
 fn arms(regime: Regime) -> Vec<Arm> {
-    let arm = |name, residency, segment| {
-        let transport = transport::by_name(name)?;
-        Some(Arm { transport, residency, wakeup: wakeup_of(transport, regime)?, segment })
-    };
     [
-        arm("pipe", Residency::Place, None),
-        arm("shared", Residency::Place, Some(Kind::Memfd)),
-        arm("shared", Residency::Resident, Some(Kind::Memfd)),
+        Arm::of("pipe", Residency::Place, regime),
+        Arm::of("shared", Residency::Place, regime),
+        Arm::of("shared", Residency::Resident, regime),
     ]
     .into_iter()
     .flatten()

@@ -51,11 +51,6 @@ impl Slots {
     pub fn room(&self) -> usize {
         self.0.room
     }
-
-    /// Slots that nobody holds.
-    pub fn free(&self) -> usize {
-        self.0.free.lock().expect("no panic under this lock").len()
-    }
 }
 
 /// Room for one list. Whoever holds it may write there and nobody else may.

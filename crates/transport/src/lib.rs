@@ -98,9 +98,6 @@ pub trait Transport: Sync {
     /// The name on the command line and in records.
     fn name(&self) -> &'static str;
 
-    /// What it does, in one sentence.
-    fn about(&self) -> &'static str;
-
     /// Its costs, as it states them; the conformance suite holds the kernel's counts against it.
     fn ledger(&self) -> Ledger;
 

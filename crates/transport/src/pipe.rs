@@ -14,7 +14,6 @@ use crate::{Ledger, TransportError};
 
 pub(crate) static PIPE: Streams = Streams {
     name: "pipe",
-    about: "every byte of the list through a pipe",
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: pipe,
     piece: PIECE,

@@ -11,7 +11,6 @@ use crate::{Ledger, TransportError};
 
 pub(crate) static PIPE_SERDE: Streams = Streams {
     name: "pipe-serde",
-    about: "the list serialised, through a pipe, and built anew",
     ledger: Ledger { copies: 4, writes: 1, reads: 1 },
     make: pipe,
     piece: PIECE,

@@ -30,9 +30,6 @@ impl Transport for Shared {
     fn name(&self) -> &'static str {
         "shared"
     }
-    fn about(&self) -> &'static str {
-        "the list in a shared segment; only a descriptor travels"
-    }
     fn ledger(&self) -> Ledger {
         Ledger { copies: 1, writes: 0, reads: 0 }
     }

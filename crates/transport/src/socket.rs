@@ -12,7 +12,6 @@ use crate::{Ledger, TransportError};
 
 pub(crate) static SOCKET: Streams = Streams {
     name: "socket",
-    about: "every byte of the list through a Unix stream socket",
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: sockets,
     piece: usize::MAX,

@@ -14,14 +14,13 @@ use pool::{Call, Job, Value};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use shm::Kind;
 use shm::wakeup::Regime;
 use transport::Residency;
 
 use self::through::{Batch, Through, alone, batch_alone};
 use crate::book::{Book, Done, Outcome};
 use crate::placement::{Placement, pin};
-use crate::plan::{Arm, Cell, wakeup_of};
+use crate::plan::{Arm, Cell};
 use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::sweep::MOST_WORKERS;
@@ -114,18 +113,12 @@ pub fn carry_out(
 
 /// The ways of one case: lists copied, serialised, placed, resident; small data has no list.
 fn arms(case: &Case) -> Vec<Arm> {
-    let arm = |name, residency, segment| {
-        let transport = transport::by_name(name)?;
-        let wakeup = wakeup_of(transport, Regime::Hybrid)?;
-        Some(Arm { transport, residency, wakeup, segment })
-    };
-    let memfd = Some(Kind::Memfd);
-    let resident = case.list.as_ref().and(arm("shared", Residency::Resident, memfd));
+    let arm = |name, residency| Arm::of(name, residency, Regime::Hybrid);
     [
-        arm("pipe", Residency::Place, None),
-        arm("pipe-serde", Residency::Place, None),
-        arm("shared", Residency::Place, memfd),
-        resident,
+        arm("pipe", Residency::Place),
+        arm("pipe-serde", Residency::Place),
+        arm("shared", Residency::Place),
+        case.list.as_ref().and(arm("shared", Residency::Resident)),
     ]
     .into_iter()
     .flatten()

@@ -1,14 +1,14 @@
 //! What a case comes to in the record.
 
 use measure::Histogram;
-use measure::compare::{self, Pair, SPEEDUP};
+use measure::compare::{self, SPEEDUP};
 use measure::record::{Comparison, CpuNs, Faults, LectureCase, Line, Sequential, Switches, Trial};
 
 use super::through::{alone, python};
 use super::{Case, Sum};
 use crate::book::Book;
 use crate::plan::{Arm, Cell};
-use crate::trial::steady;
+use crate::trial::{pair_up, steady};
 use crate::wish::Wish;
 
 /// The rows of a case: sequential, one trial for each way, and their comparisons.
@@ -94,7 +94,7 @@ pub(super) fn write_down(
         return Ok(());
     }
     for ((arm, sum), other) in cell.arms.iter().zip(ways).zip(ids) {
-        let Some(ratio) = compare::ratio(&pairs(alone, sum)) else { continue };
+        let Some(ratio) = compare::ratio(&pair_up(&alone.batches, &sum.batches)) else { continue };
         let id = book.next_id();
         book.say(Line::Comparison(Box::new(Comparison {
             id,
@@ -116,16 +116,6 @@ pub(super) fn write_down(
         })))?;
     }
     Ok(())
-}
-
-/// Batches of two ways that were measured side by side.
-fn pairs(base: &Sum, other: &Sum) -> Vec<Pair> {
-    let find = |key: (u32, u32)| other.batches.iter().find(|(g, p, _)| (*g, *p) == key);
-    let of = |(generation, pair, base_ns): &(u32, u32, u64)| {
-        let (_, _, other_ns) = find((*generation, *pair))?;
-        Some(Pair { generation: *generation, base_ns: *base_ns, other_ns: *other_ns })
-    };
-    base.batches.iter().filter_map(of).collect()
 }
 
 fn answer(case: &Case) -> String {

@@ -11,6 +11,7 @@ use crate::plan::{Arm, Cell};
 /// A batch lasts at least this long, in nanoseconds, and has at least one round.
 const BATCH_NS: u64 = 2_000_000;
 const MOST_ROUNDS: u64 = 2000;
+
 /// A parked pool, and where its lists are.
 pub(super) struct Through {
     pool: Pool,

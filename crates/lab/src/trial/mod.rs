@@ -174,16 +174,7 @@ fn comparisons(
         let copies = || cell.arms.iter().enumerate().filter(|(_, arm)| arm.copies());
         let alike = |arm: &Arm| arm.residency == cell.arms[other].residency;
         let (base, _) = copies().find(|(_, arm)| alike(arm)).or_else(|| copies().next())?;
-        let of_other = |key| sums[other].batches.iter().find(|(g, p, _)| (*g, *p) == key);
-        let pairs: Vec<Pair> = sums[base]
-            .batches
-            .iter()
-            .filter_map(|(generation, pair, base_ns)| {
-                let (_, _, other_ns) = of_other((*generation, *pair))?;
-                Some(Pair { generation: *generation, base_ns: *base_ns, other_ns: *other_ns })
-            })
-            .collect();
-        let ratio = compare::ratio(&pairs)?;
+        let ratio = compare::ratio(&pair_up(&sums[base].batches, &sums[other].batches))?;
         let verdict = match cell.placement {
             Placement::Unpinned => compare::Verdict::TooClose,
             _ => ratio.verdict(),
@@ -209,6 +200,15 @@ fn comparisons(
         Some((base, other, comparison))
     });
     compared.collect()
+}
+
+/// Batches of two arms that were measured side by side; each is a generation, a pair and a median.
+pub(crate) fn pair_up(base: &[(u32, u32, u64)], other: &[(u32, u32, u64)]) -> Vec<Pair> {
+    let of = |&(generation, pair, base_ns): &(u32, u32, u64)| {
+        let beside = other.iter().find(|(g, p, _)| (*g, *p) == (generation, pair));
+        beside.map(|(_, _, other_ns)| Pair { generation, base_ns, other_ns: *other_ns })
+    };
+    base.iter().filter_map(of).collect()
 }
 
 fn died(error: &PoolError) -> bool {

@@ -45,8 +45,6 @@ pub struct Way {
 pub struct Streams {
     /// The name on the command line and in records.
     pub name: &'static str,
-    /// What it does, in one sentence.
-    pub about: &'static str,
     /// Its costs.
     pub ledger: Ledger,
     /// Makes one direction; its two ends are file descriptions of their own.
@@ -63,9 +61,6 @@ pub struct Streams {
 impl Transport for Streams {
     fn name(&self) -> &'static str {
         self.name
-    }
-    fn about(&self) -> &'static str {
-        self.about
     }
     fn ledger(&self) -> Ledger {
         self.ledger
