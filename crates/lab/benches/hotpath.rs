@@ -172,18 +172,18 @@ impl<'a> Ours<'a> {
             workers: 1,
             depth: 1,
             room,
+            answer: 0,
             residents: 1,
             apart: core != here(),
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
         let launch = Launch { program, args: Vec::new(), build: lab::BUILD.into(), patience };
-        let jobs = vec!["sum".into()];
         let plan = CrewPlan {
             launch,
             transport,
             setup,
-            jobs,
+            initialiser: None,
             cores: vec![core],
             padding: 0,
             order: Vec::new(),

@@ -12,6 +12,9 @@ use crate::source::Windows;
 /// One task in so many has its phases stamped, and is not among the round trips.
 const PHASE_EVERY: usize = 16;
 
+/// The job of every task: each item is read, and the answer proves it.
+const JOB: &str = "sum";
+
 /// What a batch carries.
 pub struct Load<'a> {
     /// The two lists that alternate.
@@ -89,13 +92,14 @@ pub fn run(
     rooms.took.resize(total, 0);
     rooms.timelines.clear();
     rooms.timelines.reserve(total - count);
+    let job = crew.job(JOB).unwrap_or(u16::MAX);
     let mut batch = Batch::default();
     let started = now();
     let mut next = 0;
     // One after another to each worker, so that all begin at once.
     for slot in 0..load.workers * load.depth {
         if next < total {
-            send(crew, load, slot % load.workers, next, total, rooms)?;
+            send(crew, load, job, slot % load.workers, next, total, rooms)?;
             next += 1;
         }
     }
@@ -103,14 +107,14 @@ pub fn run(
     while answered < next {
         let (worker, reply) = match crew.recv(None)? {
             Event::Reply { worker, reply } => (worker, reply),
-            Event::Died(death) => return Err(PoolError::Died(death)),
+            Event::Died { death, .. } => return Err(PoolError::Died(death)),
             Event::Nothing => continue,
         };
         let collected = collect(&mut batch, load, reply, rooms);
         answered += 1;
         let too_long = answered >= load.fewest && collected - started > load.longest_ns;
         if next < total && !too_long {
-            send(crew, load, worker, next, total, rooms)?;
+            send(crew, load, job, worker, next, total, rooms)?;
             next += 1;
         }
     }
@@ -133,6 +137,7 @@ fn is_phase(id: usize, total: usize) -> bool {
 fn send(
     crew: &mut Crew,
     load: &Load<'_>,
+    job: u16,
     worker: usize,
     id: usize,
     total: usize,
@@ -140,7 +145,7 @@ fn send(
 ) -> Result<(), PoolError> {
     let phase = is_phase(id, total);
     let number = id as u32;
-    let task = Task { id: number, job: 0, arg: Value::Int(0), phase, park: false };
+    let task = Task { id: number, job, arg: Value::Int(0), phase, park: false };
     let part = load.windows.part(number);
     let reserved = now();
     rooms.reserved[id] = reserved;

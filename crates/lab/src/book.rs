@@ -51,6 +51,8 @@ pub struct Book {
     pub deadline: Option<Instant>,
     /// Every line so far, those of the run that this one continues included.
     pub lines: Vec<Line>,
+    /// Every batch so far, likewise.
+    pub pairs: Vec<PairRow>,
     writer: Writer,
     started: u64,
     next_id: u64,
@@ -100,9 +102,20 @@ impl Book {
         };
         let deadline = common.budget.map(|budget| Instant::now() + *budget);
         let next_id = before.lines.iter().map(id_of).max().unwrap_or(0) + 1;
-        let lines = before.lines;
-        let mut book =
-            Book { id, seed, found, allowed, interrupt, deadline, lines, writer, started, next_id };
+        let Record { lines, pairs, .. } = before;
+        let mut book = Book {
+            id,
+            seed,
+            found,
+            allowed,
+            interrupt,
+            deadline,
+            lines,
+            pairs,
+            writer,
+            started,
+            next_id,
+        };
         book.say(Line::Run(run))?;
         book.say(Line::Machine(machine))?;
         Ok(book)
@@ -131,7 +144,9 @@ impl Book {
     /// The disk is full.
     pub fn write_pairs(&mut self, rows: &[PairRow]) -> anyhow::Result<()> {
         let pairs = self.writer.folder().join(PAIRS);
-        self.writer.write_pairs(rows).with_context(|| format!("writing {}", pairs.display()))
+        self.writer.write_pairs(rows).with_context(|| format!("writing {}", pairs.display()))?;
+        self.pairs.extend_from_slice(rows);
+        Ok(())
     }
 
     /// Whether the run should end: by a signal, or for want of time.
@@ -236,6 +251,7 @@ fn id_of(line: &Line) -> u64 {
         Line::Trial(trial) => trial.id,
         Line::Sequential(sequential) => sequential.id,
         Line::Comparison(comparison) => comparison.id,
+        Line::Crossover(crossover) => crossover.id,
         _ => 0,
     }
 }

@@ -19,6 +19,7 @@ pub mod progress;
 pub mod quick;
 pub mod refusal;
 pub mod run;
+pub mod session;
 pub mod size;
 pub mod source;
 pub mod speedup;

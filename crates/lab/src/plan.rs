@@ -2,11 +2,16 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use measure::middle;
+use measure::run::PairRow;
 use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Setup, Transport};
 
 use crate::placement::Placement;
+
+/// What pairs.csv calls doing it alone.
+pub const ALONE: &str = "sequential";
 
 /// One way of doing the same thing: what a cell compares with the others.
 #[derive(Clone)]
@@ -60,6 +65,8 @@ pub struct Cell {
     pub bytes: usize,
     /// The arms.
     pub arms: Vec<Arm>,
+    /// Computing that a task is named by, in nanoseconds; 0 where it is not.
+    pub compute_ns: u64,
     /// Tasks in a batch; none: as many as last two milliseconds, at least three.
     pub tasks: Option<usize>,
 }
@@ -77,7 +84,54 @@ pub struct Plan {
     pub pairs: u32,
 }
 
+/// Which batch of a cell it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Which set of fresh workers.
+    pub generation: u32,
+    /// Which pair of that generation.
+    pub pair: u32,
+    /// Whether it came first, second, … in its pair.
+    pub order: u32,
+    /// When it began, on the monotonic clock.
+    pub time: u64,
+}
+
 impl Cell {
+    /// The row of pairs.csv for one batch of arm number `arm`, or of doing it alone where there is
+    /// no such arm; `samples` are sorted.
+    pub fn pair_row(
+        &self,
+        run: &str,
+        case: &str,
+        arm: usize,
+        turn: Turn,
+        samples: &[u64],
+    ) -> PairRow {
+        let arm = self.arms.get(arm);
+        let Turn { generation, pair, order, time } = turn;
+        PairRow {
+            run: run.into(),
+            case: case.into(),
+            placement: self.placement.name().into(),
+            regime: self.regime.name().into(),
+            wakeup: arm.map_or(String::new(), |arm| arm.wakeup.into()),
+            workers: self.workers,
+            depth: self.depth,
+            generation,
+            pair,
+            order,
+            arm: arm.map_or(ALONE.into(), Arm::name),
+            size: self.bytes,
+            compute: self.compute_ns,
+            median: middle(samples),
+            mean: samples.iter().sum::<u64>() / samples.len().max(1) as u64,
+            min: samples.first().copied().unwrap_or(0),
+            n: samples.len(),
+            time,
+        }
+    }
+
     /// Items of each list.
     pub fn items(&self) -> usize {
         self.bytes / shm::ITEM_BYTES
@@ -91,6 +145,7 @@ impl Cell {
             workers: self.workers,
             depth: self.depth,
             room,
+            answer: 0,
             residents: 1,
             apart: self.placement.name() != "same",
         }
@@ -117,7 +172,7 @@ impl Cell {
             cores: cores.to_vec(),
             bytes: self.bytes,
             items: self.items(),
-            compute_ns: 0,
+            compute_ns: self.compute_ns,
         }
     }
 }

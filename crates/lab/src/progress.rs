@@ -28,6 +28,12 @@ impl Progress {
         Progress { bar, plain: !quiet && !terminal, total, done: 0 }
     }
 
+    /// So many more cells will come.
+    pub fn expect(&mut self, more: usize) {
+        self.total += more;
+        self.bar.inc_length(more as u64);
+    }
+
     /// A cell begins.
     pub fn begin(&self, cell: &str) {
         self.bar.set_message(cell.to_owned());

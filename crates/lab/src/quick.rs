@@ -34,6 +34,7 @@ pub fn plan(cores: usize) -> Plan {
             depth: 1,
             bytes,
             arms: arms(regime),
+            compute_ns: 0,
             tasks: (bytes == LECTURE_BYTES).then_some(LECTURE_TASKS * 4),
         })
     });

@@ -117,6 +117,7 @@ impl Axes {
                             depth,
                             bytes,
                             arms: arms.clone(),
+                            compute_ns: 0,
                             tasks: self.tasks,
                         }));
                     }

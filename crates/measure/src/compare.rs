@@ -6,6 +6,8 @@
 //! generations it holds the true median with a probability of 1 - 2^(1-g), whatever the
 //! distribution.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Two batches, adjacent in time, of the same tasks by two arms.
@@ -37,6 +39,12 @@ pub enum Verdict {
     /// It is not, in any generation.
     #[serde(rename = "SLOWER or no gain")]
     NoGain,
+    /// As [`Verdict::Faster`], in the words of the lecture's crossover.
+    #[serde(rename = "PARALLEL WINS")]
+    Parallel,
+    /// As [`Verdict::NoGain`], in the words of the lecture's crossover.
+    #[serde(rename = "SEQUENTIAL WINS")]
+    Sequential,
     /// The generations do not agree, or there are too few of them.
     #[serde(rename = "TOO CLOSE TO CALL")]
     TooClose,
@@ -51,6 +59,8 @@ impl Verdict {
             Verdict::Same => "SAME",
             Verdict::Faster => "FASTER",
             Verdict::NoGain => "SLOWER or no gain",
+            Verdict::Parallel => "PARALLEL WINS",
+            Verdict::Sequential => "SEQUENTIAL WINS",
             Verdict::TooClose => "TOO CLOSE TO CALL",
         }
     }
@@ -80,22 +90,16 @@ pub const MARGIN: f64 = 1.05;
 pub const SPEEDUP: f64 = 1.2;
 
 /// Confidence without which no verdict is given.
-const ENOUGH: f64 = 0.95;
+pub const ENOUGH: f64 = 0.95;
+
+/// Probability that the range of so many generations' medians holds the true median: 0 to 1.
+pub fn confidence(generations: usize) -> f64 {
+    1.0 - 2f64.powi(1 - generations as i32)
+}
 
 /// The ratio base / other of `pairs`; nothing without any.
 pub fn ratio(pairs: &[Pair]) -> Option<Ratio> {
-    let mut generations: Vec<u32> = pairs.iter().map(|pair| pair.generation).collect();
-    generations.sort_unstable();
-    generations.dedup();
-    let mut medians: Vec<f64> = generations
-        .iter()
-        .map(|generation| {
-            let of_it = pairs.iter().filter(|pair| pair.generation == *generation);
-            let mut logs: Vec<f64> =
-                of_it.map(|pair| (pair.base_ns as f64 / pair.other_ns as f64).ln()).collect();
-            median(&mut logs)
-        })
-        .collect();
+    let mut medians: Vec<f64> = log_ratios(pairs).iter_mut().map(|of_one| median(of_one)).collect();
     if medians.is_empty() {
         return None;
     }
@@ -104,10 +108,20 @@ pub fn ratio(pairs: &[Pair]) -> Option<Ratio> {
         ratio: middle.exp(),
         low: medians[0].exp(),
         high: medians[medians.len() - 1].exp(),
-        confidence: 1.0 - 2f64.powi(1 - medians.len() as i32),
+        confidence: confidence(medians.len()),
         pairs: pairs.len(),
         generations: medians.len(),
     })
+}
+
+/// The logarithm of base / other of each pair, one list for each generation, in their order.
+pub fn log_ratios(pairs: &[Pair]) -> Vec<Vec<f64>> {
+    let mut generations: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for pair in pairs {
+        let log = (pair.base_ns as f64 / pair.other_ns as f64).ln();
+        generations.entry(pair.generation).or_default().push(log);
+    }
+    generations.into_values().collect()
 }
 
 impl Ratio {
@@ -130,12 +144,21 @@ impl Ratio {
 impl Ratio {
     /// Alone (the base) against a pool (the other arm), by the lecture's threshold.
     pub fn speedup(&self) -> Verdict {
+        self.against_alone(Verdict::Faster, Verdict::NoGain)
+    }
+
+    /// The same judgement, in the words of the lecture's crossover.
+    pub fn parallel(&self) -> Verdict {
+        self.against_alone(Verdict::Parallel, Verdict::Sequential)
+    }
+
+    fn against_alone(&self, pool: Verdict, alone: Verdict) -> Verdict {
         if self.confidence < ENOUGH {
             Verdict::TooClose
         } else if self.low > SPEEDUP {
-            Verdict::Faster
+            pool
         } else if self.high <= SPEEDUP {
-            Verdict::NoGain
+            alone
         } else {
             Verdict::TooClose
         }
@@ -184,6 +207,18 @@ mod tests {
         assert_eq!(speedup(&[1.1, 0.2, 1.0, 1.1, 1.0, 1.2]), Verdict::NoGain);
         assert_eq!(speedup(&[1.1, 1.3, 1.2, 1.1, 1.4, 1.2]), Verdict::TooClose);
         assert_eq!(speedup(&[9.0; 5]), Verdict::TooClose);
+    }
+
+    #[test]
+    fn parallel_judges_as_speedup_does_in_other_words() {
+        let parallel = |ratios: &[f64]| ratio(&pairs(ratios)).unwrap().parallel();
+        assert_eq!(parallel(&[1.9, 1.8, 1.7, 1.9, 1.8, 1.21]), Verdict::Parallel);
+        assert_eq!(parallel(&[1.1, 0.2, 1.0, 1.1, 1.0, 1.2]), Verdict::Sequential);
+        assert_eq!(parallel(&[1.1, 1.3, 1.2, 1.1, 1.4, 1.2]), Verdict::TooClose);
+        assert_eq!(parallel(&[9.0; 5]), Verdict::TooClose);
+        for verdict in [Verdict::Parallel, Verdict::Sequential] {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.name());
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! | [`histogram`] | a distribution kept whole |
 //! | [`counters`] | what the kernel counted for this thread |
 //! | [`compare`] | pairs of batches become a ratio with an interval, and perhaps a verdict |
+//! | [`isotonic`] | the best curve that never falls |
+//! | [`crossover`] | from where on along an axis the other arm wins, with an interval |
 //! | [`machine`] | what a figure would be without: nothing |
 //! | [`record`] | the lines of run.jsonl |
 //! | [`run`] | a folder that keeps them, line by line, and the way back |
@@ -15,12 +17,14 @@
 pub mod clock;
 pub mod compare;
 pub mod counters;
+pub mod crossover;
 pub mod histogram;
+pub mod isotonic;
 pub mod machine;
 pub mod record;
 pub mod run;
 pub mod timeline;
 
 pub use clock::now;
-pub use histogram::{Distribution, Histogram};
+pub use histogram::{Distribution, Histogram, middle};
 pub use timeline::{Phase, Stamp, Timeline};

@@ -29,6 +29,10 @@ pub enum Line {
     Sequential(Sequential),
     /// Two arms of one cell.
     Comparison(Box<Comparison>),
+    /// What became of one task.
+    Outcome(Box<TaskOutcome>),
+    /// From where on, along an axis, the other arm wins.
+    Crossover(Box<CrossoverLine>),
     /// Something that the lecture says, and whether it was seen.
     Claim(Claim),
     /// The last line; missing where a run was killed.
@@ -132,6 +136,9 @@ pub struct Trial {
     pub wall_ns: u64,
     /// Reserved to collected, two stamps a task; phase tasks are not in it.
     pub round_trip_ns: Distribution,
+    /// In the lecture's labs: time of a whole round of tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_ns: Option<Distribution>,
     /// From phase tasks.
     pub phases_ns: BTreeMap<Phase, Distribution>,
     /// Whether phases overlap, so that they are not a partition of the round trip.
@@ -186,6 +193,51 @@ pub struct Sequential {
     pub wall_ns: Distribution,
     /// One task's answer, as CPython prints it.
     pub answer: String,
+}
+
+/// What became of one task, in a lab that asks for that and not for times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskOutcome {
+    /// Which lab asked.
+    pub lab: String,
+    /// Name of the transport.
+    pub transport: String,
+    /// workload (the lecture's own tasks) or faults (on purpose).
+    pub part: String,
+    /// Name of the job, or what was done to it.
+    pub job: String,
+    /// Number of the task in the order of submission; lines are in the order of completion.
+    pub task: usize,
+    /// Its argument.
+    pub input: i64,
+    /// Whether it has an answer.
+    pub ok: bool,
+    /// The answer, as CPython prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Number of the worker that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<usize>,
+    /// Its process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Why there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<OutcomeError>,
+}
+
+/// Why a task has no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeError {
+    /// The error's type: the job's own where it made one.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// What it says.
+    pub message: String,
+    /// Number of the worker that it came from, where it came from one.
+    pub worker: Option<usize>,
+    /// That worker's process.
+    pub pid: Option<u32>,
 }
 
 /// Something that the lecture says.
@@ -276,6 +328,46 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
+/// From where on, along an axis, the other arm wins by the threshold: there and everywhere above.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CrossoverLine {
+    /// Number of this line.
+    pub id: u64,
+    /// Which lab asked.
+    pub lab: String,
+    /// Along which field of the cell: `compute_ns`. `at` to `to` have its unit.
+    pub axis: String,
+    /// lecture (its exact counts) or calibrated (as long as in CPython).
+    pub scale: String,
+    /// The other arm's cell; 0 along the axis.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// Where; null where no crossover was found.
+    pub at: Option<u64>,
+    /// Lower end of its interval.
+    pub low: Option<u64>,
+    /// Upper end.
+    pub high: Option<u64>,
+    /// Smallest place measured.
+    pub from: u64,
+    /// Largest place measured.
+    pub to: u64,
+    /// Ratio base / other that is reached there.
+    pub threshold: f64,
+    /// Probability that the interval holds the crossover.
+    pub confidence: f64,
+    /// Who wins on which side: `parallel wins above`.
+    pub sign: String,
+    /// Pairs behind it, at all points.
+    pub pairs: usize,
+    /// Fewest generations at any point near it.
+    pub generations: usize,
+    /// `found`, `none in [1000, 10000]` or `too few generations`.
+    pub verdict: String,
+    /// Where there is none: above throughout, below throughout or undecided; else null.
+    pub side: Option<String>,
+}
+
 /// How the run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
@@ -296,4 +388,25 @@ pub struct End {
     pub workers_left: u64,
     /// From the first line to this one.
     pub wall_ns: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crossover_comes_back_from_its_line_and_says_null_where_there_is_none() {
+        let text = r#"{"kind":"crossover","id":12,"lab":"crossover","axis":"compute_ns",
+            "scale":"lecture","job":"burn","transport":"pipe","residency":"place",
+            "wakeup":"hybrid","regime":"hybrid","segment":null,"workers":1,"depth":2,
+            "placement":"spread","cores":[0,1],"bytes":64,"items":8,"compute_ns":0,"at":null,
+            "low":null,"high":null,"from":1000,"to":10000,"threshold":1.2,"confidence":0.95,
+            "sign":"parallel wins above","pairs":360,"generations":6,
+            "verdict":"none in [1000, 10000]","side":"below throughout"}"#;
+        let line: Line = serde_json::from_str(text).unwrap();
+        let Line::Crossover(crossover) = &line else { panic!("{line:?}") };
+        assert_eq!((crossover.at, crossover.from, crossover.cell.bytes), (None, 1000, 64));
+        let value: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&line).unwrap(), value);
+    }
 }

@@ -124,6 +124,8 @@ pub struct Record {
     pub lines: Vec<Line>,
     /// Number and fault of each line that was not, counted from 1.
     pub faults: Vec<(usize, String)>,
+    /// Batches that were understood.
+    pub pairs: Vec<PairRow>,
 }
 
 /// Reads the record in `folder`: what can be read is, and the rest is named by line.
@@ -139,6 +141,10 @@ pub fn read(folder: &Path) -> io::Result<Record> {
             Ok(line) => record.lines.push(line),
             Err(fault) => record.faults.push((index + 1, fault.to_string())),
         }
+    }
+    // A row that a kill cut short is left out.
+    if let Ok(mut rows) = csv::Reader::from_path(folder.join(PAIRS)) {
+        record.pairs = rows.deserialize().flatten().collect();
     }
     Ok(record)
 }

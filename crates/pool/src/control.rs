@@ -16,6 +16,7 @@ use rustix::net::{
 };
 use rustix::time::Timespec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use transport::Value;
 
 /// What the coordinator says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,8 +26,9 @@ pub(crate) enum Order {
         worker: usize,
         transport: String,
         plan: String,
-        jobs: Vec<String>,
         core: Option<usize>,
+        /// A job to be run before any task.
+        initialiser: Option<(String, Value)>,
     },
     /// Answer with a [`Word::Report`]. Only a parked worker hears it.
     Report,
@@ -39,8 +41,8 @@ pub(crate) enum Order {
 pub(crate) enum Word {
     /// The first word: who is there.
     Hello { build: String },
-    /// It has taken its place.
-    Ready,
+    /// It has taken its place, and these are its jobs: a task says an index into them.
+    Ready { jobs: Vec<String> },
     /// It could not.
     Trouble { message: String },
     /// What the kernel has counted for it so far.

@@ -3,31 +3,20 @@
 //! A sweep drives the crew's hub directly; [`crate::Pool`] is tasks and results on top of it.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use measure::Timeline;
-use transport::{Arrival, Hub, List, Reply, Setup, Task, Transport, TransportError, Value};
+use transport::{
+    Arrival, Hub, List, Reply, Setup, Task, Transport, TransportError, Unanswered, Value,
+};
 
 use crate::control::{Control, Order, Word};
 use crate::error::PoolError;
 use crate::keeper::{Death, Ending, Keeper, Process};
+use crate::launch::Launch;
 
 pub use crate::control::Report;
-
-/// Which program is a worker, and how to tell that it is ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// Hash of the sources that it must have been built from.
-    pub build: String,
-    /// How long it may take to say its first word; a debugger is slow.
-    pub patience: Duration,
-}
 
 /// What a crew is for.
 #[derive(Clone)]
@@ -38,8 +27,8 @@ pub struct CrewPlan {
     pub transport: &'static dyn Transport,
     /// Its axes.
     pub setup: Setup,
-    /// Names of jobs: a task says an index into these.
-    pub jobs: Vec<String>,
+    /// A job that each worker runs before its first task, and its argument.
+    pub initialiser: Option<(String, Value)>,
     /// Core of each worker; empty: wherever the scheduler likes.
     pub cores: Vec<usize>,
     /// Bytes added to the workers' environment, which moves their stacks.
@@ -49,7 +38,7 @@ pub struct CrewPlan {
 }
 
 /// What came.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Event {
     /// An answer.
     Reply {
@@ -60,7 +49,12 @@ pub enum Event {
     },
     /// A worker is dead and reaped; its tasks are no longer in flight, and nothing of theirs will
     /// come.
-    Died(Death),
+    Died {
+        /// Whose death, and how.
+        death: Death,
+        /// Tasks that it had not answered, in order: only the first can have begun.
+        unanswered: Vec<Unanswered>,
+    },
     /// Patience ended.
     Nothing,
 }
@@ -71,6 +65,7 @@ const PARK: Task = Task { id: u32::MAX, job: 0, arg: Value::Int(0), phase: false
 /// A hub with its workers. Dropping it ends them all.
 pub struct Crew {
     plan: CrewPlan,
+    jobs: Vec<String>,
     workers: Vec<Option<Worker>>,
     dying: VecDeque<Death>,
     // The order of the next two matters: workers end before the memory that they map.
@@ -92,7 +87,9 @@ impl Crew {
         let hub = plan.transport.hub(&plan.setup)?;
         let keeper = Keeper::new(hub.alarm())?;
         let workers = (0..plan.setup.workers).map(|_| None).collect();
-        let mut crew = Crew { plan: plan.clone(), workers, dying: VecDeque::new(), keeper, hub };
+        let (plan, jobs, dying) = (plan.clone(), Vec::new(), VecDeque::new());
+        let mut crew = Crew { plan, jobs, workers, dying, keeper, hub };
+        let plan = crew.plan.clone();
         let mut order: Vec<usize> = (0..plan.setup.workers).collect();
         if plan.order.len() == order.len() {
             order.clone_from(&plan.order);
@@ -165,8 +162,8 @@ impl Crew {
                 },
             };
             self.workers[dead.worker] = None;
-            self.hub.detach(dead.worker);
-            return Ok(Event::Died(dead));
+            let unanswered = self.hub.detach(dead.worker);
+            return Ok(Event::Died { death: dead, unanswered });
         }
     }
 
@@ -206,10 +203,14 @@ impl Crew {
         Some(death)
     }
 
-    /// The worker that lives and has least in hand, and how many tasks that is.
-    pub fn least_busy(&self) -> Option<(usize, usize)> {
-        let living = (0..self.workers.len()).filter(|worker| self.workers[*worker].is_some());
-        living.map(|worker| (worker, self.hub.in_flight(worker))).min_by_key(|(_, tasks)| *tasks)
+    /// Names of the workers' jobs.
+    pub fn jobs(&self) -> &[String] {
+        &self.jobs
+    }
+
+    /// Number of the job of that name: what its tasks say.
+    pub fn job(&self, name: &str) -> Option<u16> {
+        self.jobs.iter().position(|job| job == name).and_then(|at| u16::try_from(at).ok())
     }
 
     /// Ends worker `worker` at once; its death is told by [`Crew::recv`].
@@ -237,7 +238,7 @@ impl Crew {
         for worker in 0..self.workers.len() {
             self.send(worker, &PARK, List::None, None)?;
             match self.recv(None)? {
-                Event::Died(death) => return Err(PoolError::Died(death)),
+                Event::Died { death, .. } => return Err(PoolError::Died(death)),
                 Event::Reply { .. } | Event::Nothing => {}
             }
         }
@@ -306,14 +307,19 @@ impl Crew {
             worker,
             transport: self.plan.transport.name().into(),
             plan: handover.plan,
-            jobs: self.plan.jobs.clone(),
             core: self.plan.cores.get(worker).copied(),
+            initialiser: self.plan.initialiser.clone(),
         };
         there.control.send(&attach, &handover.fds)?;
         drop(handover.fds);
         let trouble = |what| PoolError::Attach { worker, what };
-        match there.control.recv(Some(self.plan.launch.patience))? {
-            Some((Word::Ready, _)) => Ok(()),
+        // An initialiser may take as long as it likes; its worker's death ends the wait.
+        let patience = self.plan.initialiser.is_none().then_some(self.plan.launch.patience);
+        match there.control.recv(patience)? {
+            Some((Word::Ready { jobs }, _)) => {
+                self.jobs = jobs;
+                Ok(())
+            }
             Some((Word::Trouble { message }, _)) => Err(trouble(message)),
             Some((other, _)) => Err(trouble(format!("it said {other:?}"))),
             None => Err(trouble("it ended".into())),

@@ -2,21 +2,34 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use transport::TransportError;
 
+use crate::job::JobError;
 use crate::keeper::{Death, Ending};
 
 /// Why a task has no answer.
+///
+/// ```
+/// use pool::{Pool, TaskError};
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # example::main(|| {
+/// let pool = Pool::builder().workers(1).build()?;
+/// match pool.submit("panic", 0, ())?.result() {
+///     Err(TaskError::Panicked { message, .. }) => assert!(message.contains("on purpose")),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
     /// The job returned an error of its own.
-    #[error("{message}")]
+    #[error("{}", .error.message)]
     Job {
-        /// Type of the error, as the job named it.
-        name: String,
-        /// What it said.
-        message: String,
+        /// The error, as the job made it.
+        error: JobError,
         /// Number of the worker it was made in.
         worker: usize,
         /// Its process.
@@ -32,11 +45,36 @@ pub enum TaskError {
         /// Its process.
         pid: u32,
     },
+    /// The job answered with a list that no answer has room for; the worker lives.
+    #[error("the answer from worker {worker} (pid {pid}) cannot be encoded: {message}")]
+    Unencodable {
+        /// How long the list was, and how long one may be.
+        message: String,
+        /// Number of the worker.
+        worker: usize,
+        /// Its process.
+        pid: u32,
+    },
+    /// The task took longer than it may, and its worker was ended for that.
+    #[error("the task was not done within {limit:?}: worker {worker} (pid {pid}) was ended")]
+    TimedOut {
+        /// What it was allowed.
+        limit: Duration,
+        /// Number of the worker.
+        worker: usize,
+        /// Its process.
+        pid: u32,
+    },
+    /// Its future was cancelled before a worker had it.
+    #[error("the task was cancelled before it began")]
+    Cancelled,
     /// No worker has a job of that name.
-    #[error("the workers have no job `{job}`")]
+    #[error("the workers have no job `{job}`; they have {known}")]
     UnknownJob {
         /// The name asked for.
         job: String,
+        /// Those that they have.
+        known: String,
     },
     /// The worker refused the task's list.
     #[error("worker {worker} refused the list: {message}")]
@@ -46,7 +84,8 @@ pub enum TaskError {
         /// Why.
         message: String,
     },
-    /// The worker died with this task in its hands, or waiting there.
+    /// The worker died with this task in its hands. Tasks that only waited there are sent to
+    /// another worker instead.
     #[error("worker {worker} (pid {pid}) died with this task: {ending}")]
     WorkerDied {
         /// Number of the worker.
@@ -59,11 +98,100 @@ pub enum TaskError {
     /// The transport refused the task before any worker saw it.
     #[error("the task could not be sent: {0}")]
     Unsent(String),
+    /// As many tasks as the pool may have are unfinished.
+    #[error("{bound} tasks are unfinished, and no more may be")]
+    WouldBlock {
+        /// How many.
+        bound: usize,
+    },
+    /// The pool itself failed: no task of it will have an answer.
+    #[error("the pool failed: {0}")]
+    Pool(String),
+}
+
+impl TaskError {
+    /// The job's own error as the type that it was made from by [`JobError::of`].
+    ///
+    /// ```
+    /// use pool::Pool;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # use example::Odd;
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).build()?;
+    /// let error = pool.submit("halve", 7, ())?.result().unwrap_err();
+    /// assert_eq!(error.downcast(), Some(Odd { number: 7 }));
+    /// # Ok(()) });
+    /// ```
+    pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
+        match self {
+            TaskError::Job { error, .. } => error.downcast(),
+            _ => None,
+        }
+    }
+
+    /// The error's type, as records name it: the job's own where it has one.
+    ///
+    /// ```
+    /// assert_eq!(pool::TaskError::Cancelled.name(), "Cancelled");
+    /// ```
+    pub fn name(&self) -> &str {
+        match self {
+            TaskError::Job { error, .. } => &error.name,
+            TaskError::Panicked { .. } => "Panicked",
+            TaskError::Unencodable { .. } => "Unencodable",
+            TaskError::TimedOut { .. } => "TimedOut",
+            TaskError::Cancelled => "Cancelled",
+            TaskError::UnknownJob { .. } => "UnknownJob",
+            TaskError::Refused { .. } => "Refused",
+            TaskError::WorkerDied { .. } => "WorkerDied",
+            TaskError::Unsent(_) => "Unsent",
+            TaskError::WouldBlock { .. } => "WouldBlock",
+            TaskError::Pool(_) => "Pool",
+        }
+    }
+
+    /// Where it was made: number of the worker and its process.
+    ///
+    /// ```
+    /// assert_eq!(pool::TaskError::Cancelled.place(), None);
+    /// ```
+    pub fn place(&self) -> Option<(usize, Option<u32>)> {
+        match *self {
+            TaskError::Job { worker, pid, .. }
+            | TaskError::Panicked { worker, pid, .. }
+            | TaskError::Unencodable { worker, pid, .. }
+            | TaskError::TimedOut { worker, pid, .. }
+            | TaskError::WorkerDied { worker, pid, .. } => Some((worker, Some(pid))),
+            TaskError::Refused { worker, .. } => Some((worker, None)),
+            TaskError::Cancelled
+            | TaskError::UnknownJob { .. }
+            | TaskError::Unsent(_)
+            | TaskError::WouldBlock { .. }
+            | TaskError::Pool(_) => None,
+        }
+    }
 }
 
 /// Why there is no pool, or no more of it.
+///
+/// ```
+/// use pool::{Pool, PoolError};
+///
+/// let refused = Pool::builder().workers(0).build().err().unwrap();
+/// assert!(matches!(refused, PoolError::Setting { field: "workers", .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
+    /// A setting makes no sense.
+    #[error("{field} cannot be {value}: {why}")]
+    Setting {
+        /// The builder's method.
+        field: &'static str,
+        /// What it was given.
+        value: String,
+        /// What it takes.
+        why: &'static str,
+    },
     /// The program cannot be started.
     #[error("the worker {program} cannot be started: {cause}")]
     Start {

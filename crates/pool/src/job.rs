@@ -1,20 +1,64 @@
 //! What a worker can do, by name.
 
+use std::error::Error;
 use std::fmt;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use transport::Value;
 
 /// One task, as its job sees it.
-#[derive(Clone, Copy, Debug)]
+///
+/// ```
+/// use pool::{Call, Value};
+///
+/// let call = Call::new(7, &[1, 2, 3]);
+/// assert_eq!(call.arg, Value::Int(7));
+/// assert_eq!(call.list.iter().sum::<i64>(), 6);
+/// ```
+#[derive(Debug)]
 pub struct Call<'a> {
     /// The task's argument.
     pub arg: Value,
     /// The task's list, wherever it lies; empty if it has none.
     pub list: &'a [i64],
+    /// Room for the list of its answer, where the pool gives any.
+    room: &'a mut [i64],
+    /// Items of that list, as far as the job has asked for them.
+    asked: usize,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A call in this process, for whoever runs a job without a pool. Its answer has no list.
+    ///
+    /// ```
+    /// use pool::{Call, Job, JobError, Value};
+    ///
+    /// struct Twice;
+    /// impl Job for Twice {
+    ///     fn name(&self) -> &'static str {
+    ///         "twice"
+    ///     }
+    ///     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+    ///         Ok(Value::Int(2 * call.int()?))
+    ///     }
+    /// }
+    /// assert_eq!(Twice.run(&mut Call::new(21, &[])), Ok(Value::Int(42)));
+    /// ```
+    pub fn new(arg: impl Into<Value>, list: &'a [i64]) -> Call<'a> {
+        Call::with_room(arg.into(), list, &mut [])
+    }
+
+    pub(crate) fn with_room(arg: Value, list: &'a [i64], room: &'a mut [i64]) -> Call<'a> {
+        Call { arg, list, room, asked: 0 }
+    }
+
     /// The argument, which must be an integer.
+    ///
+    /// ```
+    /// assert_eq!(pool::Call::new(-1, &[]).int(), Ok(-1));
+    /// assert!(pool::Call::new(0.5, &[]).int().is_err());
+    /// ```
     ///
     /// # Errors
     /// It is not.
@@ -28,15 +72,73 @@ impl Call<'_> {
     }
 
     /// The argument as a number; integers count too.
+    ///
+    /// ```
+    /// assert_eq!(pool::Call::new(3, &[]).number(), 3.0);
+    /// ```
     pub fn number(&self) -> f64 {
         match self.arg {
             Value::Int(value) => value as f64,
             Value::Float(value) => value,
         }
     }
+
+    /// Room for a list of `items` items that goes home with the answer, as it is when the job
+    /// returns. With a shared segment it lies there, and nothing is copied on this side. What an
+    /// earlier answer left may still be in it.
+    ///
+    /// ```
+    /// use pool::{Call, JobError, Value};
+    ///
+    /// /// Answers with the squares of its list, and how many there are.
+    /// fn squares(call: &mut Call<'_>) -> Result<Value, JobError> {
+    ///     let list = call.list;
+    ///     let room = call.answer(list.len())?;
+    ///     room.iter_mut().zip(list).for_each(|(to, from)| *to = from * from);
+    ///     Ok(Value::Int(list.len() as i64))
+    /// }
+    /// // This pool was not told of any list in an answer.
+    /// assert_eq!(squares(&mut Call::new(0, &[1, 2])).unwrap_err().name, "Unencodable");
+    /// ```
+    ///
+    /// # Errors
+    /// It is longer than [`crate::Builder::longest_answer`]. The task then ends as
+    /// [`crate::TaskError::Unencodable`], whatever the job returns.
+    pub fn answer(&mut self, items: usize) -> Result<&mut [i64], JobError> {
+        self.asked = items;
+        match self.check() {
+            Ok(items) => Ok(&mut self.room[..items]),
+            Err(message) => Err(JobError::new("Unencodable", message)),
+        }
+    }
+
+    /// Items of the answer's list; or why that cannot go home.
+    pub(crate) fn check(&self) -> Result<usize, String> {
+        let (asked, room) = (self.asked, self.room.len());
+        let long = || format!("a list of {asked} items, where longest_answer is {room}");
+        if asked <= room { Ok(asked) } else { Err(long()) }
+    }
 }
 
 /// A job: runs in a worker process, on one task at a time.
+///
+/// ```
+/// use pool::{Call, Job, JobError, Value};
+///
+/// /// The largest item of the list.
+/// struct Largest;
+///
+/// impl Job for Largest {
+///     fn name(&self) -> &'static str {
+///         "largest"
+///     }
+///     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+///         let largest = call.list.iter().max();
+///         largest.map(|item| Value::Int(*item)).ok_or(JobError::new("Empty", "an empty list"))
+///     }
+/// }
+/// assert_eq!(Largest.run(&mut Call::new(0, &[3, 8, 5])), Ok(Value::Int(8)));
+/// ```
 pub trait Job: Sync {
     /// The name that tasks call it by.
     fn name(&self) -> &'static str;
@@ -45,23 +147,76 @@ pub trait Job: Sync {
     ///
     /// # Errors
     /// Whatever the job calls an error: it comes home as a value, and the worker lives.
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError>;
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError>;
 }
 
 /// A job's own error, made in the worker.
+///
+/// ```
+/// let error = pool::JobError::new("Empty", "an empty list");
+/// assert_eq!(error.to_string(), "Empty: an empty list");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobError {
     /// Its type, as the job names it.
     pub name: String,
     /// In words.
     pub message: String,
+    /// The error itself, for whoever knows its type; see [`JobError::of`].
+    pub(crate) detail: String,
 }
 
 impl JobError {
     /// An error of type `name`.
+    ///
+    /// ```
+    /// assert_eq!(pool::JobError::new("Empty", "an empty list").name, "Empty");
+    /// ```
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> JobError {
-        JobError { name: name.into(), message: message.into() }
+        JobError { name: name.into(), message: message.into(), detail: String::new() }
     }
+
+    /// An error that comes home as the type that it is: [`JobError::downcast`] and
+    /// [`crate::TaskError::downcast`] give it back.
+    ///
+    /// ```
+    /// use pool::JobError;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+    /// #[error("Invalid range: {range}")]
+    /// struct InvalidRange {
+    ///     range: i64,
+    /// }
+    ///
+    /// let error = JobError::of(&InvalidRange { range: -1 });
+    /// assert_eq!(error.to_string(), "InvalidRange: Invalid range: -1");
+    /// assert_eq!(error.downcast(), Some(InvalidRange { range: -1 }));
+    /// assert_eq!(error.downcast::<u32>(), None);
+    /// ```
+    pub fn of<E: Error + Serialize>(error: &E) -> JobError {
+        // What has no such form has a name and a message still.
+        let detail = serde_json::to_string(error).unwrap_or_default();
+        JobError { name: name_of::<E>().into(), message: error.to_string(), detail }
+    }
+
+    /// The error itself, if it was made by [`JobError::of`] from this type.
+    ///
+    /// ```
+    /// assert_eq!(pool::JobError::new("String", "only words").downcast::<String>(), None);
+    /// ```
+    pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
+        if self.name != name_of::<E>() {
+            return None;
+        }
+        serde_json::from_str(&self.detail).ok()
+    }
+}
+
+/// The last part of a type's path.
+fn name_of<E>() -> &'static str {
+    let path = std::any::type_name::<E>();
+    path.rsplit("::").next().unwrap_or(path)
 }
 
 impl fmt::Display for JobError {
@@ -70,4 +225,4 @@ impl fmt::Display for JobError {
     }
 }
 
-impl std::error::Error for JobError {}
+impl Error for JobError {}

@@ -1,402 +1,350 @@
-//! Tasks in, results out.
+//! Tasks in, outcomes out.
 //!
 //! A pool has no thread of its own on the way of a task: it moves when it is called. `submit` sends
 //! as many tasks as workers may hold and keeps the rest in line; waiting for a result collects and
 //! sends on.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
+use std::cell::{RefCell, RefMut};
+use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 
-use shm::{Kind, Resident};
-use transport::{Failure, List, Room, Setup, Task, TransportError, Value, What};
+use transport::{Resident, Room, TransportError, Value};
 
-use crate::crew::{Crew, CrewPlan, Event, Launch};
+use crate::builder::Builder;
+use crate::data::Data;
+use crate::dispatch::Dispatcher;
 use crate::error::{PoolError, TaskError};
-use crate::keeper::Death;
+use crate::future::{AsCompleted, Future, MapUnordered, Outcome};
 
-/// How a pool is made.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    launch: Launch,
-    transport: String,
-    setup: Setup,
-    jobs: Vec<String>,
-    cores: Vec<usize>,
-}
-
-impl Builder {
-    /// How tasks are carried, by name; `shared` unless said otherwise.
-    pub fn transport(mut self, name: &str) -> Builder {
-        self.transport = name.into();
-        self
-    }
-
-    /// How the other side is woken, by name; the transport's first unless said otherwise.
-    pub fn wakeup(mut self, name: &str) -> Builder {
-        self.setup.wakeup = name.into();
-        self
-    }
-
-    /// What holds shared lists; a memfd unless said otherwise.
-    pub fn segment(mut self, kind: Kind) -> Builder {
-        self.setup.segment = kind;
-        self
-    }
-
-    /// Worker processes; one for each core unless said otherwise.
-    pub fn workers(mut self, workers: usize) -> Builder {
-        self.setup.workers = workers;
-        self
-    }
-
-    /// Tasks in flight per worker; two unless said otherwise, so that a worker never waits for the
-    /// next.
-    pub fn depth(mut self, depth: usize) -> Builder {
-        self.setup.depth = depth;
-        self
-    }
-
-    /// Items of the longest list; none unless said otherwise.
-    pub fn longest_list(mut self, items: usize) -> Builder {
-        self.setup.room = items;
-        self
-    }
-
-    /// Lists that may be placed to stay; none unless said otherwise.
-    pub fn resident_lists(mut self, count: usize) -> Builder {
-        self.setup.residents = count;
-        self
-    }
-
-    /// Whether workers run on other cores than this thread; assumed where there is more than one
-    /// worker, unless said otherwise.
-    pub fn apart(mut self, apart: bool) -> Builder {
-        self.setup.apart = apart;
-        self
-    }
-
-    /// Names of the jobs that will be submitted.
-    pub fn jobs<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Builder {
-        self.jobs = names.into_iter().map(str::to_owned).collect();
-        self
-    }
-
-    /// Core of each worker; wherever the scheduler likes unless said otherwise.
-    pub fn cores(mut self, cores: Vec<usize>) -> Builder {
-        self.cores = cores;
-        self
-    }
-
-    /// Starts the workers.
-    ///
-    /// # Errors
-    /// [`PoolError`]; nothing is left behind.
-    pub fn build(self) -> Result<Pool, PoolError> {
-        let transport = transport::by_name(&self.transport)
-            .ok_or_else(|| PoolError::NoTransport(self.transport.clone()))?;
-        let mut setup = self.setup;
-        if setup.wakeup.is_empty() {
-            setup.wakeup = transport.wakeups()[0].0.into();
-        }
-        setup.workers = setup.workers.max(1);
-        setup.depth = setup.depth.max(1);
-        let (launch, jobs, cores) = (self.launch, self.jobs, self.cores);
-        let (padding, order) = (0, Vec::new());
-        let plan = CrewPlan { launch, transport, setup, jobs, cores, padding, order };
-        let crew = Crew::start(&plan)?;
-        let inner = Inner {
-            crew,
-            plan,
-            next: 0,
-            line: VecDeque::new(),
-            sent: HashMap::new(),
-            done: HashMap::new(),
-            finished: 0,
-        };
-        Ok(Pool(Rc::new(RefCell::new(inner))))
-    }
-}
-
-/// Where a task's list is.
-#[derive(Clone, Debug, Default)]
-pub enum Data {
-    /// It has none.
-    #[default]
-    None,
-    /// Here: it is copied when the task is sent.
-    Items(Arc<[i64]>),
-    /// In the segment, placed by [`Pool::place`]: this part of it.
-    Resident(Resident, Range<usize>),
-}
-
-/// Worker processes that run jobs by name. Dropping it ends them.
+/// Worker processes that run jobs by name. Dropping it and its futures ends them.
 ///
 /// It belongs to one thread; a second thread has a second pool.
+///
+/// ```
+/// use pool::{Call, Job, JobError, Pool, Value};
+///
+/// struct Twice;
+/// impl Job for Twice {
+///     fn name(&self) -> &'static str {
+///         "twice"
+///     }
+///     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+///         Ok(Value::Int(2 * call.int()?))
+///     }
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // In a worker process this line serves tasks and does not come back.
+///     pool::serve_if_worker(&[&Twice]);
+///     let pool = Pool::builder().workers(2).build()?;
+///     let outcomes = pool.map("twice", (0..8).map(|number| (number, ())));
+///     for (number, outcome) in (0..).zip(outcomes) {
+///         assert_eq!(outcome?.value, Value::Int(2 * number));
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
-pub struct Pool(Rc<RefCell<Inner>>);
-
-/// A task's result, now or later. Dropping it forgets the result, not the task.
-pub struct Future {
-    pool: Pool,
-    id: u32,
-}
-
-type Outcome = Result<Value, TaskError>;
-
-struct Inner {
-    crew: Crew,
-    plan: CrewPlan,
-    next: u32,
-    /// Submitted and not sent.
-    line: VecDeque<(Task, Payload)>,
-    /// Sent and not answered, and to which worker.
-    sent: HashMap<u32, usize>,
-    /// Answered and not asked for, each with its place in the order of answers.
-    done: HashMap<u32, (u64, Outcome)>,
-    finished: u64,
-}
-
-enum Payload {
-    Data(Data),
-    Built(Room),
-}
+pub struct Pool(Rc<RefCell<Dispatcher>>);
 
 impl Pool {
-    /// A pool of `launch`'s program.
-    pub fn builder(launch: Launch) -> Builder {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let wakeup = String::new();
-        let (segment, apart) = (Kind::Memfd, workers > 1);
-        let setup = Setup { wakeup, segment, workers, depth: 2, room: 0, residents: 0, apart };
-        Builder { launch, transport: "shared".into(), setup, jobs: Vec::new(), cores: Vec::new() }
+    /// A pool, to be set up and then built. Its workers are this very program, unless
+    /// [`Builder::launch`] names another.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).transport("pipe").build()?;
+    /// assert!(pool.submit("halve", 8, ())?.result().is_ok());
+    /// # Ok(()) });
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::new()
     }
 
-    /// Submits one task; it is sent now if a worker may hold one more.
+    pub(crate) fn new(tasks: Dispatcher) -> Pool {
+        Pool(Rc::new(RefCell::new(tasks)))
+    }
+
+    pub(crate) fn tasks(&self) -> RefMut<'_, Dispatcher> {
+        self.0.borrow_mut()
+    }
+
+    /// Submits one task: `job` with an argument and a list, or `()` for none. It is sent at once if
+    /// a worker may hold one more. Where the pool has as many unfinished tasks as it may, this
+    /// waits until one is done.
+    ///
+    /// ```
+    /// use pool::{Pool, Value};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).longest_list(3).build()?;
+    /// let sum = pool.submit("sum", 0, vec![1, 2, 3])?;
+    /// assert_eq!(sum.result()?.value, Value::Int(6));
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
-    /// [`TaskError::UnknownJob`] where the builder was not told of that job.
-    pub fn submit(&self, job: &str, arg: Value, data: Data) -> Result<Future, TaskError> {
-        self.enter(job, arg, Payload::Data(data))
-    }
-
-    /// Submits one task with a list that was built in a room of [`Pool::list`].
-    ///
-    /// # Errors
-    /// As [`Pool::submit`].
-    pub fn submit_built(&self, job: &str, arg: Value, room: Room) -> Result<Future, TaskError> {
-        self.enter(job, arg, Payload::Built(room))
-    }
-
-    fn enter(&self, job: &str, arg: Value, payload: Payload) -> Result<Future, TaskError> {
-        let mut inner = self.0.borrow_mut();
-        let number = inner.plan.jobs.iter().position(|name| name == job);
-        let Some(number) = number else {
-            return Err(TaskError::UnknownJob { job: job.into() });
-        };
-        let id = inner.next;
-        inner.next = inner.next.wrapping_add(1);
-        let task = Task { id, job: number as u16, arg, phase: false, park: false };
-        inner.line.push_back((task, payload));
-        inner.send_on();
-        Ok(Future { pool: self.clone(), id })
-    }
-
-    /// Runs `job` on each of `tasks`; results are in their order.
-    ///
-    /// # Errors
-    /// The pool itself failed. What became of each task is in its own place.
-    pub fn map(
+    /// [`TaskError::UnknownJob`], and [`TaskError::Pool`] where there is no pool any more. Whatever
+    /// else may happen to the task is told by its future.
+    pub fn submit(
         &self,
         job: &str,
-        tasks: impl IntoIterator<Item = (Value, Data)>,
-    ) -> Result<Vec<Outcome>, PoolError> {
-        let submitted: Vec<Result<Future, TaskError>> =
-            tasks.into_iter().map(|(arg, data)| self.submit(job, arg, data)).collect();
-        submitted
-            .into_iter()
-            .map(|future| match future {
-                Ok(future) => future.result(),
-                Err(error) => Ok(Err(error)),
-            })
-            .collect()
+        arg: impl Into<Value>,
+        data: impl Into<Data>,
+    ) -> Result<Future, TaskError> {
+        let mut tasks = self.tasks();
+        let job = tasks.job(job)?;
+        while !tasks.has_room() {
+            tasks.wait(None);
+        }
+        let id = tasks.enter(job, arg.into(), data.into());
+        drop(tasks);
+        Ok(Future::new(self.clone(), id))
     }
 
-    /// Gives each of `futures` as its task finishes, whichever is first.
-    pub fn as_completed(
+    /// Submits one task, or says that [`Pool::submit`] would have to wait.
+    ///
+    /// ```
+    /// use pool::{Pool, TaskError};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).bound(1).build()?;
+    /// let _busy = pool.try_submit("sleep", 50, ())?;
+    /// let refused = pool.try_submit("sleep", 50, vec![1, 2]).unwrap_err();
+    /// assert_eq!(refused.why, TaskError::WouldBlock { bound: 1 });
+    /// // Nothing was lost: `refused.data` is the list.
+    /// # assert!(matches!(refused.data, pool::Data::Items(_)));
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pool::submit`], and [`TaskError::WouldBlock`]; the data comes back with it.
+    pub fn try_submit(
         &self,
-        futures: impl IntoIterator<Item = Future>,
-    ) -> impl Iterator<Item = Result<(Future, Outcome), PoolError>> {
-        let mut waiting: Vec<Future> = futures.into_iter().collect();
-        let pool = self.clone();
-        std::iter::from_fn(move || {
-            if waiting.is_empty() {
-                return None;
+        job: &str,
+        arg: impl Into<Value>,
+        data: impl Into<Data>,
+    ) -> Result<Future, Unsubmitted> {
+        let mut tasks = self.tasks();
+        // What is done already makes room.
+        while !tasks.has_room() && tasks.wait(Some(std::time::Duration::ZERO)) {}
+        let blocked = TaskError::WouldBlock { bound: tasks.bound() };
+        let ready = if tasks.has_room() { tasks.job(job) } else { Err(blocked) };
+        match ready {
+            Ok(job) => {
+                let id = tasks.enter(job, arg.into(), data.into());
+                drop(tasks);
+                Ok(Future::new(self.clone(), id))
             }
-            loop {
-                let mut inner = pool.0.borrow_mut();
-                let first = inner.first_done(&waiting);
-                if let Some((at, outcome)) = first {
-                    let future = waiting.remove(at);
-                    return Some(Ok((future, outcome)));
-                }
-                if let Err(error) = inner.wait(None) {
-                    return Some(Err(error));
-                }
-            }
-        })
+            Err(why) => Err(Unsubmitted { why, data: data.into() }),
+        }
+    }
+
+    /// Runs `job` on each of `tasks`, an argument and a list each; outcomes are in their order.
+    ///
+    /// ```
+    /// use pool::{Pool, Value};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(2).build()?;
+    /// let outcomes = pool.map("halve", [(4, ()), (7, ()), (8, ())]);
+    /// assert_eq!(outcomes[0].as_ref().unwrap().value, Value::Int(2));
+    /// assert_eq!(outcomes[1].as_ref().unwrap_err().name(), "Odd");
+    /// # Ok(()) });
+    /// ```
+    pub fn map<V: Into<Value>, D: Into<Data>>(
+        &self,
+        job: &str,
+        tasks: impl IntoIterator<Item = (V, D)>,
+    ) -> Vec<Outcome> {
+        let submit = |(arg, data): (V, D)| self.submit(job, arg, data);
+        let submitted: Vec<_> = tasks.into_iter().map(submit).collect();
+        submitted.into_iter().map(|future| future.and_then(Future::result)).collect()
+    }
+
+    /// Runs `job` on each of `tasks`, which are asked for as far as the pool has room; outcomes come
+    /// as they are done, each with its task's place.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(2).depth(1).build()?;
+    /// let sleeps = [(300, ()), (1, ())];
+    /// let places: Vec<usize> = pool.map_unordered("sleep", sleeps).map(|(at, _)| at).collect();
+    /// assert_eq!(places, [1, 0]);
+    /// # Ok(()) });
+    /// ```
+    pub fn map_unordered<V, D, T>(&self, job: &str, tasks: T) -> MapUnordered<T::IntoIter>
+    where
+        V: Into<Value>,
+        D: Into<Data>,
+        T: IntoIterator<Item = (V, D)>,
+    {
+        MapUnordered::new(self.clone(), job, tasks.into_iter())
+    }
+
+    /// Gives each of `futures`, which are this pool's, as its task comes to be done.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(2).build()?;
+    /// let mut inputs = HashMap::new();
+    /// let mut futures = Vec::new();
+    /// for number in [4, 7, 8] {
+    ///     let future = pool.submit("halve", number, ())?;
+    ///     inputs.insert(future.id(), number);
+    ///     futures.push(future);
+    /// }
+    /// for future in pool.as_completed(futures) {
+    ///     let number = inputs[&future.id()];
+    ///     assert_eq!(future.result().is_err(), number == 7);
+    /// }
+    /// # Ok(()) });
+    /// ```
+    pub fn as_completed(&self, futures: impl IntoIterator<Item = Future>) -> AsCompleted {
+        AsCompleted::new(self.clone(), futures)
+    }
+
+    /// Lends room for a list of `items` items where the transport takes it from: with a shared
+    /// segment it lies there, and is not copied again. Fill it and submit it. Where all rooms are
+    /// taken by tasks, this waits until one is done.
+    ///
+    /// ```
+    /// use pool::{Pool, Value};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).longest_list(1000).build()?;
+    /// let mut room = pool.list(1000)?;
+    /// room.items_mut().fill(1);
+    /// assert_eq!(pool.submit("sum", 0, room)?.result()?.value, Value::Int(1000));
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    /// It is longer than [`Builder::longest_list`], or all rooms are held by whoever asked for them.
+    pub fn list(&self, items: usize) -> Result<Room, PoolError> {
+        let mut tasks = self.tasks();
+        loop {
+            match tasks.crew.hub().reserve(items) {
+                Err(TransportError::NoRoom { .. }) if tasks.is_busy() => tasks.wait(None),
+                other => return Ok(other?),
+            };
+        }
     }
 
     /// Places a list in the segment, for any number of tasks.
     ///
-    /// # Errors
-    /// As [`transport::Hub::place`].
-    pub fn place(&self, list: &[i64]) -> Result<Resident, PoolError> {
-        Ok(self.0.borrow_mut().crew.hub().place(list)?)
-    }
-
-    /// Room for a list of `items` items, to be filled where the transport takes it from.
+    /// ```
+    /// use pool::{Pool, Value};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(2).longest_list(100).resident_lists(1).build()?;
+    /// let list = pool.place(&[1; 100])?;
+    /// let halves = [(0, (list.clone(), 0..50)), (0, (list, 50..100))];
+    /// for half in pool.map("sum", halves) {
+    ///     assert_eq!(half?.value, Value::Int(50));
+    /// }
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
-    /// As [`transport::Hub::reserve`].
-    pub fn list(&self, items: usize) -> Result<Room, PoolError> {
-        Ok(self.0.borrow_mut().crew.hub().reserve(items)?)
+    /// It is longer than [`Builder::longest_list`], there are [`Builder::resident_lists`] already,
+    /// or the transport has no segment.
+    pub fn place(&self, list: &[i64]) -> Result<Resident, PoolError> {
+        Ok(self.tasks().crew.hub().place(list)?)
     }
 
-    /// Sends all workers to sleep until [`Pool::unpark`], so that they disturb nobody. None may have
-    /// a task.
+    /// Process of each worker that lives.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// assert_eq!(Pool::builder().workers(3).build()?.pids().len(), 3);
+    /// # Ok(()) });
+    /// ```
+    pub fn pids(&self) -> Vec<u32> {
+        self.tasks().crew.pids()
+    }
+
+    /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(2).build()?;
+    /// pool.park()?;
+    /// pool.unpark()?;
+    /// assert!(pool.submit("halve", 8, ())?.result().is_ok());
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
     /// A worker died instead.
     pub fn park(&self) -> Result<(), PoolError> {
-        self.0.borrow_mut().crew.park()
+        self.tasks().crew.park()
     }
 
-    /// Wakes parked workers.
+    /// Wakes all workers that were parked.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).build()?;
+    /// pool.park()?;
+    /// pool.unpark()?;
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
-    /// A worker died instead.
+    /// A worker died meanwhile.
     pub fn unpark(&self) -> Result<(), PoolError> {
-        self.0.borrow_mut().crew.unpark()
-    }
-
-    /// Processes of the workers.
-    pub fn pids(&self) -> Vec<u32> {
-        self.0.borrow().crew.pids()
+        self.tasks().crew.unpark()
     }
 }
 
-impl Future {
-    /// Waits for the task and gives what became of it.
-    ///
-    /// # Errors
-    /// The pool itself failed.
-    pub fn result(self) -> Result<Outcome, PoolError> {
-        let mut inner = self.pool.0.borrow_mut();
-        loop {
-            if let Some((_, outcome)) = inner.done.remove(&self.id) {
-                return Ok(outcome);
-            }
-            inner.wait(None)?;
-        }
-    }
-
-    /// Whether the result is there; looks, and does not wait.
-    ///
-    /// # Errors
-    /// The pool itself failed.
-    pub fn done(&self) -> Result<bool, PoolError> {
-        let mut inner = self.pool.0.borrow_mut();
-        while !inner.done.contains_key(&self.id) && inner.wait(Some(Duration::ZERO))? {}
-        Ok(inner.done.contains_key(&self.id))
-    }
-
-    /// The task's number in its pool, for telling futures apart.
-    pub fn id(&self) -> u32 {
-        self.id
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
     }
 }
 
-impl Inner {
-    /// The first of `waiting` that is done, with its outcome.
-    fn first_done(&mut self, waiting: &[Future]) -> Option<(usize, Outcome)> {
-        let place = |future: &Future| self.done.get(&future.id).map(|(place, _)| *place);
-        let done = waiting.iter().enumerate().filter_map(|(at, future)| Some((place(future)?, at)));
-        let (_, at) = done.min()?;
-        Some((at, self.done.remove(&waiting[at].id)?.1))
-    }
-
-    fn finish(&mut self, id: u32, outcome: Outcome) {
-        self.sent.remove(&id);
-        self.done.insert(id, (self.finished, outcome));
-        self.finished += 1;
-    }
-
-    /// Waits for one thing to come; says whether anything did.
-    fn wait(&mut self, patience: Option<Duration>) -> Result<bool, PoolError> {
-        match self.crew.recv(patience)? {
-            Event::Nothing => return Ok(false),
-            Event::Reply { worker, reply } => {
-                let pid = self.crew.pid(worker).unwrap_or(0);
-                let outcome = reply.outcome.map_err(|failure| told(failure, worker, pid));
-                self.finish(reply.task, outcome);
-            }
-            Event::Died(death) => {
-                self.mourn(death);
-                self.crew.replace(death.worker)?;
-            }
-        }
-        self.send_on();
-        Ok(true)
-    }
-
-    /// What the dead had in hand has no answer.
-    fn mourn(&mut self, Death { worker, pid, ending }: Death) {
-        let lost: Vec<u32> =
-            self.sent.extract_if(|_, of| *of == worker).map(|(id, _)| id).collect();
-        for id in lost {
-            self.finish(id, Err(TaskError::WorkerDied { worker, pid, ending }));
-        }
-    }
-
-    /// Sends tasks to whoever has least to do, as long as anybody may hold one more.
-    fn send_on(&mut self) {
-        while let Some((task, payload)) = self.line.pop_front() {
-            let least = self.crew.least_busy();
-            let Some((worker, _)) = least.filter(|(_, tasks)| *tasks < self.plan.setup.depth)
-            else {
-                self.line.push_front((task, payload));
-                return;
-            };
-            let list = match payload {
-                Payload::Data(Data::None) => List::None,
-                Payload::Data(Data::Items(ref items)) => List::Copy(items),
-                Payload::Data(Data::Resident(ref list, ref part)) => {
-                    List::Resident(list, part.clone())
-                }
-                Payload::Built(room) => List::Built(room),
-            };
-            match self.crew.hub().send(worker, &task, list, None) {
-                // Its death will be told; until then the task counts as in its hands.
-                Ok(()) | Err(TransportError::Gone) => {
-                    self.sent.insert(task.id, worker);
-                }
-                Err(error) => self.finish(task.id, Err(TaskError::Unsent(error.to_string()))),
-            }
-        }
-    }
-}
-
-/// A worker's failure as the error of a task.
-fn told(failure: Failure, worker: usize, pid: u32) -> TaskError {
-    let message = failure.message;
-    match failure.what {
-        What::Error(name) => TaskError::Job { name, message, worker, pid },
-        What::Panic => TaskError::Panicked { message, worker, pid },
-        What::UnknownJob => TaskError::UnknownJob { job: message },
-        What::Refused => TaskError::Refused { worker, message },
-    }
+/// A task that was not submitted, and its list.
+///
+/// ```
+/// use pool::Pool;
+///
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # example::main(|| {
+/// let pool = Pool::builder().workers(1).build()?;
+/// let refused = pool.try_submit("no such job", 0, ()).unwrap_err();
+/// assert!(refused.to_string().starts_with("the workers have no job `no such job`"));
+/// # Ok(()) });
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Unsubmitted {
+    /// Why not.
+    pub why: TaskError,
+    /// Its list, for another time.
+    pub data: Data,
 }

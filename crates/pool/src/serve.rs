@@ -1,6 +1,7 @@
 //! A worker's life: hello, a place, tasks; and an end as soon as its coordinator has none for it.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -13,73 +14,100 @@ use nix::unistd::Pid;
 use transport::{Failure, Handover, Incoming, Received, Reply, Spoke, Value, What};
 
 use crate::control::{Control, Order, Report, Word};
-use crate::job::{Call, Job};
+use crate::job::{Call, Job, JobError};
 
 /// Serves tasks until the coordinator ends. `build` is the hash of this program's sources; `jobs`
 /// is all that it can do.
 ///
 /// Call it first thing in `main`: this process's stdin must be the control socket that a
-/// [`crate::Crew`] gave it.
+/// [`crate::Crew`] gave it. [`crate::serve_if_worker`] does so for a program that is its own worker.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// # static JOBS: &[&dyn pool::Job] = &[];
+/// fn main() -> ExitCode {
+///     pool::serve(env!("CARGO_PKG_VERSION"), JOBS)
+/// }
+/// ```
 pub fn serve(build: &str, jobs: &[&dyn Job]) -> ExitCode {
     match Served::begin(build, jobs).and_then(Served::run) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("worker {}: {message}", std::process::id());
+        Err(fault) => {
+            if let Fault::Untold(message) = fault {
+                eprintln!("worker {}: {message}", std::process::id());
+            }
             ExitCode::from(2)
         }
+    }
+}
+
+/// Why a worker ended before its time.
+enum Fault {
+    /// Its coordinator knows.
+    Told,
+    /// In words.
+    Untold(String),
+}
+
+impl<E: Display> From<E> for Fault {
+    fn from(fault: E) -> Fault {
+        Fault::Untold(fault.to_string())
     }
 }
 
 struct Served<'a> {
     control: Control,
     spoke: Box<dyn Spoke>,
-    jobs: Vec<Option<&'a dyn Job>>,
+    jobs: &'a [&'a dyn Job],
 }
 
 impl<'a> Served<'a> {
-    fn begin(build: &str, jobs: &[&'a dyn Job]) -> Result<Served<'a>, String> {
-        let stdin = std::io::stdin().as_fd().try_clone_to_owned().map_err(|e| e.to_string())?;
+    fn begin(build: &str, jobs: &'a [&'a dyn Job]) -> Result<Served<'a>, Fault> {
+        let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
         if !is_socket(&stdin) {
             return Err("a worker is started by its coordinator, not by hand: its stdin is the \
                         control socket"
                 .into());
         }
         let control = Control::from_fd(stdin);
-        depend_on_coordinator().map_err(|fault| fault.to_string())?;
-        let trouble = |fault: std::io::Error| fault.to_string();
-        control.send(&Word::Hello { build: build.into() }, &[]).map_err(trouble)?;
-        let Some((order, fds)) = control.recv(None).map_err(trouble)? else {
+        // What a job starts inherits descriptor 0, and must not inherit the control socket.
+        rustix::stdio::dup2_stdin(&std::fs::File::open("/dev/null")?)?;
+        depend_on_coordinator()?;
+        control.send(&Word::Hello { build: build.into() }, &[])?;
+        let Some((order, fds)) = control.recv(None)? else {
             // Asked who it is, and no more: a probe.
             std::process::exit(0);
         };
-        let Order::Attach { worker: _, transport, plan, jobs: names, core } = order else {
-            return Err(format!("{order:?} before a place"));
+        let Order::Attach { worker: _, transport, plan, core, initialiser } = order else {
+            return Err(format!("{order:?} before a place").into());
         };
-        match attach(&transport, Handover { plan, fds }, core) {
+        catch_panics_quietly();
+        let attached = attach(&transport, Handover { plan, fds }, core);
+        match attached.and_then(|spoke| initialise(jobs, initialiser).map(|()| spoke)) {
             Ok(spoke) => {
-                control.send(&Word::Ready, &[]).map_err(trouble)?;
-                let find = |name: &String| jobs.iter().copied().find(|job| job.name() == name);
-                Ok(Served { control, spoke, jobs: names.iter().map(find).collect() })
+                let names = jobs.iter().map(|job| job.name().to_owned()).collect();
+                control.send(&Word::Ready { jobs: names }, &[])?;
+                Ok(Served { control, spoke, jobs })
             }
             Err(message) => {
-                let said = control.send(&Word::Trouble { message: message.clone() }, &[]);
-                Err(said.err().map_or(message, trouble))
+                control.send(&Word::Trouble { message }, &[])?;
+                Err(Fault::Told)
             }
         }
     }
 
-    fn run(mut self) -> Result<(), String> {
-        catch_panics_quietly();
+    fn run(mut self) -> Result<(), Fault> {
         loop {
             let incoming = match self.spoke.recv() {
                 Ok(Received::Task(incoming)) => incoming,
                 Ok(Received::Idle) if !self.control.hung_up() => continue,
                 Ok(Received::Idle | Received::Closed) => return Ok(()),
-                Err(fault) => return Err(fault.to_string()),
+                Err(fault) => return Err(fault.into()),
             };
             let park = incoming.task.park;
-            let reply = answer(&self.jobs, &incoming);
-            self.spoke.reply(reply).map_err(|fault| fault.to_string())?;
+            let (reply, items) = answer(self.jobs, incoming);
+            self.spoke.reply(reply, items)?;
             if park && !self.wait_for_go()? {
                 return Ok(());
             }
@@ -87,49 +115,63 @@ impl<'a> Served<'a> {
     }
 
     /// Sleeps until the coordinator says go; false if it has gone instead.
-    fn wait_for_go(&self) -> Result<bool, String> {
+    fn wait_for_go(&self) -> Result<bool, Fault> {
         loop {
-            match self.control.recv(None).map_err(|fault| fault.to_string())? {
+            match self.control.recv(None)? {
                 Some((Order::Go, _)) => return Ok(true),
                 Some((Order::Report, _)) => {
                     let (usage, io) = (Usage::of_this_process(), Io::of_this_thread());
                     let report = Word::Report(Report { usage, io });
-                    self.control.send(&report, &[]).map_err(|fault| fault.to_string())?;
+                    self.control.send(&report, &[])?;
                 }
-                Some((other, _)) => return Err(format!("{other:?} while parked")),
+                Some((other, _)) => return Err(format!("{other:?} while parked").into()),
                 None => return Ok(false),
             }
         }
     }
 }
 
-/// Runs one task's job; whatever it does, there is a reply.
+/// Runs one task's job; whatever it does, there is a reply, and so many items of a list with it.
 #[inline]
-fn answer(jobs: &[Option<&dyn Job>], incoming: &Incoming<'_>) -> Reply {
-    let task = incoming.task;
-    let outcome = match (&incoming.list, jobs.get(usize::from(task.job))) {
-        _ if task.park => Ok(Value::Int(0)),
-        (Err(refused), _) => Err(refused.clone()),
-        (Ok(list), Some(Some(job))) => run(*job, Call { arg: task.arg, list }),
-        (Ok(_), _) => Err(Failure {
+fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>) -> (Reply, usize) {
+    let Incoming { task, list, stamps: [received, decoded], room } = incoming;
+    let outcome = match (list, jobs.get(usize::from(task.job))) {
+        _ if task.park => Ok((Value::Int(0), 0)),
+        (Err(refused), _) => Err(refused),
+        (Ok(list), Some(job)) => run(*job, &mut Call::with_room(task.arg, list, room)),
+        (Ok(_), None) => Err(Failure {
             what: What::UnknownJob,
-            message: format!("this worker has no job number {}", task.job),
+            message: format!("number {} of {}", task.job, jobs.len()),
         }),
     };
-    let [received, decoded] = incoming.stamps;
     let stamps = task.phase.then(|| [received, decoded, now(), 0]);
-    Reply { task: task.id, outcome, stamps }
+    let items = outcome.as_ref().map_or(0, |(_, items)| *items);
+    let outcome = outcome.map(|(value, _)| value);
+    (Reply { task: task.id, outcome, list: Vec::new(), stamps }, items)
 }
 
+/// A job's answer, and the items of its list.
 #[inline]
-fn run(job: &dyn Job, call: Call<'_>) -> Result<Value, Failure> {
-    match catch_unwind(AssertUnwindSafe(|| job.run(call))) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Failure { what: What::Error(error.name), message: error.message }),
-        Err(_) => {
-            let message = LAST_PANIC.take();
-            Err(Failure { what: What::Panic, message })
+fn run(job: &dyn Job, call: &mut Call<'_>) -> Result<(Value, usize), Failure> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| job.run(call)));
+    match (outcome, call.check()) {
+        (Err(_), _) => Err(Failure { what: What::Panic, message: LAST_PANIC.take() }),
+        (Ok(_), Err(message)) => Err(Failure { what: What::Unencodable, message }),
+        (Ok(Ok(value)), Ok(items)) => Ok((value, items)),
+        (Ok(Err(JobError { name, message, detail })), Ok(_)) => {
+            Err(Failure { what: What::Error { name, detail }, message })
         }
+    }
+}
+
+/// Runs the job that comes before any task, if there is one.
+fn initialise(jobs: &[&dyn Job], first: Option<(String, Value)>) -> Result<(), String> {
+    let Some((name, arg)) = first else { return Ok(()) };
+    let job = jobs.iter().find(|job| job.name() == name);
+    let job = job.ok_or_else(|| format!("its initialiser `{name}` is no job of its"))?;
+    match run(*job, &mut Call::new(arg, &[])) {
+        Ok(_) => Ok(()),
+        Err(Failure { message, .. }) => Err(format!("its initialiser `{name}` failed: {message}")),
     }
 }
 

@@ -41,7 +41,7 @@ pub fn machine(machine: &Machine) -> String {
 /// Everything that a run's end prints: tables, verdicts, what to do next, where the record is.
 pub fn terminal(lines: &[Line], folder: &Path) -> String {
     let tables = table::strata(lines);
-    let lecture = lecture::cases(lines);
+    let lecture = lecture::labs(lines);
     let summary = summary::of(lines, folder);
     format!("{tables}{lecture}{summary}")
 }

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table};
 use measure::compare::Verdict;
 use measure::record::{Cell, Comparison, Line, Trial};
 
-use crate::units::{ratio, size, times};
+use crate::units::{range, size, times};
 
 /// What is the same in every row of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,8 +223,7 @@ fn compare(comparison: &Comparison) -> String {
         Verdict::TooClose => "~",
         other => other.name(),
     };
-    let end = |value| ratio(value).replace('×', "");
-    format!("{} ({}–{}) {word:5}", ratio(middle), end(low), end(high))
+    format!("{} {word:5}", range(middle, low, high))
 }
 
 /// Every trial as one row of comma-separated values; times in nanoseconds, sizes in bytes.

@@ -42,6 +42,20 @@ fn scaled(value: u64, scale: u64) -> (String, &'static str) {
     (format!("{value:.decimals$}"), unit)
 }
 
+/// A time in seconds, as the lecture prints it, with three digits that count.
+pub(crate) fn seconds(ns: u64) -> String {
+    let value = ns as f64 / 1e9;
+    let before = value.max(1e-9).log10().floor() as i32;
+    let decimals = (2 - before).clamp(0, 9) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// `1.24× (1.20–1.29)`: a ratio and its interval.
+pub(crate) fn range(middle: f64, low: f64, high: f64) -> String {
+    let end = |value| ratio(value).replace('×', "");
+    format!("{} ({}–{})", ratio(middle), end(low), end(high))
+}
+
 /// `1.24×`.
 pub(crate) fn ratio(value: f64) -> String {
     match value {
@@ -64,6 +78,11 @@ mod tests {
         assert_eq!(times(2_210, 43_000), "2.21 / 43.0 µs");
         assert_eq!(times(3_670_000, 11_900_000), "3.67 / 11.9 ms");
         assert_eq!(time(205), "0.20 µs");
+        assert_eq!(
+            [seconds(4_020_000_000), seconds(10_513), seconds(0)],
+            ["4.02", "0.0000105", "0.000000000"]
+        );
+        assert_eq!(range(1.234, 0.9, 12.34), "1.23× (0.90–12.3)");
         assert_eq!([ratio(1.034), ratio(31.26), ratio(107.2)], ["1.03×", "31.3×", "107×"]);
     }
 }

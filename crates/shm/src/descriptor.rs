@@ -22,7 +22,7 @@ pub struct Descriptor {
     pub slot: u32,
     /// The slot's generation: an older one names a list that is gone.
     pub generation: u32,
-    /// First item of the list, counted from the start of the slot.
+    /// First item of the list, counted from the start of the slot; in a reply, items of its list.
     pub offset: u32,
     /// Items of the list; in a reply, bytes of its payload.
     pub length: u32,

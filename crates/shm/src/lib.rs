@@ -10,9 +10,11 @@
 //! | [`descriptor`] | thirty-two bytes that say which room |
 //! | [`ring`] | descriptors in order from one process to one other |
 //! | [`results`] | what a worker has to say beyond one word |
+//! | [`answers`] | a worker's answers that are lists, built in place and copied out |
 //! | [`wakeup`] | how the other side learns that there is something to look at |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
+pub mod answers;
 pub mod descriptor;
 pub mod list_file;
 pub mod results;
@@ -22,6 +24,7 @@ pub mod slots;
 pub mod span;
 pub mod wakeup;
 
+pub use answers::{AnswerRooms, Answers};
 pub use descriptor::{BadDescriptor, Descriptor};
 pub use segment::{Grant, Kind, Segment, SegmentError, Use};
 pub use slots::{Lists, Resident, Slot, Slots};

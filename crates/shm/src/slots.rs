@@ -24,6 +24,7 @@ struct Ledger {
 impl Slots {
     /// Bytes of a segment for `count` slots of `room` items each.
     pub fn segment_bytes(count: usize, room: usize) -> Option<usize> {
+        u32::try_from(room).ok()?;
         count.checked_mul(stride(room).checked_mul(ITEM_BYTES)?)
     }
 
@@ -174,6 +175,7 @@ impl Lists {
 
 /// Slots of `room` items that fit into `segment`.
 fn count(segment: &Segment, room: usize) -> u32 {
+    assert_eq!(segment.usage(), USE, "only a segment of lists has slots");
     let count = segment.bytes() / (stride(room) * ITEM_BYTES);
     assert!(count > 0, "no slot of {room} items fits into {} bytes", segment.bytes());
     u32::try_from(count).expect("fewer than 2^32 slots")

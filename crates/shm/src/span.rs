@@ -27,9 +27,9 @@ impl Span {
     ///
     /// # Panics
     /// If they are not inside the segment, `offset` is not a multiple of [`APART`], or the segment
-    /// is one of lists: layouts are computed by the caller, never taken from a peer.
+    /// is not one of words: layouts are computed by the caller, never taken from a peer.
     pub fn of(segment: &Arc<Segment>, offset: usize, bytes: usize) -> Span {
-        assert_eq!(segment.usage(), Use::Words, "a segment of lists has no words");
+        assert_eq!(segment.usage(), Use::Words, "only a segment of words has words");
         assert!(offset.is_multiple_of(APART), "offset {offset} is not aligned");
         assert!(offset + bytes <= segment.bytes(), "{offset}+{bytes} is past its end");
         // SAFETY: the assertion above keeps `offset` inside the mapping.

@@ -26,10 +26,11 @@ use std::time::Duration;
 
 use measure::Timeline;
 use shm::wakeup::{Regime, Ringer};
-use shm::{Kind, Resident, Slot};
+use shm::{Kind, Slot};
 
 pub use error::TransportError;
 pub use message::{Failure, Reply, Task, Value, What};
+pub use shm::Resident;
 
 /// Every transport.
 pub static ALL: &[&dyn Transport] =
@@ -136,11 +137,22 @@ pub struct Setup {
     pub depth: usize,
     /// Items of the longest list; 0 where no task has one.
     pub room: usize,
+    /// Items of the longest list that an answer may have; 0 where no answer has one.
+    pub answer: usize,
     /// Lists that are placed once and stay.
     pub residents: usize,
     /// Whether workers run on other cores than the coordinator: both sides can then work on one
     /// list at the same time.
     pub apart: bool,
+}
+
+impl Setup {
+    /// Refuses answers of more items than a reply's words can say.
+    fn check(&self) -> Result<(), TransportError> {
+        let room = u32::MAX as usize;
+        let items = self.answer;
+        if items > room { Err(TransportError::TooLong { items, room }) } else { Ok(()) }
+    }
 }
 
 /// What a worker needs to become a spoke.
@@ -171,6 +183,15 @@ impl Room {
     }
 }
 
+/// A task that was sent and never answered.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// Its number.
+    pub task: u32,
+    /// The room that its list was built in ([`List::Built`]), as it was sent and to be sent again.
+    pub room: Option<Room>,
+}
+
 /// The list of one task.
 #[derive(Debug)]
 pub enum List<'a> {
@@ -192,9 +213,13 @@ pub trait Hub: Send {
     /// The system refused.
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError>;
 
-    /// Forgets the link and frees what its tasks held. Only after the worker was reaped: until
-    /// then it might still write.
-    fn detach(&mut self, worker: usize);
+    /// Forgets the link, and gives back its tasks in flight in the order in which they were sent:
+    /// only the first can have begun. What else they held is freed.
+    ///
+    /// Only after the worker was reaped: until then it might still read and write. And only after
+    /// [`Hub::recv`] told what it had answered: an answer that nobody collected is lost, and its
+    /// task is among these.
+    fn detach(&mut self, worker: usize) -> Vec<Unanswered>;
 
     /// Room for a list of `items` items, to be filled and then sent as [`List::Built`].
     ///
@@ -210,8 +235,12 @@ pub trait Hub: Send {
 
     /// Sends one task. A phase task's stamps up to `Sent` are noted in `timeline`.
     ///
+    /// A worker that has closed its end is no error here: [`Hub::recv`] tells that, after what it
+    /// had answered, and [`Hub::detach`] gives the task back.
+    ///
     /// # Errors
-    /// [`TransportError::Gone`] where the worker has closed its end.
+    /// Nothing was sent: no such worker is attached ([`TransportError::Gone`]), as many tasks as
+    /// [`Setup::depth`] are in flight, the list does not fit, or the system failed.
     fn send(
         &mut self,
         worker: usize,
@@ -219,6 +248,19 @@ pub trait Hub: Send {
         list: List<'_>,
         timeline: Option<&mut Timeline>,
     ) -> Result<(), TransportError>;
+
+    /// From here to [`Hub::uncork`], tasks sent to `worker` may wait, so that several small ones
+    /// cost one wake-up or one write. Their order is kept, and they count as in flight.
+    ///
+    /// Uncork before you wait: [`Hub::recv`] lets nothing go, and would wait for the answer to a
+    /// task that nobody has heard of.
+    fn cork(&mut self, worker: usize);
+
+    /// Lets go what waits since [`Hub::cork`].
+    ///
+    /// # Errors
+    /// The system failed. A worker that has closed its end is none, as in [`Hub::send`].
+    fn uncork(&mut self, worker: usize) -> Result<(), TransportError>;
 
     /// Waits for whatever comes first; without `patience` for as long as it takes.
     ///
@@ -310,12 +352,16 @@ pub trait Spoke: Send {
     /// The frame cannot be understood, or the system failed: this spoke is of no more use.
     fn recv(&mut self) -> Result<Received<'_>, TransportError>;
 
-    /// Answers the task received last. `received` and `decoded` of a phase task's stamps come from
-    /// [`Incoming`]; `replied` is noted here.
+    /// Answers the task received last; the first `items` items of its [`Incoming::room`] go with the
+    /// answer. `received` and `decoded` of a phase task's stamps come from [`Incoming`]; `replied` is
+    /// noted here.
     ///
     /// # Errors
     /// The coordinator's end is closed, or the system failed.
-    fn reply(&mut self, reply: Reply) -> Result<(), TransportError>;
+    ///
+    /// # Panics
+    /// If `items` is more than the room holds.
+    fn reply(&mut self, reply: Reply, items: usize) -> Result<(), TransportError>;
 }
 
 /// What a spoke's wait ended with.
@@ -337,6 +383,9 @@ pub struct Incoming<'a> {
     pub task: Task,
     /// Its list, empty if it has none; or why it was refused.
     pub list: Result<&'a [i64], Failure>,
+    /// Room for the list of its answer, [`Setup::answer`] items long; what an earlier answer left
+    /// may still be there.
+    pub room: &'a mut [i64],
     /// When it was received and decoded, for phase tasks.
     pub stamps: [u64; 2],
 }

@@ -31,6 +31,30 @@ impl Value {
     }
 }
 
+impl From<i64> for Value {
+    fn from(value: i64) -> Value {
+        Value::Int(value)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(value: i32) -> Value {
+        Value::Int(value.into())
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Value {
+        Value::Int(value.into())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Value {
+        Value::Float(value)
+    }
+}
+
 /// What a worker is asked, without its list.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Task {
@@ -53,6 +77,9 @@ pub struct Reply {
     pub task: u32,
     /// The answer, or what went wrong.
     pub outcome: Result<Value, Failure>,
+    /// The answer's list, as the hub has it: empty for most. A spoke's is empty, since its list is
+    /// what was built in [`crate::Incoming::room`].
+    pub list: Vec<i64>,
     /// received, decoded, computed, replied: of phase tasks only.
     pub stamps: Option<[u64; 4]>,
 }
@@ -70,13 +97,20 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// The job returned this type of error.
-    Error(String),
+    Error {
+        /// The error's name.
+        name: String,
+        /// The error itself, in a form that its type knows; may be empty.
+        detail: String,
+    },
     /// The job panicked.
     Panic,
     /// The worker has no job of that number.
     UnknownJob,
     /// The worker refused the task's list.
     Refused,
+    /// The answer cannot be encoded: its list is longer than [`crate::Setup::answer`].
+    Unencodable,
 }
 
 const LIST: u8 = 1;
@@ -87,6 +121,8 @@ const PAYLOAD: u8 = 16;
 
 /// A longer message is cut, so that every payload fits into its room.
 const LONGEST_MESSAGE: usize = 1024;
+/// A longer detail is left out.
+const LONGEST_DETAIL: usize = 512;
 
 /// What a reply says beyond one word.
 #[derive(Serialize, Deserialize)]
@@ -128,10 +164,12 @@ impl Task {
 impl Reply {
     /// The reply as a descriptor, and the payload that goes with it: empty for a plain answer.
     ///
-    /// The descriptor's `length` is the payload's.
+    /// The descriptor's `length` is the payload's, in bytes; its `offset` is `items`, the items of
+    /// the answer's list, which the transport carries.
     #[inline]
-    pub fn describe(self) -> (Descriptor, Vec<u8>) {
-        let mut descriptor = Descriptor { task: self.task, ..Descriptor::default() };
+    pub fn describe(self, items: usize) -> (Descriptor, Vec<u8>) {
+        let offset = u32::try_from(items).expect("`Setup::check` let no longer answer in");
+        let mut descriptor = Descriptor { task: self.task, offset, ..Descriptor::default() };
         let failure = match self.outcome {
             Ok(value) => {
                 (descriptor.word, descriptor.flags) = value.to_word();
@@ -149,7 +187,7 @@ impl Reply {
         (descriptor, bytes)
     }
 
-    /// The reply that `descriptor` and its `payload` describe.
+    /// The reply that `descriptor` and its `payload` describe, without its list.
     ///
     /// # Errors
     /// The payload makes no sense.
@@ -160,12 +198,13 @@ impl Reply {
     ) -> Result<Reply, TransportError> {
         let value = Value::from_word(descriptor.word, descriptor.flags);
         if descriptor.flags & PAYLOAD == 0 {
-            return Ok(Reply { task: descriptor.task, outcome: Ok(value), stamps: None });
+            let (task, list) = (descriptor.task, Vec::new());
+            return Ok(Reply { task, outcome: Ok(value), list, stamps: None });
         }
         let payload: Payload = postcard::from_bytes(payload)
             .map_err(|fault| TransportError::Nonsense(format!("a reply's payload: {fault}")))?;
         let outcome = payload.failure.map_or(Ok(value), Err);
-        Ok(Reply { task: descriptor.task, outcome, stamps: payload.stamps })
+        Ok(Reply { task: descriptor.task, outcome, list: Vec::new(), stamps: payload.stamps })
     }
 }
 
@@ -179,8 +218,12 @@ impl Failure {
             }
         };
         cut(&mut self.message);
-        if let What::Error(name) = &mut self.what {
+        if let What::Error { name, detail } = &mut self.what {
             cut(name);
+            // Half of it would be none.
+            if detail.len() > LONGEST_DETAIL {
+                detail.clear();
+            }
         }
         self
     }
@@ -198,12 +241,16 @@ mod tests {
                 assert_eq!(Task::from_descriptor(&task.describe(true)), (task, true));
             }
             let stamps = Some([1, 2, 3, u64::MAX]);
-            let failure =
-                Failure { what: What::Error("InvalidRange".into()), message: "-1".into() };
+            let failure = Failure {
+                what: What::Error { name: "InvalidRange".into(), detail: "{}".into() },
+                message: "-1".into(),
+            };
             for outcome in [Ok(arg), Err(failure)] {
                 for stamps in [None, stamps] {
-                    let reply = Reply { task: 7, outcome: outcome.clone(), stamps };
-                    let (descriptor, payload) = reply.clone().describe();
+                    let list = Vec::new();
+                    let reply = Reply { task: 7, outcome: outcome.clone(), list, stamps };
+                    let (descriptor, payload) = reply.clone().describe(9);
+                    assert_eq!(descriptor.offset, 9);
                     assert_eq!(Reply::from_descriptor(&descriptor, &payload).unwrap(), reply);
                 }
             }
@@ -213,8 +260,12 @@ mod tests {
     #[test]
     fn an_endless_message_is_cut_to_fit_its_room() {
         let message = "ä".repeat(10_000);
-        let failure = Failure { what: What::Error(message.clone()), message };
-        let (_, payload) = Reply { task: 1, outcome: Err(failure), stamps: None }.describe();
+        let failure = Failure {
+            what: What::Error { name: message.clone(), detail: message.clone() },
+            message,
+        };
+        let (outcome, list) = (Err(failure), Vec::new());
+        let (_, payload) = Reply { task: 1, outcome, list, stamps: None }.describe(0);
         assert!(payload.len() <= shm::results::ROOM_BYTES);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Ledger per task: 2 copies (into the pipe, out of it), 1 writev and 1 read at the coordinator,
 //! 1 readv and 1 write at the worker, 1 wake-up each way. A list longer than the pipe's capacity
-//! takes more calls, and its two copies overlap.
+//! takes more calls, and its two copies overlap. An answer's list: 2 copies as well.
 
 use std::os::fd::OwnedFd;
 

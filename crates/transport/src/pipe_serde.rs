@@ -3,7 +3,8 @@
 //!
 //! Ledger per task: 4 copies (encode, into the pipe, out of it, decode), calls and wake-ups as
 //! `pipe`; the worker allocates a list for each task. The format is postcard's: integers take as
-//! many bytes as they need, so small numbers make a short message.
+//! many bytes as they need, so small numbers make a short message. An answer's list is not encoded:
+//! it travels as in `pipe`.
 
 use crate::pipe::{PIECE, pipe};
 use crate::stream::{Codec, Streams};

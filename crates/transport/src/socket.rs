@@ -2,7 +2,8 @@
 //!
 //! Ledger per task: 2 copies (into the socket's buffers, out of them), 1 writev and 1 read at the
 //! coordinator, 1 readv and 1 write at the worker, 1 wake-up each way. The kernel queues a long
-//! write in pieces by itself, so the worker reads the first while the rest is still written.
+//! write in pieces by itself, so the worker reads the first while the rest is still written. An
+//! answer's list: 2 copies as well.
 
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};

@@ -13,11 +13,14 @@ pub struct Abort;
 /// Sleeps for as many milliseconds as its argument says, and gives it back.
 pub struct Sleep;
 
+/// Answers with a list of as many items as its argument says: more than an answer may have.
+pub struct Hoard;
+
 impl Job for Panic {
     fn name(&self) -> &'static str {
         "panic"
     }
-    fn run(&self, _call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, _call: &mut Call<'_>) -> Result<Value, JobError> {
         panic!("a job panicked on purpose")
     }
 }
@@ -26,7 +29,7 @@ impl Job for Abort {
     fn name(&self) -> &'static str {
         "abort"
     }
-    fn run(&self, _call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, _call: &mut Call<'_>) -> Result<Value, JobError> {
         std::process::abort()
     }
 }
@@ -35,9 +38,20 @@ impl Job for Sleep {
     fn name(&self) -> &'static str {
         "sleep"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let ms = call.int()?;
         std::thread::sleep(Duration::from_millis(ms.max(0).unsigned_abs()));
         Ok(Value::Int(ms))
+    }
+}
+
+impl Job for Hoard {
+    fn name(&self) -> &'static str {
+        "hoard"
+    }
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        let items = usize::try_from(call.int()?).unwrap_or(0);
+        call.answer(items)?.fill(1);
+        Ok(Value::Int(items as i64))
     }
 }

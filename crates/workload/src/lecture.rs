@@ -10,6 +10,7 @@
 use std::hint::black_box;
 
 use pool::{Call, Job, JobError, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::sum::sum;
 
@@ -25,18 +26,37 @@ pub struct LightWorkLargeData;
 /// 26.1: heavy compute, a list. The sum of the square roots of its items.
 pub struct HeavyWorkLargeData;
 
-/// 26.2: a hash-like value of `range(argument)`, and an error for a negative one.
+/// 26.2: a hash-like value of `range(argument)`, and [`InvalidRange`] for a negative one.
 pub struct ComputeHash;
 
+/// The error of 26.2, made in the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("Invalid range: {range}")]
+pub struct InvalidRange {
+    /// What was asked for.
+    pub range: i64,
+}
+
 /// 26.3: as many square roots as last about `argument` milliseconds in CPython, rounded to four
-/// decimals.
+/// decimals. If it has a list, that is read too, and its sum is added.
 pub struct SimulateWork;
+
+/// A duration that no work is simulated for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("compute_ms is {compute_ms}, and must be from 0 to {LONGEST_MS}")]
+pub struct InvalidDuration {
+    /// What was asked for, in milliseconds.
+    pub compute_ms: f64,
+}
+
+/// The longest work that is simulated: an hour of CPython.
+pub const LONGEST_MS: u32 = 3_600_000;
 
 impl Job for LightWorkSmallData {
     fn name(&self) -> &'static str {
         "light_work_small_data"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let overflow = || JobError::new("OverflowError", "twice the value passes 64 bits");
         call.int()?.checked_mul(2).map(Value::Int).ok_or_else(overflow)
     }
@@ -46,9 +66,9 @@ impl Job for HeavyWorkSmallData {
     fn name(&self) -> &'static str {
         "heavy_work_small_data"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let (count, repeats) = split(call.int()?);
-        again_and_again(repeats, || add_roots(0..black_box(count)))
+        again_and_again(repeats, || add_roots(0..black_box(count))).map(Value::Float)
     }
 }
 
@@ -56,7 +76,7 @@ impl Job for LightWorkLargeData {
     fn name(&self) -> &'static str {
         "light_work_large_data"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         Ok(Value::Int(sum(call.list)))
     }
 }
@@ -65,12 +85,13 @@ impl Job for HeavyWorkLargeData {
     fn name(&self) -> &'static str {
         "heavy_work_large_data"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         if call.list.iter().any(|item| *item < 0) {
             return Err(JobError::new("ValueError", "math domain error"));
         }
         let (_, repeats) = split(call.int()?);
-        again_and_again(repeats, || add_roots(black_box(call.list).iter().copied()))
+        let list = call.list;
+        again_and_again(repeats, || add_roots(black_box(list).iter().copied())).map(Value::Float)
     }
 }
 
@@ -78,13 +99,14 @@ impl Job for ComputeHash {
     fn name(&self) -> &'static str {
         "compute_hash"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
-        let range = call.int()?;
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        let (range, repeats) = split(call.int()?);
         if range < 0 {
-            return Err(JobError::new("InvalidRange", format!("Invalid range: {range}")));
+            return Err(JobError::of(&InvalidRange { range }));
         }
         let value = |i: i64| ((i as f64).sqrt() * 1000.0) as i64 % 9973;
-        Ok(Value::Int((0..range).map(value).sum()))
+        let hash = || (0..black_box(range)).map(value).sum::<i64>();
+        again_and_again(repeats, hash).map(Value::Int)
     }
 }
 
@@ -92,7 +114,7 @@ impl Job for SimulateWork {
     fn name(&self) -> &'static str {
         "simulate_work"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         // A number of milliseconds; or, as an integer, of microseconds and repeats.
         let (ms, repeats) = match call.arg {
             Value::Float(ms) => (ms, 1),
@@ -101,11 +123,12 @@ impl Job for SimulateWork {
                 (us as f64 / 1000.0, repeats)
             }
         };
-        if !ms.is_finite() || ms < 0.0 {
-            return Err(JobError::new("ValueError", format!("{ms} ms is no duration")));
+        if !(0.0..=f64::from(LONGEST_MS)).contains(&ms) {
+            return Err(JobError::of(&InvalidDuration { compute_ms: ms }));
         }
         let iterations = (ms * 50_000.0) as i64;
-        again_and_again(repeats, || round4(add_roots(1..black_box(iterations) + 1)))
+        let total = again_and_again(repeats, || add_roots(1..black_box(iterations) + 1))?;
+        Ok(Value::Float(round4(total) + sum(call.list) as f64))
     }
 }
 
@@ -123,11 +146,11 @@ fn split(word: i64) -> (i64, u32) {
     }
 }
 
-/// The result of `work`, done `repeats` times with the same bits each time.
-fn again_and_again(repeats: u32, work: impl Fn() -> f64) -> Result<Value, JobError> {
+/// The result of `work`, done `repeats` times with the same one each time.
+fn again_and_again<T: PartialEq>(repeats: u32, work: impl Fn() -> T) -> Result<T, JobError> {
     let first = work();
-    match (1..repeats).all(|_| work().to_bits() == first.to_bits()) {
-        true => Ok(Value::Float(first)),
+    match (1..repeats).all(|_| work() == first) {
+        true => Ok(first),
         false => Err(JobError::new("ArithmeticError", "a repeat gave another result")),
     }
 }
@@ -152,7 +175,7 @@ mod tests {
     }
 
     fn run(job: &dyn Job, arg: Value, list: &[i64]) -> Result<Value, JobError> {
-        job.run(Call { arg, list })
+        job.run(&mut Call::new(arg, list))
     }
 
     fn float(result: Result<Value, JobError>) -> f64 {
@@ -192,7 +215,9 @@ mod tests {
             match hash.as_i64() {
                 Some(hash) => assert_eq!(got, Ok(Value::Int(hash))),
                 None => {
-                    assert_eq!(got.unwrap_err(), JobError::new("InvalidRange", "Invalid range: -1"))
+                    let error = got.unwrap_err();
+                    assert_eq!(error.to_string(), "InvalidRange: Invalid range: -1");
+                    assert_eq!(error.downcast(), Some(InvalidRange { range: -1 }));
                 }
             }
         }
@@ -219,6 +244,9 @@ mod tests {
         assert_eq!(float(run(&HeavyWorkLargeData, repeated(0, 7), &list)), 6.0);
         let half = float(run(&SimulateWork, Value::Float(0.5), &[]));
         assert_eq!(float(run(&SimulateWork, repeated(500, 3), &[])), half);
+        assert_eq!(float(run(&SimulateWork, repeated(500, 3), &list)), half + 14.0);
+        let hash = run(&ComputeHash, repeated(20_000, 4), &[]);
+        assert_eq!(hash, Ok(Value::Int(99_971_191)));
     }
 
     #[test]
@@ -231,7 +259,10 @@ mod tests {
             run(&LightWorkSmallData, Value::Int(i64::MAX), &[]).unwrap_err().name,
             "OverflowError"
         );
-        assert_eq!(run(&SimulateWork, Value::Float(f64::NAN), &[]).unwrap_err().name, "ValueError");
+        for ms in [f64::NAN, -1.0, f64::INFINITY, 3_600_001.0] {
+            let error = run(&SimulateWork, Value::Float(ms), &[]).unwrap_err();
+            assert!(error.message.contains("compute_ms") && error.name == "InvalidDuration");
+        }
         assert_eq!(run(&ComputeHash, Value::Float(1.5), &[]).unwrap_err().name, "TypeError");
         assert_eq!(float(run(&HeavyWorkSmallData, Value::Int(-5), &[])), 0.0);
     }

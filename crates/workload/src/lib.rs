@@ -21,4 +21,5 @@ pub static ALL: &[&dyn Job] = &[
     &faults::Panic,
     &faults::Abort,
     &faults::Sleep,
+    &faults::Hoard,
 ];

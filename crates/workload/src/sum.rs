@@ -9,7 +9,7 @@ impl Job for Sum {
     fn name(&self) -> &'static str {
         "sum"
     }
-    fn run(&self, call: Call<'_>) -> Result<Value, JobError> {
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         Ok(Value::Int(sum(call.list)))
     }
 }

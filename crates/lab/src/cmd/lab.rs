@@ -3,7 +3,7 @@
 use crate::args::Common;
 use crate::labs;
 use crate::refusal::Refusal;
-use crate::wish::{Scale, Wish};
+use crate::wish::{Durations, Lists, Scale, Wish};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -18,6 +18,14 @@ pub(super) struct Args {
     /// How much a heavy job computes
     #[arg(long, value_enum, default_value_t = Scale::Calibrated)]
     scale: Scale,
+
+    /// How long tasks take, as in 10us,1ms; crossover
+    #[arg(long, value_name = "TIMES")]
+    durations: Option<Durations>,
+
+    /// Bytes of each task's list, as in none,400KB; crossover
+    #[arg(long, value_name = "SIZES")]
+    sizes: Option<Lists>,
 
     /// Sets of fresh workers; fewer than 6 carry no verdict
     #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -39,11 +47,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         Refusal::usage(format!("there is no lab `{}`; there are {}", args.name, names.join(", ")))
     })?;
     let Args { workers, scale, generations, pairs, .. } = *args;
-    let common = args.common.clone();
+    let (common, durations, sizes) =
+        (args.common.clone(), args.durations.clone(), args.sizes.clone());
     if !common.quiet {
         anstream::eprintln!("lab {}  {}", lab.number(), lab.question());
     }
-    let done = lab.run(&Wish { workers, scale, generations, pairs, common })?;
+    let wish = Wish { workers, scale, durations, sizes, generations, pairs, common };
+    let done = labs::carry_out(lab, &wish)?;
     super::print(&done, args.common.json.is_some());
     Ok(done.code)
 }

@@ -1,12 +1,19 @@
 //! The lecture's labs: one file for each, and one line in [`ALL`].
 
+mod crossover;
+mod futures;
 mod quadrants;
 
-use crate::book::Done;
+use measure::record::{Comparison, LectureCase, Line};
+
+use crate::book::{Book, Done, Outcome};
+use crate::refusal::Refusal;
+use crate::session::Session;
+use crate::sweep::MOST_WORKERS;
 use crate::wish::Wish;
 
 /// Every lab, by number.
-pub static ALL: &[&dyn Lab] = &[&quadrants::Quadrants];
+pub static ALL: &[&dyn Lab] = &[&quadrants::Quadrants, &futures::Futures, &crossover::Crossover];
 
 /// One lab.
 pub trait Lab: Sync {
@@ -19,14 +26,85 @@ pub trait Lab: Sync {
     /// What it asks.
     fn question(&self) -> &'static str;
 
-    /// Asks it.
+    /// Options of its own, beside those that every lab has.
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Asks it, and writes what it found into the session's run.
     ///
     /// # Errors
     /// Nothing could be measured at all.
-    fn run(&self, wish: &Wish) -> anyhow::Result<Done>;
+    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()>;
 }
 
 /// The lab of that name or number.
 pub fn find(text: &str) -> Option<&'static dyn Lab> {
     ALL.iter().copied().find(|lab| lab.name() == text || lab.number() == text)
+}
+
+/// Runs one lab as a run of its own.
+///
+/// # Errors
+/// Nothing could be measured at all: a [`Refusal`] where the user can mend it.
+pub fn carry_out(lab: &dyn Lab, wish: &Wish) -> anyhow::Result<Done> {
+    check(lab, wish)?;
+    let plan = format!("{} {wish}", lab.name());
+    let mut book = Book::begin(&wish.common, plan)?;
+    lab.ask(&mut Session::new(&mut book, wish, lab.name()))?;
+    let short = is_short(&book, wish);
+    book.end(Outcome { short, ..Outcome::default() })
+}
+
+/// Whether some trial of a lab has fewer generations than were asked for.
+pub fn is_short(book: &Book, wish: &Wish) -> bool {
+    book.lines.iter().any(|line| match line {
+        Line::Trial(trial) => trial.lecture.is_some() && trial.generations < wish.generations,
+        _ => false,
+    })
+}
+
+/// What can be refused before anything is started.
+fn check(lab: &dyn Lab, wish: &Wish) -> Result<(), Refusal> {
+    if !(1..=MOST_WORKERS).contains(&wish.workers) {
+        let workers = wish.workers;
+        return Err(Refusal::usage(format!(
+            "--workers {workers} is not possible: give 1 to {MOST_WORKERS}"
+        )));
+    }
+    let given = wish.given();
+    if let Some(option) = given.iter().find(|option| !lab.options().contains(option)) {
+        let name = lab.name();
+        return Err(Refusal::usage(format!("lab {name} has no {option}: leave it out")));
+    }
+    let need: usize = wish
+        .sizes()
+        .iter()
+        .map(|bytes| bytes.saturating_mul(4 * wish.workers + 8))
+        .max()
+        .unwrap_or(0);
+    let free = shm::segment::memory_available().unwrap_or(usize::MAX);
+    if need > free / 10 * 9 {
+        return Err(Refusal::usage(format!(
+            "--sizes {}: lists of that size need about {} of memory, and {} are free",
+            report::size(wish.sizes().into_iter().max().unwrap_or(0)),
+            report::size(need),
+            report::size(free),
+        )));
+    }
+    Ok(())
+}
+
+/// Generations whose agreement means anything, as for a verdict.
+const ENOUGH_GENERATIONS: usize = 6;
+
+/// Comparisons of one lab, each with its case.
+fn comparisons<'a>(
+    lines: &'a [Line],
+    lab: &'a str,
+) -> impl Iterator<Item = (&'a Comparison, &'a LectureCase)> {
+    lines.iter().filter_map(move |line| match line {
+        Line::Comparison(c) if c.lab == lab => Some((&**c, c.lecture.as_ref()?)),
+        _ => None,
+    })
 }

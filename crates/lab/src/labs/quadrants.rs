@@ -1,18 +1,20 @@
 //! 26.1: heavy and light computing, small and large data: where does a pool pay?
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use measure::compare::{SPEEDUP, Verdict};
-use measure::record::{Claim, Comparison, Line};
-use pool::Value;
+use measure::compare::{Ratio, SPEEDUP, Verdict};
+use measure::record::Comparison;
+use pool::{Job, Value};
+use transport::Residency;
 use workload::lecture::{
     HeavyWorkLargeData, HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, repeated,
 };
 
-use super::Lab;
-use crate::book::Done;
-use crate::speedup::{self, Case, calibrate};
-use crate::wish::{Scale, Wish};
+use super::{ENOUGH_GENERATIONS, Lab, comparisons};
+use crate::session::Session;
+use crate::speedup::{self, Case, arms, calibrate};
+use crate::wish::Scale;
 
 /// The lab of example 26.1.
 pub(super) struct Quadrants;
@@ -21,6 +23,8 @@ pub(super) struct Quadrants;
 const TASKS: usize = 8;
 /// Square roots of a heavy task with small data.
 const ROOTS: u32 = 200_000;
+/// What a heavy task takes in CPython.
+const CPYTHON_TASK: Duration = Duration::from_millis(7);
 /// Items of a large list.
 const ITEMS: i64 = 50_000;
 
@@ -34,8 +38,11 @@ impl Lab for Quadrants {
     fn question(&self) -> &'static str {
         "heavy or light computing, small or large data: where does a pool pay?"
     }
-    fn run(&self, wish: &Wish) -> anyhow::Result<Done> {
-        speedup::carry_out(self.name(), &cases(wish.scale), wish, claims)
+    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+        let cases = cases(session.wish.scale);
+        session.progress.expect(cases.len());
+        cases.iter().try_for_each(|case| speedup::measure(session, case))?;
+        claims(session)
     }
 }
 
@@ -44,45 +51,36 @@ fn cases(scale: Scale) -> Vec<Case> {
     let list: Arc<[i64]> = (0..ITEMS).collect();
     let roots = |repeats| repeated(ROOTS, repeats);
     // One number for both heavy jobs, so that they stand to each other as they do in CPython.
-    let repeats = match scale {
+    let heavy = match scale {
         Scale::Lecture => 1,
-        Scale::Calibrated => calibrate(&HeavyWorkSmallData, &roots, &[]),
+        Scale::Calibrated => calibrate(&HeavyWorkSmallData, &roots, &[], CPYTHON_TASK),
     };
+    let case = |name: &str, job: &'static dyn Job, arg, repeats, list: Option<&Arc<[i64]>>| Case {
+        name: name.into(),
+        job,
+        args: vec![arg; TASKS],
+        list: list.cloned(),
+        repeats,
+        compute_ns: 0,
+        judge: Ratio::speedup,
+        arms: arms(&WAYS, list.is_some()),
+    };
+    let one = Value::Int(i64::from(ROOTS));
     vec![
-        Case {
-            name: "Heavy compute, small data",
-            job: &HeavyWorkSmallData,
-            arg: roots(repeats),
-            list: None,
-            tasks: TASKS,
-            repeats,
-        },
-        Case {
-            name: "Light compute, small data",
-            job: &LightWorkSmallData,
-            arg: Value::Int(i64::from(ROOTS)),
-            list: None,
-            tasks: TASKS,
-            repeats: 1,
-        },
-        Case {
-            name: "Heavy compute, large data",
-            job: &HeavyWorkLargeData,
-            arg: repeated(0, repeats),
-            list: Some(list.clone()),
-            tasks: TASKS,
-            repeats,
-        },
-        Case {
-            name: "Light compute, large data",
-            job: &LightWorkLargeData,
-            arg: Value::Int(0),
-            list: Some(list),
-            tasks: TASKS,
-            repeats: 1,
-        },
+        case(EXPECTED[0].0, &HeavyWorkSmallData, roots(heavy), heavy, None),
+        case(EXPECTED[1].0, &LightWorkSmallData, one, 1, None),
+        case(EXPECTED[2].0, &HeavyWorkLargeData, repeated(0, heavy), heavy, Some(&list)),
+        case(EXPECTED[3].0, &LightWorkLargeData, Value::Int(0), 1, Some(&list)),
     ]
 }
+
+/// Lists copied, serialised, placed, resident.
+const WAYS: [(&str, Residency); 4] = [
+    ("pipe", Residency::Place),
+    ("pipe-serde", Residency::Place),
+    ("shared", Residency::Place),
+    ("shared", Residency::Resident),
+];
 
 /// What the lecture expects of each case, and within which speedups.
 const EXPECTED: [(&str, &str, f64, f64); 4] = [
@@ -92,28 +90,21 @@ const EXPECTED: [(&str, &str, f64, f64); 4] = [
     ("Light compute, large data", "speedup < 1× (IPC cost far exceeds any benefit)", 0.0, 1.0),
 ];
 
-/// Generations whose agreement means anything, as for a verdict.
-const ENOUGH_GENERATIONS: usize = 6;
-
 /// Checks the lecture's expectations on what comes nearest to its pool: serialised lists in pipes.
-fn claims(lines: &[Line], cores: usize, workers: usize) -> Vec<Claim> {
-    let check = |(case, words, low, high): (&str, &str, f64, f64)| {
-        let found = lines.iter().find_map(|line| match line {
-            Line::Comparison(c)
-                if c.cell.transport == "pipe-serde"
-                    && c.lecture.as_ref().is_some_and(|lecture| lecture.case == case) =>
-            {
-                Some(&**c)
-            }
-            _ => None,
-        })?;
+fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {
+    let (cores, workers) = (session.book.allowed.len(), session.wish.workers);
+    for (case, words, low, high) in EXPECTED {
+        let comparisons = comparisons(&session.book.lines, "quadrants");
+        let mut of_case =
+            comparisons.filter(|(c, of)| c.cell.transport == "pipe-serde" && of.case == case);
+        let Some((found, _)) = of_case.next() else { continue };
         let enough = found.generations >= ENOUGH_GENERATIONS;
         let seen = enough && found.low >= low && found.high <= high;
         let reason = reason(found, low, cores, workers);
-        let text = format!("{case}: {words}");
-        Some(Claim { lab: "quadrants".into(), text, seen, reason })
-    };
-    EXPECTED.into_iter().filter_map(check).collect()
+        drop(of_case);
+        session.claim(format!("{case}: {words}"), seen, reason)?;
+    }
+    Ok(())
 }
 
 fn reason(found: &Comparison, low: f64, cores: usize, workers: usize) -> String {

@@ -6,123 +6,66 @@ mod rows;
 mod through;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use measure::now;
-use measure::record::{Claim, Line};
-use measure::run::PairRow;
+use measure::compare::{Pair, Ratio, Verdict};
+use measure::record::Line;
+use measure::{middle, now};
 use pool::{Call, Job, Value};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use shm::wakeup::Regime;
 use transport::Residency;
 
-use self::through::{Batch, Through, alone, batch_alone};
-use crate::book::{Book, Done, Outcome};
+use self::through::{Alone, Batch, Through};
 use crate::placement::{Placement, pin};
-use crate::plan::{Arm, Cell};
-use crate::progress::Progress;
-use crate::refusal::Refusal;
-use crate::sweep::MOST_WORKERS;
-use crate::trial::middle;
-use crate::wish::Wish;
+use crate::plan::{ALONE, Arm, Cell, Turn};
+use crate::session::Session;
+use crate::trial::pair_up;
 
-/// What a heavy task of the lecture takes in CPython, in nanoseconds.
-const CPYTHON_TASK_NS: u64 = 7_000_000;
+/// Tasks in flight per worker: one that runs and one that waits there.
+pub const DEPTH: usize = 2;
 
-/// One of the lecture's cases: `tasks` times the same task.
+/// Once a generation has taken so long, no more pairs of it begin.
+const LONG: Duration = Duration::from_secs(1);
+
+/// One of the lecture's cases: a round of tasks, alone and through pools.
 pub struct Case {
-    /// As the lecture prints it.
-    pub name: &'static str,
+    /// As tables call it; no two cases of a run have the same.
+    pub name: String,
     /// What each task computes.
     pub job: &'static dyn Job,
-    /// Its argument: small data.
-    pub arg: Value,
-    /// Its list: large data.
+    /// Argument of each task of a round: small data.
+    pub args: Vec<Value>,
+    /// The list of every task: large data.
     pub list: Option<Arc<[i64]>>,
-    /// Tasks of a round.
-    pub tasks: usize,
     /// Times that the job does its exact loop.
     pub repeats: u32,
+    /// How long a task should take, where the case is called by that; otherwise 0.
+    pub compute_ns: u64,
+    /// What is said of a speedup.
+    pub judge: fn(&Ratio) -> Verdict,
+    /// The ways through a pool.
+    pub arms: Vec<Arm>,
 }
 
-/// How often a job must do its loop to last as long as it does in CPython: found once a run.
-pub fn calibrate(job: &dyn Job, arg: &dyn Fn(u32) -> Value, list: &[i64]) -> u32 {
+/// The ways that have something to carry: small data has no list to be placed or resident.
+pub fn arms(ways: &[(&str, Residency)], has_list: bool) -> Vec<Arm> {
+    let fits = |(_, residency): &&(&str, Residency)| has_list || *residency != Residency::Resident;
+    let ways = ways.iter().filter(fits);
+    ways.filter_map(|(name, residency)| Arm::of(name, *residency, Regime::Hybrid)).collect()
+}
+
+/// How often a job must do its loop to last `target`: found once a run.
+pub fn calibrate(job: &dyn Job, arg: &dyn Fn(u32) -> Value, list: &[i64], target: Duration) -> u32 {
     let mut times: Vec<u64> = (0..9)
         .map(|_| {
             let started = now();
-            let _ = std::hint::black_box(job.run(Call { arg: arg(1), list }));
+            let _ = std::hint::black_box(job.run(&mut Call::new(arg(1), list)));
             now() - started
         })
         .collect();
     times.sort_unstable();
-    (CPYTHON_TASK_NS / middle(&times).max(1)).clamp(1, 1_000_000) as u32
-}
-
-/// Measures all cases and writes them down; `claims` are checked on what was found.
-///
-/// # Errors
-/// Nothing could be measured at all.
-pub fn carry_out(
-    lab: &'static str,
-    cases: &[Case],
-    wish: &Wish,
-    claims: fn(&[Line], usize, usize) -> Vec<Claim>,
-) -> anyhow::Result<Done> {
-    if !(1..=MOST_WORKERS).contains(&wish.workers) {
-        return Err(Refusal::usage(format!(
-            "--workers {} is not possible: give 1 to {MOST_WORKERS}",
-            wish.workers
-        ))
-        .into());
-    }
-    let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
-    let plan = format!(
-        "{lab} {} {} workers {}x{} {}",
-        wish.scale.name(),
-        wish.workers,
-        wish.generations,
-        wish.pairs,
-        names.join(", ")
-    );
-    let mut book = Book::begin(&wish.common, plan)?;
-    let mut random = StdRng::seed_from_u64(book.seed);
-    let mut progress = Progress::new(cases.len(), wish.common.quiet);
-    for case in cases {
-        if is_measured(&book, case) || book.interrupt.signal().is_some() {
-            continue;
-        }
-        progress.begin(case.name);
-        measure_case(&mut book, lab, case, wish, &mut random)?;
-        progress.finish(case.name);
-    }
-    drop(progress);
-    if book.interrupt.signal().is_none() {
-        let cores = book.allowed.len();
-        for claim in claims(&book.lines, cores, wish.workers) {
-            book.say(Line::Claim(claim))?;
-        }
-    }
-    let few = |line: &Line| match line {
-        Line::Trial(trial) => trial.generations < wish.generations,
-        _ => false,
-    };
-    let short = book.lines.iter().any(few);
-    book.end(Outcome { short, ..Outcome::default() })
-}
-
-/// The ways of one case: lists copied, serialised, placed, resident; small data has no list.
-fn arms(case: &Case) -> Vec<Arm> {
-    let arm = |name, residency| Arm::of(name, residency, Regime::Hybrid);
-    [
-        arm("pipe", Residency::Place),
-        arm("pipe-serde", Residency::Place),
-        arm("shared", Residency::Place),
-        case.list.as_ref().and(arm("shared", Residency::Resident)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    (target.as_nanos() as u64 / middle(&times).max(1)).clamp(1, 1_000_000) as u32
 }
 
 /// What one way, or doing it alone, has come to.
@@ -139,94 +82,115 @@ struct Sum {
     error: Option<String>,
 }
 
-fn measure_case(
-    book: &mut Book,
-    lab: &'static str,
-    case: &Case,
-    wish: &Wish,
-    random: &mut StdRng,
-) -> anyhow::Result<()> {
-    let arms = arms(case);
+/// A case that was measured, as far as that went.
+struct Measured {
+    cell: Cell,
+    cores: Vec<usize>,
+    /// One for each arm, and the last for doing it alone.
+    sums: Vec<Sum>,
+    generations: u32,
+    pairs: u32,
+}
+
+/// Measures `case` and writes it down, unless the record has it already or somebody asked to end.
+///
+/// # Errors
+/// The disk is full, or stdout is closed; or the case has no answer at all.
+pub fn measure(session: &mut Session<'_>, case: &Case) -> anyhow::Result<()> {
+    if is_measured(session, case) || session.is_interrupted() {
+        return Ok(());
+    }
+    session.progress.begin(&case.name);
+    let allowed = &session.book.allowed;
     let cell = Cell {
-        placement: Placement::Spread.on(&book.allowed),
+        placement: Placement::Spread.on(allowed),
         regime: Regime::Hybrid,
-        workers: wish.workers,
+        workers: session.wish.workers,
         depth: DEPTH,
         bytes: case.list.as_ref().map_or(0, |list| size_of_val(&list[..])),
-        arms: arms.clone(),
-        tasks: Some(case.tasks),
+        arms: case.arms.clone(),
+        compute_ns: case.compute_ns,
+        tasks: Some(case.args.len()),
     };
-    let cores = cell.placement.cores(&book.allowed, wish.workers);
-    let want = alone(case).map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?.1;
-    // The last one is doing it alone.
-    let mut sums: Vec<Sum> = (0..=arms.len()).map(|_| Sum::default()).collect();
-    let mut generations = 0;
-    'generations: for generation in 0..wish.generations {
-        if book.interrupt.signal().is_some() || book.is_over() && generation > 0 {
+    let cores = cell.placement.cores(allowed, cell.workers);
+    let sums = (0..=case.arms.len()).map(|_| Sum::default()).collect();
+    let mut measured = Measured { cell, cores, sums, generations: 0, pairs: 0 };
+    pin(&measured.cores[..1])?;
+    let mut alone = Alone::new(case);
+    for generation in 0..session.wish.generations {
+        let late = session.book.is_over() && generation > 0;
+        if late
+            || session.is_interrupted()
+            || !measured.generation(session, case, &mut alone, generation)?
+        {
             break;
         }
-        pin(&cores[..1])?;
+        measured.generations += 1;
+    }
+    let name = case.name.clone();
+    rows::write_down(session, case, &alone, measured)?;
+    session.progress.finish(&name);
+    Ok(())
+}
+
+impl Measured {
+    /// One generation of fresh pools; false if it was cut short.
+    fn generation(
+        &mut self,
+        session: &mut Session<'_>,
+        case: &Case,
+        alone: &mut Alone<'_>,
+        generation: u32,
+    ) -> anyhow::Result<bool> {
         let mut pools = Vec::new();
-        for arm in &arms {
-            match Through::start(book, case, arm, &cell, &cores) {
+        for arm in &case.arms {
+            match Through::start(session.book, case, alone, arm, &self.cell, &self.cores) {
                 Ok(pool) => pools.push(pool),
                 Err(error) => {
-                    sums.iter_mut().for_each(|sum| sum.error = Some(error.to_string()));
-                    break 'generations;
+                    self.sums.iter_mut().for_each(|sum| sum.error = Some(error.to_string()));
+                    return Ok(false);
                 }
             }
         }
-        for pair in 0..wish.pairs {
-            let mut order: Vec<usize> = (0..=arms.len()).collect();
-            order.shuffle(random);
-            let mut rows = Vec::new();
-            for (place, &at) in (0..).zip(&order) {
-                let time = now();
-                let batch = match pools.get(at) {
-                    Some(pool) => pool.batch(case, &want),
-                    None => Ok(batch_alone(case, &want)),
-                };
-                let batch = match batch {
-                    Ok(batch) => batch,
-                    Err(error) => {
-                        sums[at].error = Some(error.to_string());
-                        break 'generations;
-                    }
-                };
-                let mut rounds = batch.rounds.clone();
-                rounds.sort_unstable();
-                sums[at].batches.push((generation, pair, middle(&rounds)));
-                rows.push(PairRow {
-                    run: book.id.clone(),
-                    case: case.name.into(),
-                    placement: cell.placement.name().into(),
-                    regime: cell.regime.name().into(),
-                    wakeup: arms.get(at).map_or(String::new(), |arm| arm.wakeup.into()),
-                    workers: cell.workers,
-                    depth: cell.depth,
-                    generation,
-                    pair,
-                    order: place,
-                    arm: arms.get(at).map_or("sequential".into(), Arm::name),
-                    size: cell.bytes,
-                    compute: 0,
-                    median: middle(&rounds),
-                    mean: rounds.iter().sum::<u64>() / rounds.len().max(1) as u64,
-                    min: rounds.first().copied().unwrap_or(0),
-                    n: rounds.len(),
-                    time,
-                });
-                sums[at].add(batch);
+        let started = Instant::now();
+        for pair in 0..session.wish.pairs {
+            if pair > 0 && started.elapsed() > LONG {
+                break;
             }
-            book.write_pairs(&rows)?;
+            let mut turns: Vec<usize> = (0..=pools.len()).collect();
+            turns.shuffle(&mut session.random);
+            let mut rows = Vec::new();
+            for (order, &arm) in (0..).zip(&turns) {
+                if session.is_interrupted() {
+                    return Ok(false);
+                }
+                let time = now();
+                let batch = match pools.get_mut(arm) {
+                    Some(pool) => pool.batch(case, alone),
+                    None => alone.batch(case),
+                };
+                match batch {
+                    Ok(batch) => {
+                        let mut rounds = batch.rounds.clone();
+                        rounds.sort_unstable();
+                        let turn = Turn { generation, pair, order, time };
+                        let run = &session.book.id;
+                        rows.push(self.cell.pair_row(run, &case.name, arm, turn, &rounds));
+                        self.sums[arm].batches.push((generation, pair, middle(&rounds)));
+                        self.sums[arm].add(batch);
+                    }
+                    Err(error) => {
+                        self.sums[arm].error = Some(error.to_string());
+                        return Ok(false);
+                    }
+                }
+            }
+            session.book.write_pairs(&rows)?;
+            self.pairs = self.pairs.max(pair + 1);
         }
-        generations += 1;
+        Ok(true)
     }
-    rows::write_down(book, lab, case, wish, &cell, &cores, &sums, generations)
 }
-
-/// Tasks in flight per worker: one that runs and one that waits there.
-const DEPTH: usize = 2;
 
 impl Sum {
     fn add(&mut self, batch: Batch) {
@@ -237,10 +201,37 @@ impl Sum {
     }
 }
 
-/// Whether the record has this case already: its comparisons are the last that is written of it.
-fn is_measured(book: &Book, case: &Case) -> bool {
-    book.lines.iter().any(|line| match line {
-        Line::Comparison(c) => c.lecture.as_ref().is_some_and(|of| of.case == case.name),
-        _ => false,
-    })
+/// Whether the record has this case already, each arm without an error.
+fn is_measured(session: &Session<'_>, case: &Case) -> bool {
+    let done = |arm: &Arm| {
+        session.book.lines.iter().any(|line| match line {
+            Line::Trial(trial) => {
+                trial.error.is_none()
+                    && trial.lecture.as_ref().is_some_and(|of| of.case == case.name)
+                    && (trial.cell.transport.as_str(), trial.cell.residency.as_str())
+                        == (arm.transport.name(), arm.residency.name())
+            }
+            _ => false,
+        })
+    };
+    case.arms.iter().all(done)
+}
+
+/// The pairs of `case` by doing it alone and by the way called `arm`, and how long a task alone
+/// takes in nanoseconds: from the last run that measured it.
+pub fn pairs_of(session: &Session<'_>, case: &Case, arm: &Arm) -> (Vec<Pair>, f64) {
+    let bytes = case.list.as_ref().map_or(0, |list| size_of_val(&list[..]));
+    let of_case =
+        || session.book.pairs.iter().filter(|row| row.case == case.name && row.size == bytes);
+    let Some(run) = of_case().next_back().map(|row| row.run.clone()) else {
+        return (Vec::new(), 0.0);
+    };
+    let batches = |name: &str| -> Vec<(u32, u32, u64)> {
+        let rows = of_case().filter(|row| row.run == run && row.arm == name);
+        rows.map(|row| (row.generation, row.pair, row.median)).collect()
+    };
+    let alone = batches(ALONE);
+    let mut rounds: Vec<u64> = alone.iter().map(|(_, _, round)| *round).collect();
+    rounds.sort_unstable();
+    (pair_up(&alone, &batches(&arm.name())), middle(&rounds) as f64 / case.args.len().max(1) as f64)
 }

@@ -4,48 +4,45 @@ use measure::Histogram;
 use measure::compare::{self, SPEEDUP};
 use measure::record::{Comparison, CpuNs, Faults, LectureCase, Line, Sequential, Switches, Trial};
 
-use super::through::{alone, python};
-use super::{Case, Sum};
-use crate::book::Book;
-use crate::plan::{Arm, Cell};
+use super::through::Alone;
+use super::{Case, Measured};
+use crate::plan::Arm;
+use crate::session::Session;
 use crate::trial::{pair_up, steady};
-use crate::wish::Wish;
 
 /// The rows of a case: sequential, one trial for each way, and their comparisons.
-#[expect(clippy::too_many_arguments, reason = "one case's facts, used once")]
 pub(super) fn write_down(
-    book: &mut Book,
-    lab: &'static str,
+    session: &mut Session<'_>,
     case: &Case,
-    wish: &Wish,
-    cell: &Cell,
-    cores: &[usize],
-    sums: &[Sum],
-    generations: u32,
+    alone: &Alone<'_>,
+    measured: Measured,
 ) -> anyhow::Result<()> {
-    let cut = book.interrupt.signal().is_some() && generations < wish.generations;
+    let Measured { cell, cores, sums, generations, pairs } = measured;
+    let (lab, wish, interrupted) = (session.lab, session.wish, session.is_interrupted());
+    let book = &mut *session.book;
+    let cut = interrupted && generations < wish.generations;
     let error =
         cut.then(|| format!("interrupted after {generations} of {} generations", wish.generations));
     let lecture = LectureCase {
-        case: case.name.into(),
+        case: case.name.clone(),
         scale: wish.scale.name().into(),
         repeats: case.repeats,
     };
-    let Some((alone, ways)) = sums.split_last() else { return Ok(()) };
+    let Some((by_itself, ways)) = sums.split_last() else { return Ok(()) };
     let base = book.next_id();
     book.say(Line::Sequential(Sequential {
         id: base,
         lab: lab.into(),
         lecture: lecture.clone(),
         job: case.job.name().into(),
-        tasks: case.tasks,
-        rounds: alone.rounds.len() as u64,
-        wall_ns: alone.rounds.iter().copied().collect::<Histogram>().distribution(),
-        answer: answer(case),
+        tasks: case.args.len(),
+        rounds: by_itself.rounds.len() as u64,
+        wall_ns: by_itself.rounds.iter().copied().collect::<Histogram>().distribution(),
+        answer: alone.answer(),
     }))?;
     let record = |arm: &Arm| measure::record::Cell {
         job: case.job.name().into(),
-        ..cell.record(arm, cores)
+        ..cell.record(arm, &cores)
     };
     let mut ids = Vec::new();
     for (arm, sum) in cell.arms.iter().zip(ways) {
@@ -69,7 +66,7 @@ pub(super) fn write_down(
             worker: book.found.word.into(),
             arrival: "closed".into(),
             generations,
-            pairs: wish.pairs,
+            pairs,
             tasks,
             ok: tasks - sum.failed,
             failed: sum.failed,
@@ -77,6 +74,7 @@ pub(super) fn write_down(
             verified: sum.verified,
             wall_ns: sum.rounds.iter().sum(),
             round_trip_ns: sum.tasks.iter().copied().collect::<Histogram>().distribution(),
+            round_ns: Some(sum.rounds.iter().copied().collect::<Histogram>().distribution()),
             phases_ns: Default::default(),
             overlap: false,
             wire_bytes: None,
@@ -89,12 +87,14 @@ pub(super) fn write_down(
             error: sum.error.clone().or_else(|| error.clone()),
         })))?;
     }
-    if cut {
+    if cut || sums.iter().any(|sum| sum.error.is_some()) {
         // Without comparisons the case is measured anew when the run is continued.
         return Ok(());
     }
     for ((arm, sum), other) in cell.arms.iter().zip(ways).zip(ids) {
-        let Some(ratio) = compare::ratio(&pair_up(&alone.batches, &sum.batches)) else { continue };
+        let Some(ratio) = compare::ratio(&pair_up(&by_itself.batches, &sum.batches)) else {
+            continue;
+        };
         let id = book.next_id();
         book.say(Line::Comparison(Box::new(Comparison {
             id,
@@ -112,12 +112,8 @@ pub(super) fn write_down(
             threshold: SPEEDUP,
             pairs: ratio.pairs,
             generations: ratio.generations,
-            verdict: ratio.speedup(),
+            verdict: (case.judge)(&ratio),
         })))?;
     }
     Ok(())
-}
-
-fn answer(case: &Case) -> String {
-    alone(case).map_or_else(|error| error.to_string(), |(_, answer)| python(&answer))
 }

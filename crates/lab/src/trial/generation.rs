@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use measure::counters::{Io, Usage};
+use measure::middle;
 use pool::crew::Report;
 use pool::{Crew, CrewPlan, PoolError};
 use rand::RngExt;
@@ -11,7 +12,7 @@ use rand::seq::SliceRandom;
 use shm::Resident;
 use transport::Residency;
 
-use super::{Setting, middle};
+use super::Setting;
 use crate::batch::{self, Batch, Load, Rooms};
 use crate::placement::pin;
 use crate::plan::{Arm, Cell};
@@ -226,7 +227,7 @@ impl Fresh {
             launch: setting.found.launch.clone(),
             transport: arm.transport,
             setup: cell.setup(arm, windows.all.len()),
-            jobs: vec!["sum".into()],
+            initialiser: None,
             cores: cores.get(1..).unwrap_or_default().to_vec(),
             // Where a stack begins decides what else shares its cache lines: chance, so varied.
             padding: random.random_range(0..4096),

@@ -7,9 +7,9 @@ mod sum;
 use std::time::{Duration, Instant};
 
 use measure::compare::{self, Pair};
-use measure::now;
 use measure::record::{Comparison, Trial};
 use measure::run::PairRow;
+use measure::{middle, now};
 use pool::PoolError;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -20,7 +20,7 @@ pub(crate) use self::sum::steady;
 use crate::interrupt::Interrupt;
 use crate::launch::Found;
 use crate::placement::Placement;
-use crate::plan::{Arm, Cell, Plan};
+use crate::plan::{Arm, Cell, Plan, Turn};
 use crate::source::Source;
 
 /// What every cell of a run shares.
@@ -88,10 +88,10 @@ pub fn measure(
             }
         };
         for pair in 0..plan.pairs {
-            let mut order: Vec<usize> = (0..cell.arms.len()).collect();
-            order.shuffle(random);
-            let mut rows = Vec::with_capacity(order.len());
-            for (place, &arm) in (0..).zip(&order) {
+            let mut turns: Vec<usize> = (0..cell.arms.len()).collect();
+            turns.shuffle(random);
+            let mut rows = Vec::with_capacity(turns.len());
+            for (order, &arm) in (0..).zip(&turns) {
                 let time = now();
                 match fresh.batch(cell, arm, &windows) {
                     Ok(counted) => {
@@ -100,26 +100,8 @@ pub fn measure(
                         let sum = &mut sums[arm];
                         let middle = middle(&round_trips);
                         sum.batches.push((generation, pair, middle));
-                        rows.push(PairRow {
-                            run: setting.run.into(),
-                            case: String::new(),
-                            placement: cell.placement.name().into(),
-                            regime: cell.regime.name().into(),
-                            wakeup: cell.arms[arm].wakeup.into(),
-                            workers: cell.workers,
-                            depth: cell.depth,
-                            generation,
-                            pair,
-                            order: place,
-                            arm: cell.arms[arm].name(),
-                            size: cell.bytes,
-                            compute: 0,
-                            median: middle,
-                            mean: round_trips.iter().sum::<u64>() / round_trips.len().max(1) as u64,
-                            min: round_trips.first().copied().unwrap_or(0),
-                            n: round_trips.len(),
-                            time,
-                        });
+                        let turn = Turn { generation, pair, order, time };
+                        rows.push(cell.pair_row(setting.run, "", arm, turn, &round_trips));
                         sum.add(counted);
                     }
                     Err(error) => {
@@ -213,9 +195,4 @@ pub(crate) fn pair_up(base: &[(u32, u32, u64)], other: &[(u32, u32, u64)]) -> Ve
 
 fn died(error: &PoolError) -> bool {
     matches!(error, PoolError::Died(_))
-}
-
-/// The median of sorted samples; 0 of none.
-pub(crate) fn middle(sorted: &[u64]) -> u64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
 }

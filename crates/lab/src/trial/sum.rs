@@ -111,6 +111,7 @@ impl Sum {
             verified: self.verified,
             wall_ns: self.wall_ns,
             round_trip_ns: round_trips,
+            round_ns: None,
             phases_ns,
             overlap: self.overlap,
             wire_bytes,

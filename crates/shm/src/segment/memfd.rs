@@ -44,7 +44,7 @@ fn seals(usage: Use) -> SealFlag {
     let size = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
     match usage {
         Use::Lists => size | SealFlag::F_SEAL_FUTURE_WRITE,
-        Use::Words => size,
+        Use::Words | Use::Answers => size,
     }
 }
 
@@ -58,13 +58,13 @@ pub(super) fn check_length(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentEr
     Err(SegmentError::NotAsDescribed { kind: grant.kind, what })
 }
 
-/// Maps lists read-only and words for both sides.
+/// Maps lists read-only, words and answers for writing too.
 pub(super) fn map(fd: &OwnedFd, grant: &Grant) -> Result<MmapRaw, SegmentError> {
     let mut options = MmapOptions::new();
     options.len(grant.bytes);
     match grant.usage {
         Use::Lists => options.map_raw_read_only(fd),
-        Use::Words => options.map_raw(fd),
+        Use::Words | Use::Answers => options.map_raw(fd),
     }
     .map_err(refused(grant, "mmap"))
 }

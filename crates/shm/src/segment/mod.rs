@@ -67,6 +67,8 @@ pub enum Use {
     Lists,
     /// Rings, bells and results: all sides write, and only through atomic words.
     Words,
+    /// Answers' lists: one worker writes, its creator only reads, and only through atomic words.
+    Answers,
 }
 
 /// Why there is no segment.
@@ -194,7 +196,7 @@ impl Segment {
         let segment = Segment { grant: grant.clone(), memory };
         segment.populate(match grant.usage {
             Use::Lists => Advice::PopulateRead,
-            Use::Words => Advice::PopulateWrite,
+            Use::Words | Use::Answers => Advice::PopulateWrite,
         })?;
         Ok(Arc::new(segment))
     }

@@ -4,18 +4,29 @@
 //!
 //! The mutex is not robust. A worker killed inside `set` takes it along and whoever needs it next
 //! waits for ever, so [`Ringer::ring_without_blocking`] does not ring here: a waiter looks by
-//! itself at least once a second instead. raw_sync's timeouts fail at once whenever they cross a
-//! second, so waits are in whole seconds.
+//! itself at least once a second instead.
+//!
+//! raw_sync adds seconds and nanoseconds apart and carries nothing over, so a wait that would end in
+//! a later second of the wall clock than it began in, by other than whole seconds, fails at once. A
+//! wait without a deadline therefore lasts a whole second, and one with a deadline goes in pieces
+//! that end just before a second's edge; the edge itself is crossed awake. A wall clock that is set
+//! back makes one piece last as much longer: the library knows no other clock.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use raw_sync::Timeout;
 use raw_sync::events::{Event, EventImpl, EventInit, EventState};
 
-use super::{BELL_BYTES, Ends, Regime, Ringer, Waiter, Wakeup};
+use super::{BELL_BYTES, Ends, LOOK_AROUND, LOOKS, Regime, Ringer, Waiter, Wakeup, poll_yielding};
 use crate::span::Span;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Longer than raw_sync takes from our look at the wall clock to its own, as a rule; where it is
+/// not, a wait fails at once and begins again.
+const EDGE: Duration = Duration::from_micros(50);
 
 #[derive(Debug)]
 pub(super) struct EventWakeup;
@@ -61,18 +72,33 @@ impl End {
 }
 
 impl Waiter for End {
-    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
         let started = Instant::now();
+        let whole = patience.unwrap_or(LOOK_AROUND);
         loop {
             if ready() {
                 return true;
             }
-            if started.elapsed() >= patience {
+            let left = whole.saturating_sub(started.elapsed());
+            if left.is_zero() {
                 return false;
             }
-            let _timed_out = self.event.wait(Timeout::Val(Duration::from_secs(1)));
+            let piece = if patience.is_none() { SECOND } else { left.min(until_edge()) };
+            if piece.is_zero() {
+                poll_yielding(ready, LOOKS, EDGE);
+            } else {
+                // Rung, timed out, or refused since it crosses the edge after all: look again.
+                let _ = self.event.wait(Timeout::Val(piece));
+            }
         }
     }
+}
+
+/// How long a wait from now may be, so that it ends well before the wall clock's next second.
+fn until_edge() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let past = Duration::from_nanos(now.subsec_nanos().into());
+    SECOND.saturating_sub(past + EDGE)
 }
 
 impl Ringer for End {

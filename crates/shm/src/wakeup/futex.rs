@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::thread::futex;
 use rustix::time::Timespec;
 
-use super::{Ends, Regime, Ringer, Waiter, Wakeup};
+use super::{Ends, LOOK_AROUND, Regime, Ringer, Waiter, Wakeup};
 use crate::span::Span;
 
 const AWAKE: u32 = 0;
@@ -50,10 +50,11 @@ impl Wakeup for Futex {
 pub(super) struct Sleeper(pub(super) Span);
 
 impl Waiter for Sleeper {
-    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
         if ready() {
             return true;
         }
+        let patience = patience.unwrap_or(LOOK_AROUND);
         let flag = self.0.half(FLAG);
         let deadline = Instant::now() + patience;
         let mut left = patience;

@@ -36,7 +36,8 @@ impl Wakeup for Hybrid {
 struct PollThenSleep(Sleeper);
 
 impl Waiter for PollThenSleep {
-    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
-        poll_yielding(ready, LOOKS, POLL_BUDGET.min(patience)) || self.0.wait(ready, patience)
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
+        let budget = patience.map_or(POLL_BUDGET, |patience| patience.min(POLL_BUDGET));
+        poll_yielding(ready, LOOKS, budget) || self.0.wait(ready, patience)
     }
 }

@@ -99,9 +99,10 @@ pub struct Ends {
 pub trait Waiter: Send + fmt::Debug {
     /// Waits until `ready` says yes, and says so; or until about `patience` has passed.
     ///
-    /// It may return earlier with `false`; a bell that rings without `patience` is named in its
-    /// file.
-    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool;
+    /// It may return earlier with `false`. Without `patience` it does so after about
+    /// [`LOOK_AROUND`], so that whoever waits can look whether there is still anybody to wait for;
+    /// a bell that tells that by itself may wait as long as it takes.
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool;
 }
 
 /// The end that rings.
@@ -114,6 +115,10 @@ pub trait Ringer: Send + Sync + fmt::Debug {
         self.ring();
     }
 }
+
+/// How long a side without a deadline sleeps before it looks whether there is still anybody to wait
+/// for.
+pub const LOOK_AROUND: Duration = Duration::from_millis(200);
 
 /// Looks before giving the core away: enough for a peer that answers at once.
 pub const LOOKS: usize = 16;
@@ -181,6 +186,7 @@ mod tests {
 
     /// Whoever waits so long was not woken: its own look at the end found what had been there.
     const PATIENCE: Duration = Duration::from_secs(5);
+    const PATIENT: Option<Duration> = Some(PATIENCE);
 
     /// The one property a bell must have: what is published before a ring is always seen.
     #[test]
@@ -197,7 +203,7 @@ mod tests {
                     for round in 1..=rounds {
                         let mut ready = || published.load(Acquire) >= round;
                         let asked = Instant::now();
-                        while !to_waiter.wait(&mut ready, PATIENCE) {}
+                        while !to_waiter.wait(&mut ready, PATIENT) {}
                         assert!(asked.elapsed() < PATIENCE, "{} lost a ring", wakeup.name());
                         seen.store(round, Release);
                         back_ringer.ring();
@@ -208,7 +214,7 @@ mod tests {
                 published.store(round, Release);
                 to_waiter_ringer.ring();
                 let asked = Instant::now();
-                while !back.wait(&mut || seen.load(Acquire) >= round, PATIENCE) {}
+                while !back.wait(&mut || seen.load(Acquire) >= round, PATIENT) {}
                 assert!(asked.elapsed() < PATIENCE, "{} lost a ring", wakeup.name());
             }
             waiter.join().unwrap();
@@ -225,11 +231,29 @@ mod tests {
                 *looks.lock().unwrap() += 1;
                 false
             };
-            if wakeup.name() != "pipe" {
-                assert!(!waiter.wait(&mut never, Duration::from_millis(1)), "{}", wakeup.name());
-                assert!(*looks.lock().unwrap() > 0);
+            let patience = Some(Duration::from_millis(1));
+            assert!(!waiter.wait(&mut never, patience), "{}", wakeup.name());
+            assert!(*looks.lock().unwrap() > 0);
+            for patience in [None, Some(Duration::ZERO), patience] {
+                assert!(waiter.wait(&mut || true, patience), "{}", wakeup.name());
             }
-            assert!(waiter.wait(&mut || true, Duration::ZERO), "{}", wakeup.name());
+        }
+    }
+
+    /// In a second and more, so that waits begin and end on either side of a second's edge.
+    #[test]
+    fn patience_ends_in_time_whenever_the_wait_begins() {
+        for wakeup in ALL {
+            let (mut waiter, _ringer) = bell(*wakeup);
+            let patience = Duration::from_millis(37);
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(1200) {
+                let asked = Instant::now();
+                assert!(!waiter.wait(&mut || false, Some(patience)));
+                let took = asked.elapsed();
+                assert!(took >= patience, "{} gave up after {took:?}", wakeup.name());
+                assert!(took < 15 * patience, "{} waited {took:?}", wakeup.name());
+            }
         }
     }
 

@@ -1,13 +1,16 @@
 //! `pipe`: a byte through a pipe, for nothing but its arrival.
 //!
-//! Ledger: 1 write and 1 read for each ring. The waiter has no patience: it sleeps until a byte or
-//! the end of file, which comes when the last ringer is gone.
+//! Ledger: 1 write and 1 read for each ring; a waiter with a deadline polls before it reads. Without
+//! one it sleeps until a byte or the end of file, which comes when the last ringer is gone.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::time::Timespec;
 
 use super::{Ends, Regime, Ringer, Waiter, Wakeup};
 use crate::span::Span;
@@ -40,12 +43,25 @@ impl Wakeup for Pipe {
 struct End(OwnedFd);
 
 impl Waiter for End {
-    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, _patience: Duration) -> bool {
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
         // As many bytes as rings may have gathered meanwhile.
         let mut rings = [0; 64];
+        let started = patience.map(|_| Instant::now());
         loop {
             if ready() {
                 return true;
+            }
+            if let (Some(patience), Some(started)) = (patience, started) {
+                let left = patience.saturating_sub(started.elapsed());
+                if left.is_zero() {
+                    return false;
+                }
+                let timeout = Timespec::try_from(left).ok();
+                match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], timeout.as_ref()) {
+                    Ok(0) | Err(Errno::INTR) => continue,
+                    Ok(_) => {}
+                    Err(_) => return ready(),
+                }
             }
             match nix::unistd::read(&self.0, &mut rings) {
                 Ok(0) => return ready(),

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::{Ends, Regime, Ringer, Waiter, Wakeup, poll_spinning};
+use super::{Ends, LOOK_AROUND, Regime, Ringer, Waiter, Wakeup, poll_spinning};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -35,8 +35,8 @@ impl Wakeup for Spin {
 struct Spinner;
 
 impl Waiter for Spinner {
-    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
-        poll_spinning(ready, patience)
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
+        poll_spinning(ready, patience.unwrap_or(LOOK_AROUND))
     }
 }
 

@@ -10,19 +10,19 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
+use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, Regime, poll_spinning, poll_yielding};
 use shm::{ITEM_BYTES, Resident};
 use smallvec::SmallVec;
 
-use super::link::Link;
-use super::{LINE, Plan, Streams, looks, padding, poll_fds, regime};
-use crate::{Alarm, Arrival, Handover, Hub, List, Room, Setup, Task, TransportError};
-
-/// How long a hub without a deadline sleeps before it looks at its alarm.
-const LOOK_AROUND: Duration = Duration::from_millis(200);
+use super::link::{InFlight, Link};
+use super::{LINE, PAGE, Plan, Streams, looks, padding, poll_fds, regime};
+use crate::{Alarm, Arrival, Handover, Hub, List, Room, Setup, Task, TransportError, Unanswered};
 
 /// Workers that are waited for without asking for memory.
 const FEW: usize = 64;
+
+/// Bytes of small frames that wait in a corked link at most, but for the last of them.
+const OUTBOX_BYTES: usize = 64 * 1024;
 
 /// Words of a head, and of a head with the longest padding.
 const HEAD_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
@@ -37,7 +37,7 @@ pub(super) struct StreamHub {
     turn: usize,
     /// The last list's form, kept for its room.
     encoded: Vec<u8>,
-    /// Buffers of built lists that were sent.
+    /// Buffers of built lists whose tasks were answered.
     spare: Vec<Vec<i64>>,
     alarm: Arc<Alarm>,
 }
@@ -50,17 +50,19 @@ impl Hub for StreamHub {
         let blocks = self.regime == Regime::Sleeping;
         set_blocking(&there.read, blocks)?;
         set_blocking(&back.read, blocks)?;
-        let link = Link::new(there.write, back.read, there.capacity, self.setup.depth);
+        let Setup { depth, answer, .. } = self.setup;
+        let link = Link::new(there.write, back.read, there.capacity, depth, answer);
         self.links[worker] = Some(link);
         let bytes = self.setup.room * ITEM_BYTES;
         let longest = self.streams.codec.map_or(bytes, |codec| codec.longest(self.setup.room));
-        let plan = Plan { wait: self.setup.wakeup.clone(), longest, apart: self.setup.apart };
+        let (wait, apart) = (self.setup.wakeup.clone(), self.setup.apart);
+        let plan = Plan { wait, longest, answer, apart };
         let plan = serde_json::to_string(&plan).expect("a plan is plain data");
         Ok(Handover { plan, fds: vec![there.read, back.write] })
     }
 
-    fn detach(&mut self, worker: usize) {
-        self.links[worker] = None;
+    fn detach(&mut self, worker: usize) -> Vec<Unanswered> {
+        self.links[worker].take().map_or_else(Vec::new, Link::unanswered)
     }
 
     fn reserve(&mut self, items: usize) -> Result<Room, TransportError> {
@@ -128,16 +130,32 @@ impl Hub for StreamHub {
         head[..HEAD_WORDS].copy_from_slice(&descriptor.to_words());
         let head = &bytemuck::cast_slice(&head)[..DESCRIPTOR_BYTES + padding];
         mark(Stamp::Sent);
-        let sent = self.write_frame(worker, head, body);
+        let sent = self.carry(worker, head, body);
         self.encoded = encoded;
-        if let List::Built(Room::Buffer(buffer)) = list {
-            self.spare.push(buffer);
+        let built = match list {
+            List::Built(Room::Buffer(buffer)) => Some(buffer),
+            _ => None,
+        };
+        match &mut self.links[worker] {
+            Some(link) if sent.is_ok() => {
+                link.in_flight.push_back(InFlight { task: task.id, built })
+            }
+            _ => self.spare.extend(built),
         }
-        sent?;
+        sent
+    }
+
+    fn cork(&mut self, worker: usize) {
         if let Some(link) = &mut self.links[worker] {
-            link.in_flight.push_back(task.id);
+            link.corked = true;
         }
-        Ok(())
+    }
+
+    fn uncork(&mut self, worker: usize) -> Result<(), TransportError> {
+        if let Some(link) = &mut self.links[worker] {
+            link.corked = false;
+        }
+        self.empty_outbox(worker)
     }
 
     fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError> {
@@ -181,6 +199,7 @@ impl StreamHub {
         streams: &'static Streams,
         setup: &Setup,
     ) -> Result<StreamHub, TransportError> {
+        setup.check()?;
         Ok(StreamHub {
             streams,
             regime: regime(streams, &setup.wakeup)?,
@@ -198,7 +217,36 @@ impl StreamHub {
         if items > room { Err(TransportError::TooLong { items, room }) } else { Ok(()) }
     }
 
-    /// Writes a whole frame, taking replies whenever the stream is full.
+    /// Writes a frame, or keeps a small one in the outbox of a corked link.
+    fn carry(&mut self, worker: usize, head: &[u8], body: &[u8]) -> Result<(), TransportError> {
+        let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
+        if link.corked && body.len() < PAGE {
+            link.outbox.extend_from_slice(head);
+            link.outbox.extend_from_slice(body);
+            let full = link.outbox.len() > OUTBOX_BYTES;
+            return if full { self.empty_outbox(worker) } else { Ok(()) };
+        }
+        self.empty_outbox(worker)?;
+        self.write_frame(worker, head, body)
+    }
+
+    /// Writes the frames that wait, in one call if the stream takes them.
+    fn empty_outbox(&mut self, worker: usize) -> Result<(), TransportError> {
+        let frames = match &mut self.links[worker] {
+            Some(link) if !link.outbox.is_empty() => std::mem::take(&mut link.outbox),
+            _ => return Ok(()),
+        };
+        let written = self.write_frame(worker, &frames, &[]);
+        if let Some(link) = &mut self.links[worker] {
+            // Kept for its room.
+            link.outbox = frames;
+            link.outbox.clear();
+        }
+        written
+    }
+
+    /// Writes a whole frame, taking replies whenever the stream is full. Nothing is written where
+    /// nobody reads any more: that is told by [`Hub::recv`], after what that worker had answered.
     fn write_frame(
         &mut self,
         worker: usize,
@@ -211,8 +259,11 @@ impl StreamHub {
         while written < head.len() + body.len() {
             let body = &body[written.saturating_sub(head.len())..];
             let head = head.get(written..).unwrap_or_default();
-            let body = &body[..body.len().min(at_once - head.len())];
+            let body = &body[..body.len().min(at_once.saturating_sub(head.len()))];
             let link = self.links[worker].as_ref().ok_or(TransportError::Gone)?;
+            if link.closed {
+                return Ok(());
+            }
             match writev(&link.write, &[IoSlice::new(head), IoSlice::new(body)]) {
                 Ok(count) => {
                     written += count;
@@ -222,6 +273,8 @@ impl StreamHub {
                 Err(Errno::AGAIN) => {
                     self.wait_for_room(worker, *full_since.get_or_insert_with(Instant::now))?;
                 }
+                // Its end of file is on the way.
+                Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
                 Err(error) => return Err(TransportError::system("writev")(error)),
             }
         }
@@ -241,6 +294,10 @@ impl StreamHub {
     /// Waits until some link may have something to read, and reads it.
     fn wait_for_replies(&mut self, patience: Option<Duration>) -> Result<(), TransportError> {
         let longest = patience.unwrap_or(LOOK_AROUND);
+        if longest.is_zero() {
+            // One look, which gives nothing away.
+            return self.sleep(None, patience);
+        }
         if self.regime != Regime::Sleeping {
             let polling = self.regime == Regime::Polling;
             let looks = looks(self.setup.apart);
@@ -315,7 +372,7 @@ impl StreamHub {
             let Some(link) = &mut self.links[worker] else {
                 continue;
             };
-            match link.take_reply() {
+            match link.take_reply(&mut self.spare) {
                 Ok(Some(reply)) => {
                     self.turn = worker + 1;
                     return Some(Arrival::Reply { worker, reply });

@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use rustix::io::{Errno, read};
-use shm::Descriptor;
 use shm::descriptor::DESCRIPTOR_BYTES;
+use shm::results::ROOM_BYTES;
+use shm::{Descriptor, ITEM_BYTES};
 
-use crate::{Reply, TransportError};
+use crate::{Reply, Room, TransportError, Unanswered};
 
-/// Bytes of replies that are read at once, before anyone asks for more.
+/// Bytes of heads and payloads that are read at once: more than the longest head and payload.
 const INBOX_BYTES: usize = 4096;
+const _: () = assert!(INBOX_BYTES > DESCRIPTOR_BYTES + ROOM_BYTES);
 
 /// The coordinator's ends to one worker.
 pub(super) struct Link {
@@ -19,73 +21,262 @@ pub(super) struct Link {
     /// Blocks in the sleeping regime, not in the others.
     pub(super) read: OwnedFd,
     pub(super) capacity: usize,
-    /// Bytes of replies: those from `taken` to `filled` were read and not told.
+    /// Whether small frames wait in the outbox, which is empty otherwise.
+    pub(super) corked: bool,
+    pub(super) outbox: Vec<u8>,
+    /// Bytes of replies: those from `taken` to `filled` were read and belong to none that is whole.
     inbox: Vec<u8>,
     taken: usize,
     filled: usize,
+    /// A reply of whose list a part is still to come.
+    arriving: Option<Arriving>,
+    /// Replies that are whole and were not told.
+    whole: VecDeque<Reply>,
+    /// What the worker said that cannot be; nothing is read from it since.
+    fault: Option<TransportError>,
+    /// Items of the longest list that an answer may have.
+    answer: usize,
     /// Tasks sent and not answered: a worker answers in order.
-    pub(super) in_flight: VecDeque<u32>,
+    pub(super) in_flight: VecDeque<InFlight>,
+    /// Nothing more comes from this worker.
     pub(super) closed: bool,
 }
 
+/// A task that was sent: its number, and the buffer that its list was built in.
+pub(super) struct InFlight {
+    pub(super) task: u32,
+    pub(super) built: Option<Vec<i64>>,
+}
+
+/// A reply with room for its list, and how many bytes of that are there.
+struct Arriving {
+    reply: Reply,
+    got: usize,
+}
+
 impl Link {
-    pub(super) fn new(write: OwnedFd, read: OwnedFd, capacity: usize, depth: usize) -> Link {
+    pub(super) fn new(
+        write: OwnedFd,
+        read: OwnedFd,
+        capacity: usize,
+        depth: usize,
+        answer: usize,
+    ) -> Link {
         Link {
             write,
             read,
             capacity,
+            corked: false,
+            outbox: Vec::new(),
             inbox: vec![0; INBOX_BYTES],
             taken: 0,
             filled: 0,
+            arriving: None,
+            whole: VecDeque::with_capacity(depth),
+            fault: None,
+            answer,
             in_flight: VecDeque::with_capacity(depth),
             closed: false,
         }
     }
 
-    /// One read; says whether bytes or the end of file came.
+    /// One read; says whether bytes or the end of file came. A part of a reply is taken too, so a
+    /// worker that blocks in writing a long one goes on.
     pub(super) fn read_replies(&mut self) -> Result<bool, TransportError> {
         if self.closed {
             return Ok(false);
         }
-        if self.taken > 0 {
-            self.inbox.copy_within(self.taken..self.filled, 0);
-            self.filled -= self.taken;
-            self.taken = 0;
-        }
-        if self.filled == self.inbox.len() {
-            self.inbox.resize(2 * self.filled, 0);
-        }
-        match read(&self.read, &mut self.inbox[self.filled..]) {
+        let to = match &mut self.arriving {
+            Some(Arriving { reply, got }) => &mut bytemuck::cast_slice_mut(&mut reply.list)[*got..],
+            None => {
+                self.inbox.copy_within(self.taken..self.filled, 0);
+                self.filled -= self.taken;
+                self.taken = 0;
+                &mut self.inbox[self.filled..]
+            }
+        };
+        match read(&self.read, to) {
             Ok(0) | Err(Errno::CONNRESET) => self.closed = true,
-            Ok(count) => self.filled += count,
+            Ok(count) => {
+                match &mut self.arriving {
+                    Some(arriving) => arriving.got += count,
+                    None => self.filled += count,
+                }
+                if let Err(fault) = self.make_replies() {
+                    self.fault = Some(fault);
+                    self.closed = true;
+                }
+            }
             Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
             Err(error) => return Err(TransportError::system("read")(error)),
         }
         Ok(true)
     }
 
-    /// The oldest reply that is there as a whole, checked against what was asked.
-    pub(super) fn take_reply(&mut self) -> Result<Option<Reply>, TransportError> {
-        let Some((head, rest)) =
-            self.inbox[self.taken..self.filled].split_first_chunk::<DESCRIPTOR_BYTES>()
-        else {
-            return Ok(None);
+    /// The oldest reply that is there as a whole; then, what was wrong with the one after. The
+    /// buffer of its task's list goes to `spare`.
+    pub(super) fn take_reply(
+        &mut self,
+        spare: &mut Vec<Vec<i64>>,
+    ) -> Result<Option<Reply>, TransportError> {
+        let Some(reply) = self.whole.pop_front() else {
+            return self.fault.take().map_or(Ok(None), Err);
         };
-        let descriptor = Descriptor::from_words(bytemuck::pod_read_unaligned(head));
-        let length = descriptor.length as usize;
-        if length > shm::results::ROOM_BYTES {
-            return Err(TransportError::Nonsense(format!(
-                "a reply with {length} bytes of payload"
-            )));
-        }
-        let Some(payload) = rest.get(..length) else {
-            return Ok(None);
-        };
-        let reply = Reply::from_descriptor(&descriptor, payload)?;
-        if self.in_flight.pop_front() != Some(reply.task) {
-            return Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)));
-        }
-        self.taken += DESCRIPTOR_BYTES + length;
+        spare.extend(self.in_flight.pop_front().and_then(|task| task.built));
         Ok(Some(reply))
+    }
+
+    /// The tasks in flight, and the buffers that the caller built lists in.
+    pub(super) fn unanswered(self) -> Vec<Unanswered> {
+        let given = |InFlight { task, built }| Unanswered { task, room: built.map(Room::Buffer) };
+        self.in_flight.into_iter().map(given).collect()
+    }
+
+    /// Makes replies of the bytes that are there, as far as these go. There are never more of them
+    /// than tasks in flight, and room is made only for a list that may be as long as alleged: a
+    /// worker that lies costs no memory.
+    fn make_replies(&mut self) -> Result<(), TransportError> {
+        loop {
+            if let Some(arriving) = self.arriving.take_if(|arriving| arriving.is_whole()) {
+                self.whole.push_back(arriving.reply);
+            }
+            if self.arriving.is_some() {
+                return Ok(());
+            }
+            let there = &self.inbox[self.taken..self.filled];
+            let Some((head, rest)) = there.split_first_chunk::<DESCRIPTOR_BYTES>() else {
+                return Ok(());
+            };
+            let descriptor = Descriptor::from_words(bytemuck::pod_read_unaligned(head));
+            let (length, items) = (descriptor.length as usize, descriptor.offset as usize);
+            if length > ROOM_BYTES {
+                let what = format!("a reply with {length} bytes of payload");
+                return Err(TransportError::Nonsense(what));
+            }
+            if items > self.answer {
+                let what = format!("an answer of {items} items, where {} is the most", self.answer);
+                return Err(TransportError::Nonsense(what));
+            }
+            let Some((payload, rest)) = rest.split_at_checked(length) else { return Ok(()) };
+            let mut reply = Reply::from_descriptor(&descriptor, payload)?;
+            let asked = self.in_flight.get(self.whole.len());
+            if asked.is_none_or(|asked| asked.task != reply.task) {
+                return Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)));
+            }
+            let mut got = 0;
+            if items > 0 {
+                reply.list = vec![0; items];
+                let list: &mut [u8] = bytemuck::cast_slice_mut(&mut reply.list);
+                got = rest.len().min(list.len());
+                list[..got].copy_from_slice(&rest[..got]);
+            }
+            self.taken += DESCRIPTOR_BYTES + length + got;
+            self.arriving = Some(Arriving { reply, got });
+        }
+    }
+}
+
+impl Arriving {
+    fn is_whole(&self) -> bool {
+        self.got == self.reply.list.len() * ITEM_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::write;
+    use rustix::pipe::pipe;
+
+    use super::*;
+    use crate::Value;
+
+    /// A link with tasks 1 and 2 in flight whose answers may have ten items, and the worker's end.
+    fn link() -> (Link, OwnedFd) {
+        let (read, theirs) = pipe().unwrap();
+        let (_, write) = pipe().unwrap();
+        let mut link = Link::new(write, read, 4096, 2, 10);
+        link.in_flight.extend([1, 2].map(|task| InFlight { task, built: None }));
+        (link, theirs)
+    }
+
+    fn frame(task: u32, list: &[i64]) -> Vec<u8> {
+        let reply = Reply { task, outcome: Ok(Value::Int(7)), list: Vec::new(), stamps: None };
+        let (descriptor, payload) = reply.describe(list.len());
+        let head = descriptor.to_words();
+        [bytemuck::cast_slice(&head), &payload[..], bytemuck::cast_slice(list)].concat()
+    }
+
+    #[test]
+    fn replies_that_come_in_any_pieces_are_told_whole_and_in_order() {
+        let lists: [&[i64]; 2] = [&[1, -2, 3], &[]];
+        let stream = [frame(1, lists[0]), frame(2, lists[1])].concat();
+        for piece in 1..=stream.len() {
+            let (mut link, theirs) = link();
+            let mut told = Vec::new();
+            for part in stream.chunks(piece) {
+                assert_eq!(write(&theirs, part).unwrap(), part.len());
+                assert!(link.read_replies().unwrap());
+                told.extend(link.take_reply(&mut Vec::new()).unwrap());
+            }
+            drop(theirs);
+            while !link.closed {
+                assert!(link.read_replies().unwrap());
+                told.extend(link.take_reply(&mut Vec::new()).unwrap());
+            }
+            told.extend(link.take_reply(&mut Vec::new()).unwrap());
+            assert_eq!(told.iter().map(|reply| reply.task).collect::<Vec<_>>(), [1, 2], "{piece}");
+            assert_eq!([&told[0].list[..], &told[1].list[..]], lists, "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_lies_is_refused_and_no_room_is_made_for_it() {
+        let head = |task, flags, length, offset| {
+            let lie = Descriptor { task, flags, length, offset, ..Descriptor::default() };
+            bytemuck::cast_slice(&lie.to_words()).to_vec()
+        };
+        let lies = [
+            (head(2, 0, 0, 11), "11 items"),
+            (head(2, 0, 0, u32::MAX), "items"),
+            (head(2, 0, u32::MAX, 0), "bytes of payload"),
+            (head(1, 0, 0, 10), "task 1"),
+            ([frame(2, &[]), frame(3, &[])].concat(), "task 3"),
+            ([frame(2, &[5; 10]), frame(2, &[])].concat(), "task 2"),
+        ];
+        for (lie, named) in lies {
+            let (mut link, theirs) = link();
+            write(&theirs, &[frame(1, &[9; 10]), lie].concat()).unwrap();
+            let counted = allocation_counter::measure(|| {
+                while !link.closed {
+                    assert!(link.read_replies().unwrap());
+                }
+            });
+            assert!(counted.bytes_total < 1000, "{named}: {counted:?}");
+            // What it said before is told, and after that the lie, once.
+            let mut fault = None;
+            while fault.is_none() {
+                match link.take_reply(&mut Vec::new()) {
+                    Ok(Some(reply)) => assert!([1, 2].contains(&reply.task)),
+                    Ok(None) => panic!("{named} passed"),
+                    Err(found) => fault = Some(found.to_string()),
+                }
+            }
+            assert!(fault.as_ref().is_some_and(|fault| fault.contains(named)), "{fault:?}");
+            assert!(link.take_reply(&mut Vec::new()).unwrap().is_none());
+            assert!(!link.read_replies().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_reply_cut_off_in_its_list_is_no_answer() {
+        let (mut link, theirs) = link();
+        let whole = frame(1, &[9; 10]);
+        write(&theirs, &whole[..whole.len() - 1]).unwrap();
+        drop(theirs);
+        while !link.closed {
+            link.read_replies().unwrap();
+        }
+        assert!(link.take_reply(&mut Vec::new()).unwrap().is_none());
+        assert_eq!(link.unanswered().iter().map(|task| task.task).collect::<Vec<_>>(), [1, 2]);
     }
 }

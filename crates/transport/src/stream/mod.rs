@@ -6,8 +6,11 @@
 //! They arrive in one readv, straight into the destination: a worker expects the next body to be as
 //! long as the last, and what it read too far is carried over.
 //!
-//! Nothing can deadlock however large a list is: the coordinator never blocks in a write without
-//! taking the replies that come meanwhile.
+//! A reply is a head, a payload and the answer's list, in one write too; its list travels as it
+//! lies, whatever form the tasks' lists have.
+//!
+//! Nothing can deadlock however large a list is, in a task or in an answer: the coordinator never
+//! blocks in a write without taking what comes meanwhile, be it a part of a reply.
 
 mod hub;
 mod landing;
@@ -103,6 +106,8 @@ struct Plan {
     wait: String,
     /// Bytes of the longest body.
     longest: usize,
+    /// Items of the longest list that an answer may have.
+    answer: usize,
     apart: bool,
 }
 

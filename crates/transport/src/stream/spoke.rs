@@ -1,13 +1,13 @@
 //! A worker's half: reads whole frames, straight into the list.
 
-use std::io::IoSliceMut;
+use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use measure::now;
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::{Errno, read, readv, write};
+use rustix::io::{Errno, read, readv, write, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
 use shm::{Descriptor, ITEM_BYTES};
@@ -25,6 +25,8 @@ pub(super) struct StreamSpoke {
     landing: Landing,
     /// The list, where it had another form.
     decoded: Vec<i64>,
+    /// Where answers' lists are built.
+    room: Vec<i64>,
     /// Bytes of the last padding and body: the next are expected to be as long.
     expected: usize,
     /// Bytes read too far, which belong to the next frame.
@@ -45,20 +47,19 @@ impl Spoke for StreamSpoke {
             _ => self.landing.items(body),
         };
         let stamps = [received, stamp()];
-        Ok(Received::Task(Incoming { task, list: Ok(list), stamps }))
+        Ok(Received::Task(Incoming { task, list: Ok(list), room: &mut self.room, stamps }))
     }
 
-    fn reply(&mut self, mut reply: Reply) -> Result<(), TransportError> {
+    fn reply(&mut self, mut reply: Reply, items: usize) -> Result<(), TransportError> {
+        let room = self.room.len();
+        assert!(items <= room, "{items} items of an answer in a room of {room}");
         if let Some(stamps) = &mut reply.stamps {
             stamps[3] = now();
         }
-        let (descriptor, payload) = reply.describe();
+        let (descriptor, payload) = reply.describe(items);
         let words = descriptor.to_words();
         let head: &[u8] = bytemuck::cast_slice(&words);
-        if payload.is_empty() {
-            return write_whole(&self.write, head);
-        }
-        write_whole(&self.write, &[head, &payload].concat())
+        write_whole(&self.write, [head, &payload, bytemuck::cast_slice(&self.room[..items])])
     }
 }
 
@@ -79,6 +80,7 @@ impl StreamSpoke {
             longest: plan.longest,
             landing: Landing::default(),
             decoded: Vec::new(),
+            room: vec![0; plan.answer],
             expected: 0,
             carried: Vec::new(),
         })
@@ -190,11 +192,19 @@ impl ReadEnd {
     }
 }
 
-/// Writes all of `bytes` to a descriptor that blocks.
-fn write_whole(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), TransportError> {
-    while !bytes.is_empty() {
-        match write(fd, bytes) {
-            Ok(count) => bytes = &bytes[count..],
+/// Writes all of `parts` to a descriptor that blocks, in one call if it takes them.
+fn write_whole(fd: &OwnedFd, parts: [&[u8]; 3]) -> Result<(), TransportError> {
+    let mut slices = parts.map(IoSlice::new);
+    let plain = matches!(parts, [_, [], []]);
+    let mut left = if plain { &mut slices[..1] } else { &mut slices[..] };
+    while !left.is_empty() {
+        let written = match &*left {
+            // Cheaper than its vector form.
+            [only] => write(fd, only),
+            several => writev(fd, several),
+        };
+        match written {
+            Ok(count) => IoSlice::advance_slices(&mut left, count),
             Err(Errno::INTR) => {}
             Err(error) => return Err(TransportError::system("write")(error)),
         }

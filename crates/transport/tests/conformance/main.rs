@@ -2,28 +2,49 @@
 //! tested by its line in `ALL` alone. Here a spoke is a thread; tests/it has real processes.
 #![forbid(unsafe_code)]
 
+mod answers;
+mod cork;
+mod ends;
+mod patience;
+
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use measure::counters::Io;
 use measure::{Stamp, Timeline};
 use shm::Kind;
 use transport::{
-    ALL, Arrival, Failure, Hub, List, Received, Reply, Residency, Setup, Task, Transport,
+    ALL, Arrival, Failure, Hub, Incoming, List, Received, Reply, Residency, Setup, Task, Transport,
     TransportError, Value, What,
 };
 
 const SUM: u16 = 0;
 const FAIL: u16 = 1;
+/// Answers with the sum of its list, and with a list of as many items as its argument says:
+/// [`list`] of the task's number.
+const ANSWER: u16 = 2;
 const NOT_A_JOB: u16 = 7;
 
 fn setup(wakeup: &str, depth: usize, room: usize) -> Setup {
     let segment = Kind::Memfd;
-    Setup { wakeup: wakeup.into(), segment, workers: 1, depth, room, residents: 1, apart: false }
+    Setup {
+        wakeup: wakeup.into(),
+        segment,
+        workers: 1,
+        depth,
+        room,
+        answer: 0,
+        residents: 1,
+        apart: false,
+    }
 }
 
 fn task(id: u32, job: u16, arg: i64) -> Task {
     Task { id, job, arg: Value::Int(arg), phase: false, park: false }
+}
+
+/// An answer of one word.
+fn plain(task: u32) -> Reply {
+    Reply { task, outcome: Ok(Value::Int(0)), list: Vec::new(), stamps: None }
 }
 
 /// A hub with one spoke in a thread of its own.
@@ -34,7 +55,11 @@ struct Pair {
 
 impl Pair {
     fn new(transport: &'static dyn Transport, setup: &Setup) -> Pair {
-        let mut hub = transport.hub(setup).unwrap();
+        Pair::of(transport, transport.hub(setup).unwrap())
+    }
+
+    /// With a spoke as worker 0 of a hub that there is.
+    fn of(transport: &'static dyn Transport, mut hub: Box<dyn Hub>) -> Pair {
         let handover = hub.attach(0).unwrap();
         let mut spoke = transport.spoke(handover).unwrap();
         let serve = move || {
@@ -44,16 +69,22 @@ impl Pair {
                     Received::Idle => continue,
                     Received::Closed => return,
                 };
-                let Task { id, job, arg, phase, park } = incoming.task;
+                let Incoming { task, list, room, stamps } = incoming;
+                let Task { id, job, arg, phase, park } = task;
                 let Value::Int(arg) = arg else { panic!("only integers are sent here") };
                 let sum = |list: &[i64]| list.iter().fold(arg, |sum, item| sum.wrapping_add(*item));
-                let outcome = match (job, incoming.list) {
-                    (SUM, list) => list.map(|list| Value::Int(sum(list))),
-                    (_, _) => Err(Failure { what: What::Error("No".into()), message: "no".into() }),
+                let items = if job == ANSWER { arg as usize } else { 0 };
+                fill(&mut room[..items], i64::from(id));
+                let outcome = match (job, list) {
+                    (SUM | ANSWER, list) => list.map(|list| Value::Int(sum(list))),
+                    (_, _) => Err(Failure {
+                        what: What::Error { name: "No".into(), detail: String::new() },
+                        message: "no".into(),
+                    }),
                 };
-                let [received, decoded] = incoming.stamps;
+                let [received, decoded] = stamps;
                 let stamps = phase.then(|| [received, decoded, measure::now(), 0]);
-                spoke.reply(Reply { task: id, outcome, stamps }).unwrap();
+                spoke.reply(Reply { task: id, outcome, list: Vec::new(), stamps }, items).unwrap();
                 if park {
                     return;
                 }
@@ -95,11 +126,16 @@ fn every() -> impl Iterator<Item = (&'static dyn Transport, &'static str)> {
     })
 }
 
+/// Fills `items` with values that no other seed gives.
+fn fill(items: &mut [i64], seed: i64) {
+    let value = |i: i64| (i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15u64 as i64);
+    items.iter_mut().zip(0..).for_each(|(item, i)| *item = value(i));
+}
+
 /// A list that no other seed gives, and its sum.
 fn list(seed: i64, items: usize) -> (Vec<i64>, i64) {
-    let list: Vec<i64> = (0..items as i64)
-        .map(|i| (i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15u64 as i64))
-        .collect();
+    let mut list = vec![0; items];
+    fill(&mut list, seed);
     let sum = list.iter().fold(0i64, |sum, item| sum.wrapping_add(*item));
     (list, sum)
 }
@@ -174,7 +210,13 @@ fn a_failure_comes_home_as_what_it_is_and_the_next_task_is_well() {
         let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
         pair.hub.send(0, &task(1, FAIL, 0), List::None, None).unwrap();
         let failure = pair.reply().outcome.unwrap_err();
-        assert_eq!(failure, Failure { what: What::Error("No".into()), message: "no".into() });
+        assert_eq!(
+            failure,
+            Failure {
+                what: What::Error { name: "No".into(), detail: String::new() },
+                message: "no".into()
+            }
+        );
         assert_eq!(pair.ask(2, 8, List::None), Ok(Value::Int(8)));
     }
 }
@@ -207,22 +249,6 @@ fn a_list_that_does_not_fit_is_refused_by_name_and_the_hub_stays_usable() {
         assert!(matches!(refused, Err(TransportError::TooLong { items: 11, room: 10 })));
         assert!(matches!(pair.hub.reserve(11), Err(TransportError::TooLong { .. })));
         assert_eq!(pair.ask(2, 1, List::Copy(&[2; 10])), Ok(Value::Int(21)));
-    }
-}
-
-#[test]
-fn waits_end_with_patience_and_with_the_alarm() {
-    for (transport, wakeup) in every() {
-        // These two sleep until somebody rings: their patience is another's business.
-        let patient = transport.has_segment() && ["pipe", "event"].contains(&wakeup);
-        let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
-        if !patient {
-            let nothing = pair.hub.recv(Some(Duration::from_millis(5))).unwrap();
-            assert_eq!(nothing, Arrival::Nothing, "{} {wakeup}", transport.name());
-        }
-        pair.hub.alarm().raise();
-        let alarm = pair.hub.recv(Some(Duration::from_millis(500))).unwrap();
-        assert_eq!(alarm, Arrival::Alarm, "{} {wakeup}", transport.name());
     }
 }
 
@@ -337,7 +363,7 @@ fn an_answer_to_a_task_that_nobody_sent_is_a_lie() {
         let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
         hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
         assert!(matches!(spoke.recv().unwrap(), Received::Task(incoming) if incoming.task.id == 1));
-        spoke.reply(Reply { task: 2, outcome: Ok(Value::Int(0)), stamps: None }).unwrap();
+        spoke.reply(plain(2), 0).unwrap();
         assert!(matches!(hub.recv(None).unwrap(), Arrival::Lie { worker: 0, .. }));
     }
 }
@@ -350,7 +376,8 @@ fn nothing_is_allocated_for_a_task_on_the_coordinator_s_side() {
         let resident = pair.hub.place(&list).ok();
         let ask = |pair: &mut Pair, id| {
             let list = match &resident {
-                Some(resident) if id % 2 == 0 => List::Resident(resident, 0..1000),
+                Some(resident) if id % 3 == 0 => List::Resident(resident, 0..1000),
+                _ if id % 3 == 1 => List::Built(pair.hub.reserve(1000).unwrap()),
                 _ => List::Copy(&list),
             };
             pair.hub.send(0, &task(id, SUM, 0), list, None).unwrap();
@@ -377,7 +404,7 @@ fn frames_that_wait_behind_each_other_are_told_apart_whatever_their_lengths() {
             let Received::Task(incoming) = spoke.recv().unwrap() else { panic!("no task {id}") };
             assert_eq!(incoming.task.id, id);
             assert_eq!(incoming.list.unwrap(), list, "{} {wakeup} {id}", transport.name());
-            spoke.reply(Reply { task: id, outcome: Ok(Value::Int(0)), stamps: None }).unwrap();
+            spoke.reply(plain(id), 0).unwrap();
         }
     }
 }

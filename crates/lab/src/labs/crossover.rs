@@ -1,0 +1,227 @@
+//! 26.3: how long must a task compute for a pool to pay?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use measure::compare::{Ratio, SPEEDUP, Verdict};
+use measure::crossover::{self, Point};
+use measure::record::{self, CrossoverLine, Line};
+use rand::seq::SliceRandom;
+use transport::Residency;
+use workload::lecture::{SimulateWork, repeated};
+
+use super::{Lab, comparisons};
+use crate::placement::Placement;
+use crate::plan::{Arm, Cell};
+use crate::session::Session;
+use crate::speedup::{self, Case, arms, calibrate, pairs_of};
+use crate::wish::{DURATIONS, SIZES, Scale};
+
+/// The lab of example 26.3.
+pub(super) struct Crossover;
+
+/// Tasks of a round.
+const TASKS: usize = 8;
+/// The lecture's durations, in milliseconds.
+const LECTURE_MS: [u64; 6] = [1, 5, 10, 50, 100, 500];
+/// Where it happens for compiled code, in microseconds.
+const LADDER_US: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/// From the second size on, durations end here: longer ones would only take long.
+const LONGEST_AGAIN: Duration = Duration::from_millis(10);
+/// Bytes of each task's list: none, as in the lecture's 26.3, and the list of its 26.1.
+const BYTES: [usize; 2] = [0, 400_000];
+/// Midpoints that are measured for each way at most.
+const MOST_MIDPOINTS: usize = 3;
+
+/// Lists copied, placed, resident.
+const WAYS: [(&str, Residency); 3] =
+    [("pipe", Residency::Place), ("shared", Residency::Place), ("shared", Residency::Resident)];
+
+impl Lab for Crossover {
+    fn name(&self) -> &'static str {
+        "crossover"
+    }
+    fn number(&self) -> &'static str {
+        "26.3"
+    }
+    fn question(&self) -> &'static str {
+        "how long must a task compute for a pool to pay?"
+    }
+    fn options(&self) -> &'static [&'static str] {
+        &[DURATIONS, SIZES]
+    }
+    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+        let repeats = match session.wish.scale {
+            Scale::Lecture => 1,
+            Scale::Calibrated => {
+                let millisecond = |repeats| repeated(1000, repeats);
+                calibrate(&SimulateWork, &millisecond, &[], Duration::from_millis(1))
+            }
+        };
+        let sizes = session.wish.sizes.clone().map_or(BYTES.to_vec(), |sizes| sizes.0);
+        let mut all: Vec<Vec<Case>> = Vec::new();
+        for (at, bytes) in sizes.into_iter().enumerate() {
+            let list = (bytes > 0).then(|| (0..(bytes / shm::ITEM_BYTES) as i64).collect());
+            let durations = durations(session, at == 0).into_iter();
+            all.push(durations.map(|duration| case(duration, repeats, list.clone())).collect());
+        }
+        session.progress.expect(all.iter().map(Vec::len).sum());
+        for cases in &mut all {
+            one_size(session, cases, repeats)?;
+        }
+        claim(session)
+    }
+}
+
+/// Nominal durations for a size of lists.
+fn durations(session: &Session<'_>, first_size: bool) -> Vec<Duration> {
+    if let Some(given) = &session.wish.durations {
+        return given.0.clone();
+    }
+    let ladder = LADDER_US.into_iter().map(Duration::from_micros);
+    let lecture = LECTURE_MS.into_iter().map(Duration::from_millis);
+    ladder.chain(lecture).filter(|duration| first_size || *duration <= LONGEST_AGAIN).collect()
+}
+
+fn case(duration: Duration, repeats: u32, list: Option<Arc<[i64]>>) -> Case {
+    let us = duration.as_micros() as u32;
+    let size = list.as_ref().map(|list| format!(", {}", report::size(size_of_val(&list[..]))));
+    let name = match us.is_multiple_of(1000) {
+        true => format!("{} ms{}", us / 1000, size.unwrap_or_default()),
+        false => format!("{us} µs{}", size.unwrap_or_default()),
+    };
+    Case {
+        name,
+        job: &SimulateWork,
+        args: vec![repeated(us, repeats); TASKS],
+        arms: arms(&WAYS, list.is_some()),
+        list,
+        repeats,
+        compute_ns: duration.as_nanos() as u64,
+        judge: Ratio::parallel,
+    }
+}
+
+/// Measures the cases of one size, then closer and closer to where each way crosses, and says where.
+fn one_size(session: &mut Session<'_>, cases: &mut Vec<Case>, repeats: u32) -> anyhow::Result<()> {
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    order.shuffle(&mut session.random);
+    order.into_iter().try_for_each(|at| speedup::measure(session, &cases[at]))?;
+    let Some(first) = cases.first() else { return Ok(()) };
+    let ways = first.arms.clone();
+    for arm in &ways {
+        for _ in 0..MOST_MIDPOINTS {
+            if session.book.is_over() {
+                break;
+            }
+            let Some(next) = between(session, cases, arm, repeats) else { break };
+            session.progress.expect(1);
+            speedup::measure(session, &next)?;
+            cases.push(next);
+        }
+    }
+    if session.is_interrupted() {
+        return Ok(());
+    }
+    ways.iter().try_for_each(|arm| announce(session, cases, arm))
+}
+
+/// The case in the middle of the two between which `arm` crosses; nothing if they are near enough.
+fn between(session: &Session<'_>, cases: &[Case], arm: &Arm, repeats: u32) -> Option<Case> {
+    let middle = crossover::midpoint(&points(session, cases, arm), SPEEDUP)?;
+    let at = |case: &Case| pairs_of(session, case, arm).1;
+    let below =
+        cases.iter().filter(|case| at(case) < middle).max_by(|a, b| at(a).total_cmp(&at(b)))?;
+    let above =
+        cases.iter().filter(|case| at(case) > middle).min_by(|a, b| at(a).total_cmp(&at(b)))?;
+    let nominal = (below.compute_ns as f64 * above.compute_ns as f64).sqrt();
+    let us = (nominal / 1000.0).round() as u64;
+    let known = cases.iter().any(|case| case.compute_ns == us * 1000);
+    (!known && us > 0).then(|| case(Duration::from_micros(us), repeats, below.list.clone()))
+}
+
+/// What was measured of `arm`, by how long a task takes alone.
+fn points(session: &Session<'_>, cases: &[Case], arm: &Arm) -> Vec<Point> {
+    let of = |case: &Case| {
+        let (pairs, at) = pairs_of(session, case, arm);
+        (at > 0.0 && !pairs.is_empty()).then_some(Point { at, pairs })
+    };
+    cases.iter().filter_map(of).collect()
+}
+
+/// Writes down where `arm` crosses.
+fn announce(session: &mut Session<'_>, cases: &[Case], arm: &Arm) -> anyhow::Result<()> {
+    let points = points(session, cases, arm);
+    let Some(found) = crossover::crossover(&points, SPEEDUP, session.book.seed) else {
+        return Ok(());
+    };
+    let book = &mut *session.book;
+    let cell = Cell {
+        placement: Placement::Spread.on(&book.allowed),
+        regime: shm::wakeup::Regime::Hybrid,
+        workers: session.wish.workers,
+        depth: speedup::DEPTH,
+        bytes: cases[0].list.as_ref().map_or(0, |list| size_of_val(&list[..])),
+        arms: Vec::new(),
+        compute_ns: 0,
+        tasks: None,
+    };
+    let cores = cell.placement.cores(&book.allowed, cell.workers);
+    let job = "simulate_work".into();
+    let cell = record::Cell { job, ..cell.record(arm, &cores) };
+    let side = match found.verdict {
+        crossover::Verdict::None(side) => Some(side.name().to_owned()),
+        crossover::Verdict::Found | crossover::Verdict::TooFew => None,
+    };
+    let whole = |at: f64| at.round() as u64;
+    let id = book.next_id();
+    book.say(Line::Crossover(Box::new(CrossoverLine {
+        id,
+        lab: session.lab.into(),
+        axis: "compute_ns".into(),
+        scale: session.wish.scale.name().into(),
+        cell,
+        at: found.at.map(whole),
+        low: found.low.map(whole),
+        high: found.high.map(whole),
+        from: whole(found.from),
+        to: whole(found.to),
+        threshold: SPEEDUP,
+        confidence: found.confidence,
+        sign: "parallel wins above".into(),
+        pairs: found.pairs,
+        generations: found.generations,
+        verdict: found.name(),
+        side,
+    })))
+}
+
+/// What the lecture says of 26.3, checked on tasks without a list through a pipe.
+fn claim(session: &mut Session<'_>) -> anyhow::Result<()> {
+    let ms = |ms: u64| ms * 1_000_000;
+    let of_pipe = || {
+        comparisons(&session.book.lines, "crossover")
+            .map(|(c, _)| c)
+            .filter(|c| c.cell.transport == "pipe" && c.cell.bytes == 0)
+            .filter(|c| LECTURE_MS.map(ms).contains(&c.cell.compute_ns))
+    };
+    if of_pipe().count() < LECTURE_MS.len() {
+        return Ok(());
+    }
+    let as_said = |c: &record::Comparison| match c.cell.compute_ns < ms(10) {
+        true => c.verdict == Verdict::Sequential,
+        false => c.verdict == Verdict::Parallel,
+    };
+    let seen = of_pipe().all(as_said);
+    let words: Vec<String> = of_pipe()
+        .filter(|c| !as_said(c))
+        .map(|c| format!("{} ms {:.2}× {}", c.cell.compute_ns / ms(1), c.ratio, c.verdict.name()))
+        .collect();
+    let reason = match seen {
+        true => "by pipe, at all six durations".into(),
+        false => {
+            format!("by pipe {}: handing over costs less here than in CPython", words.join(", "))
+        }
+    };
+    session.claim("a pool loses at 1 and 5 ms a task, and wins from 10 ms", seen, reason)
+}

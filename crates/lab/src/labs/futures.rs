@@ -1,0 +1,225 @@
+//! 26.2: futures, their results in the order in which they come, and errors that cross the process
+//! boundary.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use measure::record::{Line, OutcomeError, TaskOutcome};
+use pool::{Future, Outcome, Pool, TaskError, Value};
+use transport::Residency;
+use workload::lecture::{ComputeHash, InvalidRange, repeated};
+
+use super::Lab;
+use crate::placement::{Placement, pin};
+use crate::session::Session;
+use crate::speedup::{self, Case, arms, calibrate};
+use crate::wish::Scale;
+
+/// The lab of example 26.2.
+pub(super) struct Futures;
+
+/// The lecture's ranges, one of which is invalid.
+const WORKLOADS: [i64; 8] = [50_000, 80_000, 30_000, -1, 60_000, 40_000, 90_000, 20_000];
+/// What a task of 50,000 takes in CPython.
+const CPYTHON_TASK: Duration = Duration::from_millis(5);
+/// The ways through a pool: there is no list.
+const WAYS: [(&str, Residency); 2] = [("pipe", Residency::Place), ("shared", Residency::Place)];
+/// What a task may take before its worker is ended.
+const TASK_TIMEOUT: Duration = Duration::from_secs(1);
+/// Items that an answer has room for.
+const LONGEST_ANSWER: usize = 1000;
+
+/// What `part` of the record is called: the lecture's own tasks, and faults on purpose.
+const WORKLOAD: &str = "workload";
+const FAULTS: &str = "faults";
+
+impl Lab for Futures {
+    fn name(&self) -> &'static str {
+        "futures"
+    }
+    fn number(&self) -> &'static str {
+        "26.2"
+    }
+    fn question(&self) -> &'static str {
+        "futures as they are completed: in which order, and what of a task that fails?"
+    }
+    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+        session.progress.expect(1 + WAYS.len());
+        let hash = |range, repeats| match range {
+            0.. => repeated(range as u32, repeats),
+            _ => Value::Int(range),
+        };
+        let repeats = match session.wish.scale {
+            Scale::Lecture => 1,
+            Scale::Calibrated => {
+                calibrate(&ComputeHash, &|repeats| hash(WORKLOADS[0], repeats), &[], CPYTHON_TASK)
+            }
+        };
+        let args = WORKLOADS.map(|range| hash(range, repeats));
+        let case = Case {
+            name: "compute_hash of 8 ranges, one of them invalid".into(),
+            job: &ComputeHash,
+            args: args.to_vec(),
+            list: None,
+            repeats,
+            compute_ns: 0,
+            judge: measure::compare::Ratio::speedup,
+            arms: arms(&WAYS, false),
+        };
+        speedup::measure(session, &case)?;
+        let mut seen = Seen::default();
+        for (transport, _) in WAYS {
+            if session.is_interrupted() {
+                return Ok(());
+            }
+            let name = format!("futures by {transport}");
+            session.progress.begin(&name);
+            by(session, transport, args, &mut seen)?;
+            session.progress.finish(&name);
+        }
+        claims(session, &seen)
+    }
+}
+
+/// What the claims are about.
+#[derive(Default)]
+struct Seen {
+    /// Of each round the order of completion, as places in [`WORKLOADS`].
+    orders: Vec<Vec<usize>>,
+    /// Tasks whose error came home as the type that was made in the worker.
+    as_its_type: usize,
+}
+
+/// The lecture's tasks and faults on purpose through one pool.
+fn by(
+    session: &mut Session<'_>,
+    transport: &'static str,
+    args: [Value; 8],
+    seen: &mut Seen,
+) -> anyhow::Result<()> {
+    let (workers, allowed) = (session.wish.workers, &session.book.allowed);
+    let cores = Placement::Spread.on(allowed).cores(allowed, workers);
+    pin(&cores[..1])?;
+    let pool = Pool::builder()
+        .launch(session.book.found.launch.clone())
+        .transport(transport)
+        .workers(workers)
+        .cores(cores[1..].to_vec())
+        .longest_answer(LONGEST_ANSWER)
+        .task_timeout(TASK_TIMEOUT)
+        .build()?;
+    for _ in 0..session.wish.generations * session.wish.pairs {
+        let outcomes = round(&pool, args)?;
+        seen.orders.push(outcomes.into_iter().map(|(task, _)| task).collect());
+    }
+    // What an earlier, interrupted run said of this is said again as a whole.
+    let of_this = |line: &Line| matches!(line, Line::Outcome(o) if o.transport == transport);
+    session.book.lines.retain(|line| !of_this(line));
+    let mut say = |part: &str, task: usize, job: &str, input: i64, outcome: Outcome| {
+        let note = |error: TaskError| OutcomeError {
+            name: error.name().to_owned(),
+            message: error.to_string(),
+            worker: error.place().map(|(worker, _)| worker),
+            pid: error.place().and_then(|(_, pid)| pid),
+        };
+        let (answer, error) = match outcome {
+            Ok(answer) => (Some(answer), None),
+            Err(error) => (None, Some(note(error))),
+        };
+        session.book.say(Line::Outcome(Box::new(TaskOutcome {
+            lab: session.lab.into(),
+            transport: transport.into(),
+            part: part.into(),
+            job: job.into(),
+            task,
+            input,
+            ok: error.is_none(),
+            worker: answer.as_ref().map(|answer| answer.worker),
+            pid: answer.as_ref().map(|answer| answer.pid),
+            answer: answer.map(|answer| word(answer.value)),
+            error,
+        })))
+    };
+    for (task, outcome) in round(&pool, args)? {
+        let error = outcome.as_ref().err().and_then(TaskError::downcast);
+        seen.as_its_type += usize::from(error == Some(InvalidRange { range: -1 }));
+        say(WORKLOAD, task, "compute_hash", WORKLOADS[task], outcome)?;
+    }
+    let cancelled = cancelled(&pool, workers)?;
+    say(FAULTS, 0, "cancelled before it began", 20_000, cancelled)?;
+    let faults =
+        [("hoard", LONGEST_ANSWER as i64 + 1), ("panic", 0), ("abort", 0), ("sleep", 60_000)];
+    for (task, (job, input)) in (1..).zip(faults) {
+        say(FAULTS, task, job, input, pool.submit(job, input, ())?.result())?;
+    }
+    // None of this has harmed the pool.
+    say(FAULTS, 5, "compute_hash", 20_000, pool.submit("compute_hash", 20_000, ())?.result())?;
+    Ok(())
+}
+
+/// The lecture's loop: submit all, and take them as they are completed.
+fn round(pool: &Pool, args: [Value; 8]) -> Result<Vec<(usize, Outcome)>, TaskError> {
+    let mut inputs = HashMap::new();
+    let mut futures = Vec::new();
+    for (task, arg) in args.into_iter().enumerate() {
+        let future = pool.submit("compute_hash", arg, ())?;
+        inputs.insert(future.id(), task);
+        futures.push(future);
+    }
+    let completed = pool.as_completed(futures);
+    Ok(completed.map(|future| (inputs[&future.id()], future.result())).collect())
+}
+
+/// A task that is cancelled while all workers have as much as they may hold.
+fn cancelled(pool: &Pool, workers: usize) -> Result<Outcome, TaskError> {
+    let busy = (0..2 * workers).map(|_| pool.submit("sleep", 20, ()));
+    let busy: Vec<Future> = busy.collect::<Result<_, _>>()?;
+    let future = pool.submit("compute_hash", 20_000, ())?;
+    future.cancel();
+    let outcome = future.result();
+    busy.into_iter().for_each(|sleep| drop(sleep.result()));
+    Ok(outcome)
+}
+
+/// What the lecture says of 26.2.
+fn claims(session: &mut Session<'_>, seen: &Seen) -> anyhow::Result<()> {
+    let Seen { orders, as_its_type } = seen;
+    let mut ascending: Vec<usize> = (0..WORKLOADS.len()).collect();
+    ascending.sort_by_key(|task| WORKLOADS[*task]);
+    let fastest_first = orders.iter().filter(|order| **order == ascending).count();
+    let invalid = WORKLOADS.iter().position(|range| *range < 0).unwrap_or(0);
+    let mut places: Vec<usize> =
+        orders.iter().filter_map(|order| order.iter().position(|task| *task == invalid)).collect();
+    places.sort_unstable();
+    let place = |at: usize| places.get(at).map_or(0, |place| place + 1);
+    let reason = format!(
+        "in {fastest_first} of {} rounds; −1, which takes no time at all, came {} to {} of 8, mostly {}: \
+         what finishes first comes first, and when it may begin counts too",
+        orders.len(),
+        ordinal(place(0)),
+        ordinal(place(places.len().saturating_sub(1))),
+        ordinal(place(places.len() / 2)),
+    );
+    let seen = fastest_first == orders.len() && !orders.is_empty();
+    session.claim("as_completed yields futures as they finish: fastest first", seen, reason)?;
+    let reason = format!("{as_its_type} InvalidRange, one by each of {} transports", WAYS.len());
+    let text = "result() gives the error that was raised in the worker, as its type";
+    session.claim(text, *as_its_type == WAYS.len(), reason)
+}
+
+fn ordinal(number: usize) -> String {
+    match number {
+        1 => "1st".into(),
+        2 => "2nd".into(),
+        3 => "3rd".into(),
+        _ => format!("{number}th"),
+    }
+}
+
+/// As CPython prints it.
+fn word(value: Value) -> String {
+    match value {
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => format!("{value:?}"),
+    }
+}

@@ -1,0 +1,211 @@
+//! How a pool is made.
+
+use std::time::Duration;
+
+use shm::Kind;
+use transport::{Setup, Value};
+
+use crate::crew::{Crew, CrewPlan};
+use crate::dispatch::{Dispatcher, Limits};
+use crate::error::PoolError;
+use crate::launch::Launch;
+use crate::pool::Pool;
+
+/// Most workers of one pool.
+pub const MOST_WORKERS: usize = 64;
+/// Most tasks that a worker may hold.
+const MOST_IN_FLIGHT: usize = 1 << 16;
+/// Unfinished tasks of a pool that nobody bounded.
+const BOUND: usize = 4096;
+
+/// How a pool is made; see [`Pool::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use pool::Pool;
+///
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # example::main(|| {
+/// let pool = Pool::builder()
+///     .transport("pipe")
+///     .workers(2)
+///     .longest_list(1000)
+///     .task_timeout(Duration::from_secs(60))
+///     .build()?;
+/// assert_eq!(pool.pids().len(), 2);
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    launch: Launch,
+    transport: String,
+    setup: Setup,
+    cores: Vec<usize>,
+    initialiser: Option<(String, Value)>,
+    limits: Limits,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Builder {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let setup = Setup {
+            wakeup: String::new(),
+            segment: Kind::Memfd,
+            workers: workers.min(MOST_WORKERS),
+            depth: 2,
+            room: 0,
+            residents: 0,
+            answer: 0,
+            apart: workers > 1,
+        };
+        Builder {
+            launch: Launch::itself(),
+            transport: "shared".into(),
+            setup,
+            cores: Vec::new(),
+            initialiser: None,
+            limits: Limits { chunk: 1, bound: BOUND, task_timeout: None },
+        }
+    }
+
+    /// The worker's program; this one itself unless said otherwise.
+    pub fn launch(mut self, launch: Launch) -> Builder {
+        self.launch = launch;
+        self
+    }
+
+    /// How tasks are carried, by name; `shared` unless said otherwise.
+    pub fn transport(mut self, name: &str) -> Builder {
+        self.transport = name.into();
+        self
+    }
+
+    /// How the other side is woken, by name; the transport's first unless said otherwise.
+    pub fn wakeup(mut self, name: &str) -> Builder {
+        self.setup.wakeup = name.into();
+        self
+    }
+
+    /// What holds shared lists; a memfd unless said otherwise.
+    pub fn segment(mut self, kind: Kind) -> Builder {
+        self.setup.segment = kind;
+        self
+    }
+
+    /// Worker processes; one for each core that this process may use unless said otherwise.
+    pub fn workers(mut self, workers: usize) -> Builder {
+        self.setup.workers = workers;
+        self
+    }
+
+    /// Chunks of tasks in flight per worker; two unless said otherwise, so that a worker never
+    /// waits for the next.
+    pub fn depth(mut self, depth: usize) -> Builder {
+        self.setup.depth = depth;
+        self
+    }
+
+    /// Tasks that are handed to a worker at once; one unless said otherwise. A chunk costs one
+    /// wake-up or one write, however many short tasks it has.
+    pub fn chunk(mut self, tasks: usize) -> Builder {
+        self.limits.chunk = tasks;
+        self
+    }
+
+    /// Tasks that may be unfinished; 4096 unless said otherwise. Beyond that
+    /// [`Pool::submit`] waits, and [`Pool::try_submit`] says that it would.
+    pub fn bound(mut self, tasks: usize) -> Builder {
+        self.limits.bound = tasks;
+        self
+    }
+
+    /// How long a task may take, from when it is its worker's turn; for ever unless said otherwise.
+    /// The worker of one that takes longer is ended and replaced. The pool looks whenever somebody
+    /// waits for a result.
+    pub fn task_timeout(mut self, limit: Duration) -> Builder {
+        self.limits.task_timeout = Some(limit);
+        self
+    }
+
+    /// A job that each worker runs before its first task, one that replaces a dead worker too.
+    pub fn initialiser(mut self, job: &str, arg: impl Into<Value>) -> Builder {
+        self.initialiser = Some((job.into(), arg.into()));
+        self
+    }
+
+    /// Items of the longest list of a task; none unless said otherwise.
+    pub fn longest_list(mut self, items: usize) -> Builder {
+        self.setup.room = items;
+        self
+    }
+
+    /// Items of the longest list in an answer; none unless said otherwise.
+    pub fn longest_answer(mut self, items: usize) -> Builder {
+        self.setup.answer = items;
+        self
+    }
+
+    /// Lists that may be placed to stay; none unless said otherwise.
+    pub fn resident_lists(mut self, count: usize) -> Builder {
+        self.setup.residents = count;
+        self
+    }
+
+    /// Whether workers run on other cores than this thread; assumed where there is more than one
+    /// core, unless said otherwise.
+    pub fn apart(mut self, apart: bool) -> Builder {
+        self.setup.apart = apart;
+        self
+    }
+
+    /// Core of each worker; wherever the scheduler likes unless said otherwise.
+    pub fn cores(mut self, cores: Vec<usize>) -> Builder {
+        self.cores = cores;
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// [`PoolError`]; nothing is left behind.
+    pub fn build(self) -> Result<Pool, PoolError> {
+        self.check()?;
+        let transport = transport::by_name(&self.transport)
+            .ok_or_else(|| PoolError::NoTransport(self.transport.clone()))?;
+        let mut setup = self.setup;
+        if setup.wakeup.is_empty() {
+            setup.wakeup = transport.wakeups()[0].0.into();
+        }
+        setup.depth *= self.limits.chunk;
+        let (launch, cores, initialiser) = (self.launch, self.cores, self.initialiser);
+        let (padding, order) = (0, Vec::new());
+        let plan = CrewPlan { launch, transport, setup, initialiser, cores, padding, order };
+        Ok(Pool::new(Dispatcher::new(Crew::start(&plan)?, &plan.setup, self.limits)))
+    }
+
+    fn check(&self) -> Result<(), PoolError> {
+        let Limits { chunk, bound, task_timeout } = self.limits;
+        let refuse = |field, value: String, why| Err(PoolError::Setting { field, value, why });
+        match &self.setup {
+            Setup { workers, .. } if !(1..=MOST_WORKERS).contains(workers) => {
+                refuse("workers", workers.to_string(), "a pool has 1 to 64")
+            }
+            Setup { depth, .. } if *depth == 0 => {
+                refuse("depth", depth.to_string(), "a worker holds at least one chunk")
+            }
+            _ if chunk == 0 => refuse("chunk", chunk.to_string(), "it has at least one task"),
+            Setup { depth, .. } if depth.saturating_mul(chunk) > MOST_IN_FLIGHT => refuse(
+                "chunk",
+                chunk.to_string(),
+                "a worker holds at most 65536 tasks, depth × chunk",
+            ),
+            _ if bound == 0 => {
+                refuse("bound", bound.to_string(), "at least one task must be possible")
+            }
+            _ if task_timeout.is_some_and(|limit| limit.is_zero()) => {
+                refuse("task_timeout", "0s".into(), "a task takes some time")
+            }
+            _ => Ok(()),
+        }
+    }
+}

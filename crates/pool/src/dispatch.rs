@@ -1,0 +1,392 @@
+//! What becomes of each task, from the line to its outcome.
+//!
+//! ```text
+//! enter -> in line -> sent, in a worker's hands -> done -> taken, or forgotten
+//!             ^               |
+//!             '--- the worker died before it could begin
+//! ```
+//!
+//! A worker does its tasks in order, so only the first in its hands can have begun.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+use transport::{Failure, List, Reply, Room, Setup, Task, TransportError, Unanswered, Value, What};
+
+use crate::crew::{Crew, Event};
+use crate::data::Data;
+use crate::error::{PoolError, TaskError};
+use crate::future::{Answer, Outcome};
+use crate::job::JobError;
+use crate::keeper::Death;
+
+/// What a pool allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) chunk: usize,
+    pub(crate) bound: usize,
+    pub(crate) task_timeout: Option<Duration>,
+}
+
+/// All tasks of one pool, and its workers.
+pub(crate) struct Dispatcher {
+    pub(crate) crew: Crew,
+    limits: Limits,
+    /// Tasks that a worker may hold.
+    depth: usize,
+    next: u32,
+    tasks: FxHashMap<u32, Entry>,
+    /// Submitted and not sent.
+    line: VecDeque<u32>,
+    hands: Vec<Hand>,
+    /// In line or sent.
+    unfinished: usize,
+    /// Done and not taken, in the order in which they came to be done.
+    done: BTreeMap<u64, u32>,
+    finished: u64,
+    /// Why there is no more of this pool.
+    failed: Option<String>,
+}
+
+/// One task.
+struct Entry {
+    task: Task,
+    /// Nothing while its list is in the hands of the transport, which had been built there.
+    data: Option<Data>,
+    state: State,
+    /// Whether its future was dropped.
+    forgotten: bool,
+}
+
+enum State {
+    InLine,
+    Sent,
+    Done { place: u64, outcome: Outcome },
+}
+
+/// What one worker holds.
+#[derive(Default)]
+struct Hand {
+    /// Tasks, in the order in which it does them.
+    tasks: VecDeque<u32>,
+    /// Since when it has been the first one's turn; known where tasks have a limit.
+    since: Option<Instant>,
+    /// The task for which it was ended.
+    overdue: Option<u32>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(crew: Crew, setup: &Setup, limits: Limits) -> Dispatcher {
+        Dispatcher {
+            crew,
+            limits,
+            depth: setup.depth,
+            next: 0,
+            tasks: FxHashMap::default(),
+            line: VecDeque::new(),
+            hands: (0..setup.workers).map(|_| Hand::default()).collect(),
+            unfinished: 0,
+            done: BTreeMap::new(),
+            finished: 0,
+            failed: None,
+        }
+    }
+
+    /// Whether one more task may be unfinished.
+    pub(crate) fn has_room(&self) -> bool {
+        self.unfinished < self.limits.bound
+    }
+
+    pub(crate) fn bound(&self) -> usize {
+        self.limits.bound
+    }
+
+    /// Whether some worker has a task.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.hands.iter().any(Hand::is_busy)
+    }
+
+    /// Number of the job of that name.
+    pub(crate) fn job(&self, name: &str) -> Result<u16, TaskError> {
+        if let Some(why) = &self.failed {
+            return Err(TaskError::Pool(why.clone()));
+        }
+        self.crew.job(name).ok_or_else(|| TaskError::UnknownJob {
+            job: name.into(),
+            known: self.crew.jobs().join(", "),
+        })
+    }
+
+    /// Puts a task in line, and sends what makes a chunk.
+    pub(crate) fn enter(&mut self, job: u16, arg: Value, data: Data) -> u32 {
+        let mut id = self.next;
+        // Four billion tasks later some future may still be held.
+        while self.tasks.contains_key(&id) {
+            id = id.wrapping_add(1);
+        }
+        self.next = id.wrapping_add(1);
+        let task = Task { id, job, arg, phase: false, park: false };
+        let data = Some(data);
+        self.tasks.insert(id, Entry { task, data, state: State::InLine, forgotten: false });
+        self.line.push_back(id);
+        self.unfinished += 1;
+        if self.line.len() >= self.limits.chunk {
+            self.send_on();
+        }
+        id
+    }
+
+    /// Waits for one thing to come, for as long as it takes unless there is `patience`; says
+    /// whether anything did.
+    pub(crate) fn wait(&mut self, patience: Option<Duration>) -> bool {
+        if self.unfinished == 0 {
+            return false;
+        }
+        self.send_on();
+        let patience = patience.into_iter().chain(self.until_overdue()).min();
+        match self.hear(patience) {
+            Ok(true) => true,
+            // What came in time was heard before.
+            Ok(false) => {
+                self.end_overdue();
+                false
+            }
+            Err(error) => {
+                self.fail(&error);
+                true
+            }
+        }
+    }
+
+    fn hear(&mut self, patience: Option<Duration>) -> Result<bool, PoolError> {
+        match self.crew.recv(patience)? {
+            Event::Nothing => return Ok(false),
+            Event::Reply { worker, reply } => self.collect(worker, reply),
+            Event::Died { death, unanswered } => {
+                self.mourn(death, unanswered);
+                self.crew.replace(death.worker)?;
+            }
+        }
+        self.send_on();
+        Ok(true)
+    }
+
+    fn collect(&mut self, worker: usize, reply: Reply) {
+        let hand = &mut self.hands[worker];
+        hand.tasks.pop_front();
+        hand.since = self.limits.task_timeout.map(|_| Instant::now());
+        let pid = self.crew.pid(worker).unwrap_or(0);
+        let outcome = match reply.outcome {
+            Ok(value) => Ok(Answer { value, list: reply.list, worker, pid }),
+            Err(failure) => Err(self.told(failure, worker, pid)),
+        };
+        self.finish(reply.task, outcome);
+    }
+
+    /// A worker's failure as the error of a task.
+    fn told(&self, failure: Failure, worker: usize, pid: u32) -> TaskError {
+        let message = failure.message;
+        match failure.what {
+            What::Error { name, detail } => {
+                TaskError::Job { error: JobError { name, message, detail }, worker, pid }
+            }
+            What::Panic => TaskError::Panicked { message, worker, pid },
+            What::Unencodable => TaskError::Unencodable { message, worker, pid },
+            What::UnknownJob => {
+                TaskError::UnknownJob { job: message, known: self.crew.jobs().join(", ") }
+            }
+            What::Refused => TaskError::Refused { worker, message },
+        }
+    }
+
+    fn finish(&mut self, id: u32, outcome: Outcome) {
+        let Some(entry) = self.tasks.get_mut(&id) else { return };
+        self.unfinished -= 1;
+        if entry.forgotten {
+            self.tasks.remove(&id);
+            return;
+        }
+        entry.data = None;
+        entry.state = State::Done { place: self.finished, outcome };
+        self.done.insert(self.finished, id);
+        self.finished += 1;
+    }
+
+    /// Sorts out what a dead worker had in its hands: the first may have begun and has no answer;
+    /// the others go back to the head of the line.
+    fn mourn(&mut self, death: Death, unanswered: Vec<Unanswered>) {
+        let hand = std::mem::take(&mut self.hands[death.worker]);
+        let began = unanswered.first().map(|first| first.task);
+        let mut rooms: FxHashMap<u32, Room> = unanswered
+            .into_iter()
+            .filter_map(|Unanswered { task, room }| Some((task, room?)))
+            .collect();
+        for id in hand.tasks.into_iter().rev() {
+            if hand.overdue == Some(id) {
+                self.finish(id, Err(self.timed_out(death)));
+            } else if began == Some(id) || !self.back_to_line(id, rooms.remove(&id)) {
+                let Death { worker, pid, ending } = death;
+                self.finish(id, Err(TaskError::WorkerDied { worker, pid, ending }));
+            }
+        }
+    }
+
+    fn timed_out(&self, Death { worker, pid, .. }: Death) -> TaskError {
+        let limit = self.limits.task_timeout.unwrap_or_default();
+        TaskError::TimedOut { limit, worker, pid }
+    }
+
+    /// Puts a task that never began at the head of the line; false if its list is gone.
+    fn back_to_line(&mut self, id: u32, room: Option<Room>) -> bool {
+        let Some(entry) = self.tasks.get_mut(&id) else { return true };
+        entry.data = entry.data.take().or(room.map(Data::Built));
+        if entry.data.is_none() {
+            return false;
+        }
+        entry.state = State::InLine;
+        self.line.push_front(id);
+        true
+    }
+
+    /// How long until some task will have taken too long.
+    fn until_overdue(&self) -> Option<Duration> {
+        let limit = self.limits.task_timeout?;
+        let running = self.hands.iter().filter(|hand| hand.overdue.is_none() && hand.is_busy());
+        running.filter_map(|hand| Some(limit.saturating_sub(hand.since?.elapsed()))).min()
+    }
+
+    /// Ends workers whose task takes too long; their deaths will be told.
+    fn end_overdue(&mut self) {
+        let Some(limit) = self.limits.task_timeout else { return };
+        for (worker, hand) in self.hands.iter_mut().enumerate() {
+            let late = hand.since.is_some_and(|since| since.elapsed() >= limit);
+            if late && hand.overdue.is_none() && hand.is_busy() {
+                hand.overdue = hand.tasks.front().copied();
+                self.crew.kill(worker);
+            }
+        }
+    }
+
+    /// Sends tasks, a chunk at a time, to whoever has least to do.
+    fn send_on(&mut self) {
+        while !self.line.is_empty() {
+            let least = (0..self.hands.len()).min_by_key(|worker| self.hands[*worker].tasks.len());
+            let Some(worker) = least else { return };
+            let free = self.depth - self.hands[worker].tasks.len();
+            let chunk = self.limits.chunk.min(self.line.len());
+            if free < chunk {
+                return;
+            }
+            if chunk > 1 {
+                self.crew.hub().cork(worker);
+            }
+            let all = (0..chunk).all(|_| self.send_first(worker));
+            if chunk > 1 {
+                // A closed end is told by the death behind it.
+                let _ = self.crew.hub().uncork(worker);
+            }
+            if !all {
+                return;
+            }
+        }
+    }
+
+    /// Sends the first in line to `worker`; false if it must wait for a room.
+    fn send_first(&mut self, worker: usize) -> bool {
+        let Some(id) = self.line.pop_front() else { return false };
+        let Some(entry) = self.tasks.get_mut(&id) else { return true };
+        let built = entry.data.take_if(|data| matches!(data, Data::Built(_)));
+        let list = match (built, &entry.data) {
+            (Some(Data::Built(room)), _) => List::Built(room),
+            (_, Some(Data::Items(items))) => List::Copy(items),
+            (_, Some(Data::Resident(list, part))) => List::Resident(list, part.clone()),
+            _ => List::None,
+        };
+        match self.crew.hub().send(worker, &entry.task, list, None) {
+            // A closed end: the worker's death will be told. Until then the task is in its hands.
+            Ok(()) | Err(TransportError::Gone) => {
+                entry.state = State::Sent;
+                let hand = &mut self.hands[worker];
+                if hand.tasks.is_empty() && self.limits.task_timeout.is_some() {
+                    hand.since = Some(Instant::now());
+                }
+                hand.tasks.push_back(id);
+                true
+            }
+            // Somebody holds rooms that are not submitted yet; an answer will free one.
+            Err(TransportError::NoRoom { .. }) if self.is_busy() => {
+                self.line.push_front(id);
+                false
+            }
+            Err(error) => {
+                self.finish(id, Err(TaskError::Unsent(error.to_string())));
+                true
+            }
+        }
+    }
+
+    /// Whether that task is done.
+    pub(crate) fn is_done(&self, id: u32) -> bool {
+        self.tasks.get(&id).is_some_and(|entry| matches!(entry.state, State::Done { .. }))
+    }
+
+    /// The outcome of a task that is done, which is forgotten.
+    pub(crate) fn take(&mut self, id: u32) -> Option<Outcome> {
+        if !self.is_done(id) {
+            return None;
+        }
+        match self.tasks.remove(&id)?.state {
+            State::Done { place, outcome } => {
+                self.done.remove(&place);
+                Some(outcome)
+            }
+            State::InLine | State::Sent => None,
+        }
+    }
+
+    /// Those that came to be done from `place` on, in that order, each with the place behind it.
+    pub(crate) fn done_from(&self, place: u64) -> impl Iterator<Item = (u64, u32)> {
+        self.done.range(place..).map(|(place, id)| (place + 1, *id))
+    }
+
+    /// Takes a task out of the line; false if it is there no more.
+    pub(crate) fn cancel(&mut self, id: u32) -> bool {
+        let Some(at) = self.line.iter().position(|waiting| *waiting == id) else { return false };
+        self.line.remove(at);
+        self.finish(id, Err(TaskError::Cancelled));
+        true
+    }
+
+    /// Nobody will ask for that task's outcome.
+    pub(crate) fn forget(&mut self, id: u32) {
+        match self.tasks.get_mut(&id) {
+            Some(Entry { state: State::Done { .. }, .. }) => drop(self.take(id)),
+            Some(entry) => entry.forgotten = true,
+            None => {}
+        }
+    }
+
+    /// Ends all that is unfinished: the pool is of no more use.
+    fn fail(&mut self, error: &PoolError) {
+        let why = error.to_string();
+        self.line.clear();
+        self.hands.iter_mut().for_each(|hand| *hand = Hand::default());
+        let unfinished: Vec<u32> = self
+            .tasks
+            .iter()
+            .filter(|(_, entry)| !matches!(entry.state, State::Done { .. }))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in unfinished {
+            self.finish(id, Err(TaskError::Pool(why.clone())));
+        }
+        self.failed = Some(why);
+    }
+}
+
+impl Hand {
+    fn is_busy(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+}

@@ -1,0 +1,302 @@
+//! A task's outcome, now or later; many of them, as they come.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+use transport::Value;
+
+use crate::data::Data;
+use crate::error::TaskError;
+use crate::pool::Pool;
+
+/// What a job answered, and where it ran.
+///
+/// ```
+/// use pool::{Pool, Value};
+///
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # example::main(|| {
+/// let pool = Pool::builder().workers(1).longest_list(3).longest_answer(3).build()?;
+/// let answer = pool.submit("squares", 0, vec![1, 2, 3])?.result()?;
+/// assert_eq!((answer.value, answer.list), (Value::Int(3), vec![1, 4, 9]));
+/// assert_eq!((answer.worker, vec![answer.pid]), (0, pool.pids()));
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// One word.
+    pub value: Value,
+    /// The list that the job left in [`crate::Call::answer`]; empty if it left none.
+    pub list: Vec<i64>,
+    /// Number of the worker.
+    pub worker: usize,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// What became of a task.
+///
+/// ```
+/// let outcome: pool::Outcome = Err(pool::TaskError::Cancelled);
+/// assert_eq!(outcome.unwrap_err().to_string(), "the task was cancelled before it began");
+/// ```
+pub type Outcome = Result<Answer, TaskError>;
+
+/// A task's outcome, now or later. Dropping it forgets the outcome, not the task.
+///
+/// ```
+/// use std::time::Duration;
+/// use pool::Pool;
+///
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # example::main(|| {
+/// let pool = Pool::builder().workers(1).build()?;
+/// let slow = pool.submit("sleep", 30, ())?;
+/// assert!(!slow.done());
+/// // Not yet: the future comes back.
+/// let slow = slow.result_timeout(Duration::from_millis(1)).unwrap_err();
+/// assert!(slow.result().is_ok());
+/// # Ok(()) });
+/// ```
+pub struct Future {
+    pool: Pool,
+    id: u32,
+}
+
+impl Future {
+    pub(crate) fn new(pool: Pool, id: u32) -> Future {
+        Future { pool, id }
+    }
+
+    /// Waits for the outcome.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).build()?;
+    /// let odd = pool.submit("halve", 7, ())?.result();
+    /// assert_eq!(odd.unwrap_err().to_string(), "7 is odd");
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    /// The task's.
+    pub fn result(self) -> Outcome {
+        let mut tasks = self.pool.tasks();
+        loop {
+            if let Some(outcome) = tasks.take(self.id) {
+                return outcome;
+            }
+            tasks.wait(None);
+        }
+    }
+
+    /// Waits for the outcome until `patience` ends; then the future comes back, and the task goes
+    /// on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).build()?;
+    /// match pool.submit("halve", 8, ())?.result_timeout(Duration::from_secs(60)) {
+    ///     Ok(outcome) => assert!(outcome.is_ok()),
+    ///     Err(later) => panic!("task {} takes more than a minute", later.id()),
+    /// }
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    /// The future itself: not yet.
+    pub fn result_timeout(self, patience: Duration) -> Result<Outcome, Future> {
+        let started = Instant::now();
+        loop {
+            let mut tasks = self.pool.tasks();
+            if let Some(outcome) = tasks.take(self.id) {
+                return Ok(outcome);
+            }
+            let left = patience.saturating_sub(started.elapsed());
+            let came = tasks.wait(Some(left));
+            drop(tasks);
+            if left.is_zero() && !came {
+                return Err(self);
+            }
+        }
+    }
+
+    /// Whether the outcome is there; looks, and does not wait.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).build()?;
+    /// assert!(!pool.submit("sleep", 1000, ())?.done());
+    /// # Ok(()) });
+    /// ```
+    pub fn done(&self) -> bool {
+        let mut tasks = self.pool.tasks();
+        while !tasks.is_done(self.id) && tasks.wait(Some(Duration::ZERO)) {}
+        tasks.is_done(self.id)
+    }
+
+    /// Cancels the task, if no worker has it yet: its outcome is [`TaskError::Cancelled`] then.
+    /// False if it is too late, and the task goes on.
+    ///
+    /// ```
+    /// use pool::{Pool, TaskError};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).depth(1).build()?;
+    /// let first = pool.submit("sleep", 10, ())?;
+    /// let second = pool.submit("sleep", 60_000, ())?;
+    /// assert!(!first.cancel());
+    /// assert!(second.cancel());
+    /// assert_eq!(second.result(), Err(TaskError::Cancelled));
+    /// # Ok(()) });
+    /// ```
+    pub fn cancel(&self) -> bool {
+        self.pool.tasks().cancel(self.id)
+    }
+
+    /// The task's number, which no other unfinished task of its pool has.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).build()?;
+    /// assert_ne!(pool.submit("halve", 2, ())?.id(), pool.submit("halve", 2, ())?.id());
+    /// # Ok(()) });
+    /// ```
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+}
+
+impl Drop for Future {
+    fn drop(&mut self) {
+        self.pool.tasks().forget(self.id);
+    }
+}
+
+impl fmt::Debug for Future {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Future").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Gives futures as their tasks come to be done; see [`Pool::as_completed`].
+///
+/// ```
+/// use pool::Pool;
+///
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # example::main(|| {
+/// let pool = Pool::builder().workers(2).depth(1).build()?;
+/// let tasks = [pool.submit("sleep", 300, ())?, pool.submit("sleep", 1, ())?];
+/// let quick = tasks[1].id();
+/// assert_eq!(pool.as_completed(tasks).next().unwrap().id(), quick);
+/// # Ok(()) });
+/// ```
+#[derive(Debug)]
+pub struct AsCompleted {
+    pool: Pool,
+    waiting: FxHashMap<u32, Future>,
+    /// Those that came to be done before are not among `waiting`, or were given.
+    place: u64,
+}
+
+impl AsCompleted {
+    pub(crate) fn new(pool: Pool, futures: impl IntoIterator<Item = Future>) -> AsCompleted {
+        let waiting = futures.into_iter().map(|future| (future.id, future)).collect();
+        AsCompleted { pool, waiting, place: 0 }
+    }
+
+    fn add(&mut self, future: Future) {
+        self.waiting.insert(future.id, future);
+    }
+}
+
+impl Iterator for AsCompleted {
+    type Item = Future;
+
+    fn next(&mut self) -> Option<Future> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let mut tasks = self.pool.tasks();
+        let id = loop {
+            let mut done = tasks.done_from(self.place);
+            if let Some((place, id)) = done.find(|(_, id)| self.waiting.contains_key(id)) {
+                self.place = place;
+                break id;
+            }
+            drop(done);
+            tasks.wait(None);
+        };
+        drop(tasks);
+        self.waiting.remove(&id)
+    }
+}
+
+/// Gives outcomes as they come, each with its task's place in the input; see
+/// [`Pool::map_unordered`].
+///
+/// ```
+/// use pool::Pool;
+///
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # example::main(|| {
+/// let pool = Pool::builder().workers(2).build()?;
+/// let sum: usize = pool.map_unordered("halve", (0..100).map(|n| (2 * n, ()))).map(|(at, _)| at).sum();
+/// assert_eq!(sum, 4950);
+/// # Ok(()) });
+/// ```
+pub struct MapUnordered<I> {
+    job: String,
+    tasks: std::iter::Enumerate<I>,
+    places: FxHashMap<u32, usize>,
+    completed: AsCompleted,
+}
+
+impl<I: Iterator> MapUnordered<I> {
+    pub(crate) fn new(pool: Pool, job: &str, tasks: I) -> MapUnordered<I> {
+        let completed = AsCompleted::new(pool, []);
+        let tasks = tasks.enumerate();
+        MapUnordered { job: job.into(), tasks, places: FxHashMap::default(), completed }
+    }
+}
+
+impl<I, V, D> Iterator for MapUnordered<I>
+where
+    I: Iterator<Item = (V, D)>,
+    V: Into<Value>,
+    D: Into<Data>,
+{
+    type Item = (usize, Outcome);
+
+    fn next(&mut self) -> Option<(usize, Outcome)> {
+        while self.completed.pool.tasks().has_room() {
+            let Some((place, (arg, data))) = self.tasks.next() else { break };
+            match self.completed.pool.submit(&self.job, arg, data) {
+                Ok(future) => {
+                    self.places.insert(future.id(), place);
+                    self.completed.add(future);
+                }
+                Err(error) => return Some((place, Err(error))),
+            }
+        }
+        let future = self.completed.next()?;
+        let place = self.places.remove(&future.id())?;
+        Some((place, future.result()))
+    }
+}

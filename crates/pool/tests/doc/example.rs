@@ -1,0 +1,82 @@
+// What the examples in the documentation have in common: a few jobs, and a `main` that is both
+// coordinator and worker. It is included into each of them.
+
+use pool::{Call, Job, JobError, Value};
+use serde::{Deserialize, Serialize};
+
+/// Half of an even number.
+struct Halve;
+/// The sum of a list.
+struct Sum;
+/// The squares of a list.
+struct Squares;
+/// Sleeps for so many milliseconds.
+struct Sleep;
+/// Panics.
+struct Panic;
+
+/// Why an odd number has no half.
+#[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{number} is odd")]
+pub struct Odd {
+    pub number: i64,
+}
+
+impl Job for Halve {
+    fn name(&self) -> &'static str {
+        "halve"
+    }
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        match call.int()? {
+            even if even % 2 == 0 => Ok(Value::Int(even / 2)),
+            number => Err(JobError::of(&Odd { number })),
+        }
+    }
+}
+
+impl Job for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        Ok(Value::Int(call.list.iter().sum()))
+    }
+}
+
+impl Job for Squares {
+    fn name(&self) -> &'static str {
+        "squares"
+    }
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        let list = call.list;
+        let room = call.answer(list.len())?;
+        room.iter_mut().zip(list).for_each(|(square, item)| *square = item * item);
+        Ok(Value::Int(list.len() as i64))
+    }
+}
+
+impl Job for Sleep {
+    fn name(&self) -> &'static str {
+        "sleep"
+    }
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        let ms = call.int()?;
+        std::thread::sleep(std::time::Duration::from_millis(ms.unsigned_abs()));
+        Ok(Value::Int(ms))
+    }
+}
+
+impl Job for Panic {
+    fn name(&self) -> &'static str {
+        "panic"
+    }
+    fn run(&self, _call: &mut Call<'_>) -> Result<Value, JobError> {
+        panic!("a job panicked on purpose")
+    }
+}
+
+/// Serves those jobs, or runs `example`.
+pub fn main(example: fn() -> Result<(), Box<dyn std::error::Error>>) {
+    pool::serve_if_worker(&[&Halve, &Sum, &Squares, &Sleep, &Panic]);
+    example().unwrap();
+}

@@ -1,0 +1,80 @@
+//! The lecture's labs, each in its own words: one file for each kind of table.
+
+mod cases;
+mod crossover;
+mod futures;
+
+use std::fmt::Write as _;
+
+use measure::record::{Claim, Comparison, Line, Sequential, Trial};
+
+/// What every lab in the record found, one after another; nothing where there are none.
+pub(crate) fn labs(lines: &[Line]) -> String {
+    let mut labs: Vec<&str> = Vec::new();
+    for lab in lines.iter().filter_map(lab) {
+        if !labs.contains(&lab) {
+            labs.push(lab);
+        }
+    }
+    let mut text = String::new();
+    for lab in labs {
+        text.push_str(&cases::tables(lines, lab));
+        text.push_str(&crossover::tables(lines, lab));
+        text.push_str(&futures::outcomes(lines, lab));
+        for claim in lines.iter().filter_map(claim).filter(|claim| claim.lab == lab) {
+            let seen = if claim.seen { "seen    " } else { "not seen" };
+            let _ = writeln!(text, " {seen}  {} · {}", claim.text, claim.reason);
+        }
+    }
+    text
+}
+
+/// The lab that a line of its own kinds belongs to.
+fn lab(line: &Line) -> Option<&str> {
+    match line {
+        Line::Sequential(sequential) => Some(&sequential.lab),
+        Line::Outcome(outcome) => Some(&outcome.lab),
+        _ => None,
+    }
+}
+
+/// Doing a case of `lab` alone; of a case that was measured again, the last.
+fn alone<'a>(lines: &'a [Line], lab: &str) -> Vec<&'a Sequential> {
+    let of = |line: &'a Line| match line {
+        Line::Sequential(sequential) if sequential.lab == lab => Some(sequential),
+        _ => None,
+    };
+    let all: Vec<&Sequential> = lines.iter().filter_map(of).collect();
+    let again = |at: usize| all[at + 1..].iter().any(|later| later.lecture == all[at].lecture);
+    (0..all.len()).filter(|at| !again(*at)).map(|at| all[at]).collect()
+}
+
+/// The comparisons of one case, each with its trial.
+fn compared<'a>(
+    lines: &'a [Line],
+    base: &'a Sequential,
+) -> impl Iterator<Item = (&'a Comparison, Option<&'a Trial>)> {
+    lines.iter().filter_map(|line| match line {
+        Line::Comparison(c) if c.base == base.id => Some((&**c, trial(lines, c.other))),
+        _ => None,
+    })
+}
+
+/// Median time of a round through a pool.
+fn round(trial: &Trial) -> u64 {
+    trial.round_ns.as_ref().map_or(0, |rounds| rounds.p50)
+}
+
+fn claim(line: &Line) -> Option<&Claim> {
+    match line {
+        Line::Claim(claim) => Some(claim),
+        _ => None,
+    }
+}
+
+fn trial(lines: &[Line], id: u64) -> Option<&Trial> {
+    lines.iter().find_map(|line| match line {
+        Line::Trial(trial) if trial.id == id => Some(&**trial),
+        _ => None,
+    })
+}

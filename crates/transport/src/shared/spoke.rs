@@ -1,0 +1,111 @@
+//! A worker's half: takes descriptors from its ring, and trusts none.
+
+use measure::now;
+use shm::ring::{self, Consumer, Producer};
+use shm::wakeup::{BELL_BYTES, Ringer, Waiter};
+use shm::{AnswerRooms, Grant, ITEM_BYTES, Lists, Segment, Span, results};
+
+use super::{Layout, Plan, wakeup_by_name};
+use crate::{Failure, Handover, Incoming, Received, Reply, Spoke, Task, TransportError, What};
+
+pub(super) struct SharedSpoke {
+    lists: Option<Lists>,
+    answers: Option<AnswerRooms>,
+    /// Answers given: the sequence number of the next.
+    answered: u64,
+    tasks: Consumer,
+    replies: Producer,
+    results: Span,
+    bell: Box<dyn Waiter>,
+    hub: Box<dyn Ringer>,
+    /// Slot and generation that the last task named: its answer names them too.
+    named: (u32, u32),
+}
+
+impl Spoke for SharedSpoke {
+    #[inline]
+    fn recv(&mut self) -> Result<Received<'_>, TransportError> {
+        let tasks = &self.tasks;
+        self.bell.wait(&mut || tasks.ready(), None);
+        let Some(descriptor) = self.tasks.pop() else { return Ok(Received::Idle) };
+        self.named = (descriptor.slot, descriptor.generation);
+        let (task, has_list) = Task::from_descriptor(&descriptor);
+        let received = if task.phase { now() } else { 0 };
+        let refused = |message: String| Failure { what: What::Refused, message };
+        let list = match (&self.lists, has_list) {
+            (_, false) => Ok(&[][..]),
+            (None, true) => Err(refused("a list, and no segment to look for it".into())),
+            (Some(lists), true) => {
+                lists.accept(&descriptor).map_err(|fault| refused(fault.to_string()))
+            }
+        };
+        let answered = self.answered;
+        let room = self.answers.as_mut().map_or(&mut [][..], |answers| answers.room(answered));
+        Ok(Received::Task(Incoming { task, list, room, stamps: [received, received] }))
+    }
+
+    #[inline]
+    fn reply(&mut self, mut reply: Reply, items: usize) -> Result<(), TransportError> {
+        let room = self.answers.as_ref().map_or(0, AnswerRooms::items);
+        assert!(items <= room, "{items} items of an answer in a room of {room}");
+        if let Some(stamps) = &mut reply.stamps {
+            stamps[3] = now();
+        }
+        let (mut descriptor, payload) = reply.describe(items);
+        (descriptor.slot, descriptor.generation) = self.named;
+        if !payload.is_empty() {
+            results::write(&self.results, self.replies.position(), &payload);
+        }
+        self.replies
+            .push(descriptor)
+            .map_err(|_| TransportError::Nonsense("a ring without room for an answer".into()))?;
+        self.answered += 1;
+        self.hub.ring();
+        Ok(())
+    }
+}
+
+impl SharedSpoke {
+    pub(super) fn new(handover: Handover) -> Result<SharedSpoke, TransportError> {
+        let plan: Plan = serde_json::from_str(&handover.plan)
+            .map_err(|fault| TransportError::Nonsense(format!("a plan: {fault}")))?;
+        let wakeup = wakeup_by_name(&plan.wakeup)?;
+        let mut fds = handover.fds.into_iter();
+        let mut open = |grant: &Grant| {
+            let fd = if grant.name.is_some() { None } else { fds.next() };
+            Segment::open(grant, fd)
+        };
+        let lists = plan.lists.as_ref().map(&mut open).transpose()?;
+        let (control, bell) = (open(&plan.control)?, open(&plan.bell)?);
+        let answers = plan.answers.as_ref();
+        let answers = answers
+            .map(|grant| AnswerRooms::open(grant, fds.next(), plan.rooms, plan.answer))
+            .transpose()?;
+        let wait_fd = if plan.wait_fd { fds.next() } else { None };
+        let ring_fd = if plan.ring_fd { fds.next() } else { None };
+        let layout = Layout::new(plan.entries);
+        if control.bytes() != layout.bytes || bell.bytes() != BELL_BYTES {
+            return Err(TransportError::Nonsense("a control segment of another layout".into()));
+        }
+        if lists.as_ref().is_some_and(|lists| lists.bytes() < plan.room.max(1) * ITEM_BYTES) {
+            return Err(TransportError::Nonsense("a segment without room for one list".into()));
+        }
+        let ring = |at| Span::of(&control, at, ring::bytes(plan.entries));
+        let bell_error = TransportError::system::<std::io::Error>;
+        Ok(SharedSpoke {
+            named: (0, 0),
+            answered: 0,
+            answers,
+            lists: lists.map(|segment| Lists::new(segment, plan.room)),
+            tasks: Consumer::new(ring(layout.tasks), plan.entries),
+            replies: Producer::new(ring(layout.replies), plan.entries),
+            results: Span::of(&control, layout.results, results::bytes(plan.entries)),
+            bell: wakeup
+                .waiter(Span::of(&control, layout.bell, BELL_BYTES), wait_fd)
+                .map_err(bell_error("a bell"))?,
+            hub: wakeup
+                .ringer(Span::of(&bell, 0, BELL_BYTES), ring_fd)
+                .map_err(bell_error("a bell"))?,
+        })
+    }
+}

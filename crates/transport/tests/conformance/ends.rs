@@ -1,0 +1,86 @@
+//! What is left of a worker that ended.
+
+use std::time::Duration;
+
+use transport::{Arrival, Hub, List, Received, Room, Setup, Unanswered, Value};
+
+use super::{Pair, SUM, every, list, plain, setup, task};
+
+fn built(hub: &mut dyn Hub, items: &[i64]) -> Room {
+    let mut room = hub.reserve(items.len()).unwrap();
+    room.items_mut().copy_from_slice(items);
+    room
+}
+
+#[test]
+fn what_a_worker_never_answered_comes_back_in_order_and_a_built_list_can_be_sent_again() {
+    for (transport, wakeup) in every() {
+        let setup = Setup { workers: 2, ..setup(wakeup, 3, 1000) };
+        let mut pair = Pair::of(transport, transport.hub(&setup).unwrap());
+        let hub = &mut *pair.hub;
+        let silent = transport.spoke(hub.attach(1).unwrap()).unwrap();
+        let (items, sum) = list(4, 1000);
+        hub.send(1, &task(11, SUM, 0), List::Copy(&items), None).unwrap();
+        let room = built(hub, &items);
+        hub.send(1, &task(12, SUM, 0), List::Built(room), None).unwrap();
+        hub.send(1, &task(13, SUM, 0), List::None, None).unwrap();
+        drop(silent);
+        let left = hub.detach(1);
+        let numbers: Vec<_> = left.iter().map(|task| (task.task, task.room.is_some())).collect();
+        let name = transport.name();
+        assert_eq!(numbers, [(11, false), (12, true), (13, false)], "{name} {wakeup}");
+        assert_eq!(hub.in_flight(1), 0);
+        assert!(hub.detach(1).is_empty());
+        // What others are sent meanwhile does not lie in that room.
+        assert_eq!(pair.ask(1, 0, List::Copy(&[1; 1000])), Ok(Value::Int(1000)));
+        let mut room = left.into_iter().find_map(|task| task.room).unwrap();
+        assert_eq!(room.items_mut(), items);
+        assert_eq!(pair.ask(12, 0, List::Built(room)), Ok(Value::Int(sum)), "{name} {wakeup}");
+    }
+}
+
+#[test]
+fn what_was_answered_and_collected_does_not_come_back() {
+    for (transport, wakeup) in every() {
+        let mut hub = transport.hub(&setup(wakeup, 3, 10)).unwrap();
+        let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
+        for id in 1..=3 {
+            let room = built(&mut *hub, &[i64::from(id); 10]);
+            hub.send(0, &task(id, SUM, 0), List::Built(room), None).unwrap();
+        }
+        assert!(matches!(spoke.recv(), Ok(Received::Task(_))));
+        spoke.reply(plain(1), 0).unwrap();
+        assert!(matches!(hub.recv(None), Ok(Arrival::Reply { .. })));
+        drop(spoke);
+        let left = hub.detach(0);
+        assert_eq!(left.iter().map(|task| task.task).collect::<Vec<_>>(), [2, 3]);
+        for Unanswered { task, room } in left {
+            assert_eq!(room.unwrap().items_mut(), [i64::from(task); 10]);
+        }
+    }
+}
+
+#[test]
+fn a_task_sent_to_a_closed_end_is_told_after_what_that_worker_had_answered_and_comes_back() {
+    for (transport, wakeup) in every() {
+        let mut hub = transport.hub(&setup(wakeup, 3, 100_000)).unwrap();
+        let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
+        hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
+        assert!(matches!(spoke.recv(), Ok(Received::Task(_))));
+        spoke.reply(plain(1), 0).unwrap();
+        drop(spoke);
+        let room = built(&mut *hub, &[2; 100_000]);
+        let name = format!("{} {wakeup}", transport.name());
+        hub.send(0, &task(2, SUM, 0), List::Built(room), None).expect(&name);
+        hub.send(0, &task(3, SUM, 0), List::None, None).expect(&name);
+        assert!(matches!(hub.recv(None), Ok(Arrival::Reply { reply, .. }) if reply.task == 1));
+        match hub.recv(Some(Duration::from_millis(20))).unwrap() {
+            Arrival::Gone { worker: 0 } => {}
+            // Shared memory has no end of file.
+            Arrival::Nothing if transport.has_segment() => {}
+            other => panic!("{name}: {other:?}"),
+        }
+        let left = hub.detach(0);
+        assert_eq!(left.iter().map(|task| task.task).collect::<Vec<_>>(), [2, 3], "{name}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Waits that end without an answer.
+
+use std::time::{Duration, Instant};
+
+use transport::{Arrival, List};
+
+use super::{Pair, SUM, every, setup, task};
+
+#[test]
+fn patience_ends_in_time_with_nothing_while_a_task_is_unanswered() {
+    const PATIENCE: Duration = Duration::from_millis(30);
+    for (transport, wakeup) in every() {
+        let name = format!("{} {wakeup}", transport.name());
+        let mut hub = transport.hub(&setup(wakeup, 1, 0)).unwrap();
+        let _silent = transport.spoke(hub.attach(0).unwrap()).unwrap();
+        hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
+        for _ in 0..3 {
+            let asked = Instant::now();
+            assert_eq!(hub.recv(Some(PATIENCE)).unwrap(), Arrival::Nothing, "{name}");
+            let took = asked.elapsed();
+            assert!(took >= PATIENCE, "{name} gave up after {took:?}");
+            assert!(took < Duration::from_millis(500), "{name} waited {took:?}");
+        }
+    }
+}
+
+#[test]
+fn without_any_patience_a_hub_looks_once_and_does_not_sleep() {
+    const LOOKS: u32 = 100;
+    for (transport, wakeup) in every() {
+        let name = format!("{} {wakeup}", transport.name());
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
+        let asked = Instant::now();
+        for _ in 0..LOOKS {
+            assert_eq!(pair.hub.recv(Some(Duration::ZERO)).unwrap(), Arrival::Nothing, "{name}");
+        }
+        // Looking a thousand times each, or sleeping at all, would take longer.
+        let took = asked.elapsed();
+        assert!(took < LOOKS * Duration::from_micros(200), "{name}: {LOOKS} looks took {took:?}");
+        // One look is enough for an answer that is there.
+        pair.hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let answered = std::iter::repeat_with(|| {
+            std::thread::yield_now();
+            pair.hub.recv(Some(Duration::ZERO)).unwrap()
+        })
+        .take_while(|_| Instant::now() < deadline)
+        .find(|arrival| *arrival != Arrival::Nothing);
+        assert!(matches!(answered, Some(Arrival::Reply { worker: 0, .. })), "{name}: {answered:?}");
+    }
+}
+
+#[test]
+fn an_answer_ends_a_wait_before_its_patience_does() {
+    for (transport, wakeup) in every() {
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
+        let asked = Instant::now();
+        for id in 0..20 {
+            pair.hub.send(0, &task(id, SUM, 0), List::None, None).unwrap();
+            let arrival = pair.hub.recv(Some(Duration::from_secs(20))).unwrap();
+            assert!(matches!(arrival, Arrival::Reply { worker: 0, .. }));
+        }
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(2), "{} {wakeup}: {took:?}", transport.name());
+    }
+}
+
+#[test]
+fn the_alarm_ends_a_wait() {
+    for (transport, wakeup) in every() {
+        let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
+        pair.hub.alarm().raise();
+        let alarm = pair.hub.recv(Some(Duration::from_millis(500))).unwrap();
+        assert_eq!(alarm, Arrival::Alarm, "{} {wakeup}", transport.name());
+    }
+}
