@@ -1,11 +1,67 @@
-//! The fixed plan of `coordinator quick`: copy against share over sizes, in two strata, in a
-//! minute. For anything else there is `sweep`.
+//! What `coordinator quick` does in a minute, always the same: copy against share over sizes, in two
+//! strata, and then every lab in a short form. For anything else there are `sweep` and `lab`.
+
+use std::time::{Duration, Instant};
 
 use shm::wakeup::Regime;
 use transport::Residency;
 
-use crate::placement::Placement;
+use crate::args::Common;
+use crate::book::{Book, Done};
+use crate::labs::{self, Lab};
+use crate::placement::{self, Placement};
 use crate::plan::{Arm, Cell, Plan};
+use crate::run;
+use crate::session::Session;
+use crate::source::Source;
+use crate::wish::{DURATIONS, Durations, Lists, SIZES, Scale, Wish};
+
+/// Time to measure, unless the user says otherwise: a minute in all, starting and reporting included.
+const BUDGET: Duration = Duration::from_secs(55);
+/// The sweep's part of it; the labs share the rest.
+const SWEEP: f64 = 0.5;
+
+/// Durations of a short crossover, in microseconds: a ladder, and the lecture's six.
+const DURATIONS_US: [u64; 11] = [1, 4, 16, 64, 256, 1000, 5000, 10_000, 50_000, 100_000, 500_000];
+
+/// Measures all of it.
+///
+/// # Errors
+/// Nothing could be measured at all: a refusal where the user can mend it.
+pub fn carry_out(common: &Common) -> anyhow::Result<Done> {
+    let cores = placement::allowed_cores()?;
+    let plan = plan(cores.len());
+    run::check(&plan, &cores)?;
+    let source = Source::range(plan.longest());
+    let started = Instant::now();
+    let mut book = Book::begin(common, plan.fingerprint())?;
+    let budget = common.budget.map_or(BUDGET, |budget| *budget);
+    book.deadline = Some(started + budget.mul_f64(SWEEP));
+    let mut outcome = run::measure_all(&mut book, &plan, &source, common.quiet)?;
+    for (at, lab) in (1..).zip(labs::ALL) {
+        let part = SWEEP + (1.0 - SWEEP) * f64::from(at) / labs::ALL.len() as f64;
+        book.deadline = Some(started + budget.mul_f64(part));
+        let wish = short(*lab, common);
+        lab.ask(&mut Session::new(&mut book, &wish, lab.name()))?;
+        outcome.short |= labs::is_short(&book, &wish);
+    }
+    book.end(outcome)
+}
+
+/// What a lab is asked for in a hurry: the lecture's exact counts, which compiled code does soon.
+fn short(lab: &dyn Lab, common: &Common) -> Wish {
+    let has = |option| lab.options().contains(&option);
+    let durations = DURATIONS_US.map(Duration::from_micros);
+    Wish {
+        workers: 4,
+        scale: Scale::Lecture,
+        durations: has(DURATIONS).then(|| Durations(durations.to_vec())),
+        sizes: has(SIZES).then(|| Lists(vec![0])),
+        generations: 6,
+        pairs: 2,
+        common: common.clone(),
+    }
+}
 
 /// The lecture's list: `list(range(50_000))`.
 pub const LECTURE_BYTES: usize = 400_000;

@@ -29,11 +29,25 @@ pub fn carry_out(
     check(plan, &placement::allowed_cores()?)?;
     let source = source()?;
     let mut book = Book::begin(common, plan.fingerprint())?;
+    let outcome = measure_all(&mut book, plan, &source, common.quiet)?;
+    book.end(outcome)
+}
+
+/// Measures every cell of `plan` that the record does not have yet.
+///
+/// # Errors
+/// The disk is full, or stdout is closed.
+pub fn measure_all(
+    book: &mut Book,
+    plan: &Plan,
+    source: &Source,
+    quiet: bool,
+) -> anyhow::Result<Outcome> {
     let mut random = StdRng::seed_from_u64(book.seed);
     let measured = |cell: &&Cell| is_measured(cell, &book.lines, &book.allowed);
     let mut left: Vec<&Cell> = plan.cells.iter().filter(|cell| !measured(cell)).collect();
     left.shuffle(&mut random);
-    let mut progress = Progress::new(left.len(), common.quiet);
+    let mut progress = Progress::new(left.len(), quiet);
     let mut outcome = Outcome::default();
     while let Some(cell) = left.pop() {
         if book.interrupt.signal().is_some() {
@@ -41,11 +55,10 @@ pub fn carry_out(
         }
         let name = format!("{} {}", report::size(cell.bytes), cell.placement);
         progress.begin(&name);
-        measure(&mut book, plan, cell, &left, &source, &mut random, &mut outcome)?;
+        measure(book, plan, cell, &left, source, &mut random, &mut outcome)?;
         progress.finish(&name);
     }
-    drop(progress);
-    book.end(outcome)
+    Ok(outcome)
 }
 
 /// Measures one cell and writes its rows down.
@@ -83,7 +96,10 @@ fn measure(
 }
 
 /// What can be refused before anything is started.
-fn check(plan: &Plan, allowed: &[usize]) -> Result<(), Refusal> {
+///
+/// # Errors
+/// Lists of that size do not fit, or a core may not be used.
+pub fn check(plan: &Plan, allowed: &[usize]) -> Result<(), Refusal> {
     let free = shm::segment::memory_available().unwrap_or(usize::MAX);
     for cell in &plan.cells {
         let need = cell.memory_bytes();

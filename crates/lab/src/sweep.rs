@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pool::MOST_WORKERS;
 use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Transport};
@@ -13,8 +14,6 @@ use crate::refusal::Refusal;
 use crate::size::Sizes;
 use crate::source::Source;
 
-/// Workers that one arm may have.
-pub(crate) const MOST_WORKERS: usize = 64;
 /// Tasks in flight that one worker may have.
 const MOST_DEPTH: usize = 1024;
 

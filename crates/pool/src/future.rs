@@ -146,6 +146,11 @@ impl Future {
         tasks.is_done(self.id)
     }
 
+    /// Whether the outcome was collected already.
+    pub(crate) fn is_there(&self) -> bool {
+        self.pool.tasks().is_done(self.id)
+    }
+
     /// Cancels the task, if no worker has it yet: its outcome is [`TaskError::Cancelled`] then.
     /// False if it is too late, and the task goes on.
     ///

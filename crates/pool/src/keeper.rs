@@ -57,22 +57,22 @@ pub struct Death {
 
 /// A process that this keeper started.
 #[derive(Clone, Debug)]
-pub struct Process {
+pub(crate) struct Process {
     /// Its number, for people; signals go through the descriptor.
-    pub pid: u32,
+    pub(crate) pid: u32,
     pidfd: Arc<OwnedFd>,
 }
 
 impl Process {
     /// Ends it at once. Nothing happens if it has ended already.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let _ = pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL);
     }
 }
 
 /// Starts workers and sees them die.
 #[derive(Debug)]
-pub struct Keeper {
+pub(crate) struct Keeper {
     orders: Sender<Order>,
     doorbell: Arc<OwnedFd>,
     state: Arc<State>,
@@ -103,7 +103,7 @@ impl Keeper {
     ///
     /// # Errors
     /// No descriptor or thread to be had.
-    pub fn new(alarm: Arc<Alarm>) -> io::Result<Keeper> {
+    pub(crate) fn new(alarm: Arc<Alarm>) -> io::Result<Keeper> {
         let doorbell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let (orders, inbox) = channel();
         let state = Arc::new(State::default());
@@ -118,7 +118,7 @@ impl Keeper {
     ///
     /// # Errors
     /// The program cannot be started.
-    pub fn start(&self, worker: usize, command: Command) -> io::Result<Process> {
+    pub(crate) fn start(&self, worker: usize, command: Command) -> io::Result<Process> {
         let (answer, answered) = channel();
         let order = Order { worker, command, answer };
         let gone = || io::Error::other("the keeper's thread is gone");
@@ -128,17 +128,17 @@ impl Keeper {
     }
 
     /// Deaths since the last call.
-    pub fn take_deaths(&self) -> Vec<Death> {
+    pub(crate) fn take_deaths(&self) -> Vec<Death> {
         std::mem::take(&mut self.book().deaths)
     }
 
     /// Waits until no worker is alive, and says whether that came true within `patience`.
-    pub fn wait_for_all(&self, patience: Duration) -> bool {
+    pub(crate) fn wait_for_all(&self, patience: Duration) -> bool {
         self.wait(patience, |book| book.alive == 0)
     }
 
     /// Waits until the death of worker `worker` is in the book, and says whether it came.
-    pub fn wait_for(&self, worker: usize, patience: Duration) -> bool {
+    pub(crate) fn wait_for(&self, worker: usize, patience: Duration) -> bool {
         self.wait(patience, |book| book.deaths.iter().any(|death| death.worker == worker))
     }
 

@@ -5,31 +5,32 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | [`job`] | what a worker can do, by name |
-//! | [`launch`] | which program is a worker |
-//! | [`serve`](mod@serve) | a worker's life, from its first word to its last |
-//! | [`keeper`] | one thread that starts workers, sees them die, and reaps them |
-//! | [`crew`] | the workers of one hub: started, parked, measured, replaced |
-//! | `dispatch` | what becomes of each task, from the line to its outcome |
-//! | [`builder`], [`pool`](mod@pool), [`data`], [`future`] | tasks in, outcomes out |
-//! | [`error`] | what can become of a task, and of a pool |
+//! | pool, builder, data, future | tasks in, outcomes out |
+//! | job | what a worker can do, by name |
+//! | launch | which program is a worker |
+//! | error | what can become of a task, and of a pool |
+//! | dispatch | what becomes of each task, from the line to its outcome |
+//! | crew | the workers of one hub: started, parked, measured, replaced |
+//! | keeper | one thread that starts workers, sees them die, and reaps them |
+//! | serve | a worker's life, from its first word to its last |
+//! | control | what coordinator and worker say to each other beside tasks |
 #![forbid(unsafe_code)]
 
-pub mod builder;
+mod builder;
 mod control;
-pub mod crew;
-pub mod data;
+mod crew;
+mod data;
 mod dispatch;
-pub mod error;
-pub mod future;
-pub mod job;
-pub mod keeper;
-pub mod launch;
-pub mod pool;
-pub mod serve;
+mod error;
+mod future;
+mod job;
+mod keeper;
+mod launch;
+mod pool;
+mod serve;
 
-pub use builder::Builder;
-pub use crew::{Crew, CrewPlan, Event};
+pub use builder::{Builder, MOST_WORKERS};
+pub use crew::{Crew, CrewPlan, Event, Report};
 pub use data::Data;
 pub use error::{PoolError, TaskError};
 pub use future::{Answer, AsCompleted, Future, MapUnordered, Outcome};

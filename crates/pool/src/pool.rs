@@ -5,6 +5,7 @@
 //! sends on.
 
 use std::cell::{RefCell, RefMut};
+use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
@@ -163,9 +164,20 @@ impl Pool {
         job: &str,
         tasks: impl IntoIterator<Item = (V, D)>,
     ) -> Vec<Outcome> {
-        let submit = |(arg, data): (V, D)| self.submit(job, arg, data);
-        let submitted: Vec<_> = tasks.into_iter().map(submit).collect();
-        submitted.into_iter().map(|future| future.and_then(Future::result)).collect()
+        let mut outcomes = Vec::new();
+        let mut waiting = VecDeque::new();
+        let result = |future: Result<Future, TaskError>| future.and_then(Future::result);
+        for (arg, data) in tasks {
+            waiting.push_back(self.submit(job, arg, data));
+            // What is there already is taken, so that few outcomes lie about.
+            let there =
+                |future: &Result<Future, TaskError>| future.as_ref().map_or(true, Future::is_there);
+            while waiting.front().is_some_and(there) {
+                outcomes.extend(waiting.pop_front().map(result));
+            }
+        }
+        outcomes.extend(waiting.into_iter().map(result));
+        outcomes
     }
 
     /// Runs `job` on each of `tasks`, which are asked for as far as the pool has room; outcomes come

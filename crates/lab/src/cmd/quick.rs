@@ -1,10 +1,7 @@
 //! `coordinator quick`: the main job.
 
-use std::str::FromStr;
-
-use crate::args::{Budget, Common};
-use crate::source::Source;
-use crate::{placement, quick, run};
+use crate::args::Common;
+use crate::quick;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -13,14 +10,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let mut common = args.common.clone();
-    super::choose_color(common.color);
-    if common.budget.is_none() {
-        // A minute in all, starting and reporting included.
-        common.budget = Budget::from_str("55s").ok();
-    }
-    let plan = quick::plan(placement::allowed_cores()?.len());
-    let done = run::carry_out(&plan, || Ok(Source::range(plan.longest())), &common)?;
-    super::print(&done, common.json.is_some());
+    super::choose_color(args.common.color);
+    let done = quick::carry_out(&args.common)?;
+    super::print(&done, args.common.json.is_some());
     Ok(done.code)
 }

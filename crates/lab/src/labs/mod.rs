@@ -5,11 +5,11 @@ mod futures;
 mod quadrants;
 
 use measure::record::{Comparison, LectureCase, Line};
+use pool::MOST_WORKERS;
 
 use crate::book::{Book, Done, Outcome};
 use crate::refusal::Refusal;
 use crate::session::Session;
-use crate::sweep::MOST_WORKERS;
 use crate::wish::Wish;
 
 /// Every lab, by number.

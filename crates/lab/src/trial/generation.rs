@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use measure::counters::{Io, Usage};
 use measure::middle;
-use pool::crew::Report;
-use pool::{Crew, CrewPlan, PoolError};
+use pool::{Crew, CrewPlan, PoolError, Report};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
