@@ -1,18 +1,30 @@
 //! The lecture's labs: its results to the last bit, its words, its claims.
 
+use std::process::Stdio;
+use std::time::Duration;
+
+use measure::record::Line;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value as Json;
 
-use crate::tools::coordinator;
+use crate::tools::{coordinator, wait_until};
 
 /// Runs a lab and gives its record.
 fn lab(args: &[&str]) -> Vec<Json> {
+    lab_and_tables(args).0
+}
+
+/// Runs a lab and gives its record, and what it prints for people.
+fn lab_and_tables(args: &[&str]) -> (Vec<Json>, String) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let more = ["--json", "-", "--quiet", "--out", out.to_str().unwrap()];
     let output = coordinator(&[&["lab"], args, &more].concat()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (lines, String::from_utf8(output.stderr).unwrap())
 }
 
 fn of_kind<'a>(lines: &'a [Json], kind: &str) -> Vec<&'a Json> {
@@ -77,11 +89,152 @@ fn a_calibrated_heavy_task_lasts_as_long_as_in_cpython_and_a_light_one_is_not_st
 }
 
 #[test]
+fn futures_print_the_lecture_s_lines_and_each_way_to_fail_has_its_own_error() {
+    let tiny = ["futures", "--workers", "2", "--generations", "1", "--pairs", "1"];
+    let (lines, tables) = lab_and_tables(&tiny);
+    let hashes = &reference()["compute_hash"];
+    let outcomes = of_kind(&lines, "outcome");
+    for transport in ["pipe", "shared"] {
+        let of = |part: &str| -> Vec<&Json> {
+            let here = |o: &&&Json| o["transport"] == transport && o["part"] == part;
+            outcomes.iter().filter(here).copied().collect()
+        };
+        let workload = of("workload");
+        assert_eq!(workload.len(), 8);
+        for outcome in workload {
+            let input = outcome["input"].as_i64().unwrap();
+            if input > 0 {
+                let hash = hashes[input.to_string()].as_i64().unwrap();
+                assert_eq!(outcome["answer"], hash.to_string());
+                assert!(tables.contains(&format!("\nRange {input}: hash={hash}\n")));
+                assert!(outcome["worker"].is_u64() && outcome["pid"].is_u64());
+            } else {
+                let error = &outcome["error"];
+                assert_eq!(
+                    (&outcome["ok"], &error["type"]),
+                    (&false.into(), &"InvalidRange".into())
+                );
+                assert_eq!(error["message"], "Invalid range: -1");
+                assert!(error["worker"].is_u64() && error["pid"].is_u64());
+            }
+        }
+        let types: Vec<&str> = of("faults")
+            .iter()
+            .map(|outcome| outcome["error"]["type"].as_str().unwrap_or("an answer"))
+            .collect();
+        let want = ["Cancelled", "Unencodable", "Panicked", "WorkerDied", "TimedOut", "an answer"];
+        assert_eq!(types, want, "{transport}");
+    }
+    assert!(tables.contains("\nError for range -1: Invalid range: -1\n"));
+    assert_eq!(tables.matches("\nDone: 7 succeeded, 1 failed\n").count(), 2);
+    let claims = of_kind(&lines, "claim");
+    assert_eq!(claims.len(), 2);
+    assert_eq!(claims[1]["seen"], true, "{}", claims[1]);
+    for trial in of_kind(&lines, "trial") {
+        assert_eq!(trial["verified"], trial["tasks"]);
+    }
+}
+
+#[test]
+fn the_crossover_has_a_row_for_each_duration_and_a_line_for_each_way_and_size() {
+    let tiny = [
+        "crossover",
+        "--scale",
+        "lecture",
+        "--durations",
+        "1us,1ms,5ms",
+        "--sizes",
+        "none,8KB",
+        "--workers",
+        "2",
+        "--generations",
+        "1",
+        "--pairs",
+        "1",
+    ];
+    let (lines, tables) = lab_and_tables(&tiny);
+    let sequential = of_kind(&lines, "sequential");
+    for duration in ["1 ms", "5 ms"] {
+        let line = sequential.iter().find(|line| line["case"] == duration).unwrap();
+        let ms = duration.split(' ').next().unwrap();
+        assert_eq!(line["answer"], reference()["simulate_work"][ms][1]);
+    }
+    let trials = of_kind(&lines, "trial");
+    for trial in &trials {
+        assert_eq!(trial["verified"], trial["tasks"], "{trial}");
+        assert!(trial["round_ns"]["count"].as_u64().unwrap() > 0);
+    }
+    let ways = |bytes: u64| -> Vec<(&str, &str)> {
+        of_kind(&lines, "crossover")
+            .iter()
+            .filter(|line| line["bytes"] == bytes)
+            .map(|line| {
+                assert_eq!(line["verdict"], "too few generations", "one carries none");
+                (line["transport"].as_str().unwrap(), line["residency"].as_str().unwrap())
+            })
+            .collect()
+    };
+    assert_eq!(ways(0), [("pipe", "place"), ("shared", "place")]);
+    assert_eq!(ways(8000), [("pipe", "place"), ("shared", "place"), ("shared", "resident")]);
+    let nominal = |ns: u64| trials.iter().filter(|trial| trial["compute_ns"] == ns).count();
+    assert_eq!([1_000, 1_000_000, 5_000_000].map(nominal), [5, 5, 5]);
+    assert!(tables.contains("Duration (ms)") && tables.contains("crossover by pipe, no list"));
+    assert!(tables.contains("too few generations: 6 are needed"), "{tables}");
+}
+
+#[test]
+fn a_lab_that_was_interrupted_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let args = ["lab", "crossover", "--scale", "lecture", "--durations", "1us,2us,4us,8us,1ms,9ms"];
+    let more = ["--sizes", "none", "--workers", "1", "--generations", "2", "--pairs", "2"];
+    let quiet = ["--quiet", "--seed", "7", "--out", out.to_str().unwrap()];
+    let args = [&args[..], &more, &quiet].concat();
+    let mut child = coordinator(&args).stdout(Stdio::null()).spawn().unwrap();
+    let measured = || {
+        let record = measure::run::read(&out).unwrap_or_default();
+        let whole = |line: &&Line| matches!(line, Line::Trial(trial) if trial.error.is_none());
+        record.lines.iter().filter(whole).count()
+    };
+    wait_until("two cases", Duration::from_secs(60), || measured() >= 4);
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let before = measured();
+    let output = coordinator(&args).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("crossover by shared, no list"), "{text}");
+    let record = measure::run::read(&out).unwrap();
+    let cases: Vec<(String, String)> = record
+        .lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Trial(trial) if trial.error.is_none() => {
+                Some((trial.lecture.clone().unwrap().case, trial.cell.transport.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut once = cases.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), cases.len(), "nothing is measured twice");
+    assert!(cases.len() >= 12 && before < cases.len());
+}
+
+#[test]
 fn labs_that_do_not_exist_and_workers_past_the_limit_are_refused() {
     for (args, word) in [
         (&["lab", "tea"][..], "quadrants (26.1)"),
         (&["lab", "quadrants", "--workers", "0"], "give 1 to 64"),
         (&["lab", "quadrants", "--scale", "huge"], "calibrated"),
+        (&["lab", "quadrants", "--durations", "1ms"], "lab quadrants has no --durations"),
+        (&["lab", "futures", "--sizes", "none"], "lab futures has no --sizes"),
+        (&["lab", "crossover", "--durations", "-1ms"], "write for example 10us"),
+        (&["lab", "crossover", "--durations", "2h"], "from 1us to 60s"),
+        (&["lab", "crossover", "--durations", "0ms"], "from 1us to 60s"),
+        (&["lab", "crossover", "--sizes", "4TiB"], "are free"),
+        (&["lab", "crossover", "--generations", "0"], "1..=1000"),
     ] {
         let output = coordinator(args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);

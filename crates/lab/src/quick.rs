@@ -12,7 +12,6 @@ use crate::labs::{self, Lab};
 use crate::placement::{self, Placement};
 use crate::plan::{Arm, Cell, Plan};
 use crate::run;
-use crate::session::Session;
 use crate::source::Source;
 use crate::wish::{DURATIONS, Durations, Lists, SIZES, Scale, Wish};
 
@@ -42,8 +41,7 @@ pub fn carry_out(common: &Common) -> anyhow::Result<Done> {
         let part = SWEEP + (1.0 - SWEEP) * f64::from(at) / labs::ALL.len() as f64;
         book.deadline = Some(started + budget.mul_f64(part));
         let wish = short(*lab, common);
-        lab.ask(&mut Session::new(&mut book, &wish, lab.name()))?;
-        outcome.short |= labs::is_short(&book, &wish);
+        labs::ask(*lab, &mut book, &wish, &mut outcome)?;
     }
     book.end(outcome)
 }

@@ -20,13 +20,16 @@ pub struct Session<'a> {
     pub random: StdRng,
     /// How far it is.
     pub progress: Progress,
+    /// Whether a worker died that nobody had asked to.
+    pub worker_lost: bool,
 }
 
 impl<'a> Session<'a> {
     /// `lab` at work in `book`.
     pub fn new(book: &'a mut Book, wish: &'a Wish, lab: &'static str) -> Session<'a> {
         let random = StdRng::seed_from_u64(book.seed);
-        Session { book, wish, lab, random, progress: Progress::new(0, wish.common.quiet) }
+        let progress = Progress::new(0, wish.common.quiet);
+        Session { book, wish, lab, random, progress, worker_lost: false }
     }
 
     /// Writes down whether something that the lecture says was seen.

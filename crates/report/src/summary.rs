@@ -6,6 +6,7 @@ use std::path::Path;
 use measure::compare::Verdict;
 use measure::record::{Comparison, End, Line};
 
+use crate::lecture;
 use crate::table::{Rows, arm, rows};
 use crate::units::{ratio, size, time};
 
@@ -21,6 +22,13 @@ pub(crate) fn of(lines: &[Line], folder: &Path) -> String {
         let _ = writeln!(text, "{label:7}  {}", rows.stratum.title());
         label = "";
         sentences.iter().for_each(|sentence| {
+            let _ = writeln!(text, "           {sentence}");
+        });
+    }
+    let crossovers = lecture::crossovers(lines);
+    if !crossovers.is_empty() {
+        let _ = writeln!(text, "{label:7}  crossover: from where on a pool wins");
+        crossovers.iter().for_each(|sentence| {
             let _ = writeln!(text, "           {sentence}");
         });
     }

@@ -1,5 +1,7 @@
 //! What travels: a task's words, and a reply's. Lists are the transports' business.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use shm::Descriptor;
 
@@ -27,6 +29,16 @@ impl Value {
             Value::Int(word as i64)
         } else {
             Value::Float(f64::from_bits(word))
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// As CPython prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Int(value) => write!(f, "{value}"),
+            Value::Float(value) => write!(f, "{value:?}"),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Args {
     scale: Scale,
 
     /// How long tasks take, as in 10us,1ms; crossover
-    #[arg(long, value_name = "TIMES")]
+    #[arg(long, value_name = "TIMES", allow_hyphen_values = true)]
     durations: Option<Durations>,
 
     /// Bytes of each task's list, as in none,400KB; crossover

@@ -57,9 +57,9 @@ impl Lab for Futures {
         };
         let args = WORKLOADS.map(|range| hash(range, repeats));
         let case = Case {
-            name: "compute_hash of 8 ranges, one of them invalid".into(),
+            name: "compute_hash of the 7 valid ranges".into(),
             job: &ComputeHash,
-            args: args.to_vec(),
+            args: args.into_iter().filter(|arg| *arg != Value::Int(-1)).collect(),
             list: None,
             repeats,
             compute_ns: 0,
@@ -136,7 +136,7 @@ fn by(
             ok: error.is_none(),
             worker: answer.as_ref().map(|answer| answer.worker),
             pid: answer.as_ref().map(|answer| answer.pid),
-            answer: answer.map(|answer| word(answer.value)),
+            answer: answer.map(|answer| answer.value.to_string()),
             error,
         })))
     };
@@ -213,13 +213,5 @@ fn ordinal(number: usize) -> String {
         2 => "2nd".into(),
         3 => "3rd".into(),
         _ => format!("{number}th"),
-    }
-}
-
-/// As CPython prints it.
-fn word(value: Value) -> String {
-    match value {
-        Value::Int(value) => value.to_string(),
-        Value::Float(value) => format!("{value:?}"),
     }
 }

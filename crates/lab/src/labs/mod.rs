@@ -51,17 +51,29 @@ pub fn carry_out(lab: &dyn Lab, wish: &Wish) -> anyhow::Result<Done> {
     check(lab, wish)?;
     let plan = format!("{} {wish}", lab.name());
     let mut book = Book::begin(&wish.common, plan)?;
-    lab.ask(&mut Session::new(&mut book, wish, lab.name()))?;
-    let short = is_short(&book, wish);
-    book.end(Outcome { short, ..Outcome::default() })
+    let mut outcome = Outcome::default();
+    ask(lab, &mut book, wish, &mut outcome)?;
+    book.end(outcome)
 }
 
-/// Whether some trial of a lab has fewer generations than were asked for.
-pub fn is_short(book: &Book, wish: &Wish) -> bool {
-    book.lines.iter().any(|line| match line {
-        Line::Trial(trial) => trial.lecture.is_some() && trial.generations < wish.generations,
+/// Asks one lab within a run, and notes in `outcome` what its lines alone do not say.
+///
+/// # Errors
+/// Nothing could be measured at all.
+pub fn ask(
+    lab: &dyn Lab,
+    book: &mut Book,
+    wish: &Wish,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let mut session = Session::new(book, wish, lab.name());
+    lab.ask(&mut session)?;
+    outcome.worker_lost |= session.worker_lost;
+    outcome.short |= book.lines.iter().any(|line| match line {
+        Line::Trial(trial) => trial.lab == lab.name() && trial.generations < wish.generations,
         _ => false,
-    })
+    });
+    Ok(())
 }
 
 /// What can be refused before anything is started.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use measure::compare::{Pair, Ratio, Verdict};
 use measure::record::Line;
 use measure::{middle, now};
-use pool::{Call, Job, Value};
+use pool::{Call, Job, TaskError, Value};
 use rand::seq::SliceRandom;
 use shm::wakeup::Regime;
 use transport::Residency;
@@ -78,7 +78,6 @@ struct Sum {
     /// Generation, pair and median round of each batch.
     batches: Vec<(u32, u32, u64)>,
     verified: u64,
-    failed: u64,
     error: Option<String>,
 }
 
@@ -116,7 +115,7 @@ pub fn measure(session: &mut Session<'_>, case: &Case) -> anyhow::Result<()> {
     let sums = (0..=case.arms.len()).map(|_| Sum::default()).collect();
     let mut measured = Measured { cell, cores, sums, generations: 0, pairs: 0 };
     pin(&measured.cores[..1])?;
-    let mut alone = Alone::new(case);
+    let mut alone = Alone::new(case)?;
     for generation in 0..session.wish.generations {
         let late = session.book.is_over() && generation > 0;
         if late
@@ -180,6 +179,9 @@ impl Measured {
                         self.sums[arm].add(batch);
                     }
                     Err(error) => {
+                        let died =
+                            |error: &TaskError| matches!(error, TaskError::WorkerDied { .. });
+                        session.worker_lost |= error.downcast_ref().is_some_and(died);
                         self.sums[arm].error = Some(error.to_string());
                         return Ok(false);
                     }
@@ -197,7 +199,6 @@ impl Sum {
         self.tasks.extend(batch.tasks);
         self.rounds.extend(batch.rounds);
         self.verified += batch.verified;
-        self.failed += batch.failed;
     }
 }
 

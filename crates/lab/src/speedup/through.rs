@@ -1,8 +1,7 @@
 //! Rounds of a case: through a pool, and alone.
 
-use anyhow::{anyhow, bail};
 use measure::now;
-use pool::{Call, Data, JobError, Outcome, Pool, Resident, TaskError, Value};
+use pool::{Call, Data, JobError, Pool, Resident, Value};
 use transport::Residency;
 
 use super::Case;
@@ -24,7 +23,6 @@ pub(super) struct Batch {
     pub(super) tasks: Vec<u64>,
     pub(super) rounds: Vec<u64>,
     pub(super) verified: u64,
-    pub(super) failed: u64,
 }
 
 /// Fills a batch: `round` measures one round into it, or into none that counts.
@@ -49,16 +47,17 @@ fn fill(
 pub(super) struct Alone<'a> {
     list: &'a [i64],
     /// What each task must come to, wherever it runs.
-    want: Vec<Result<Value, JobError>>,
+    want: Vec<Value>,
     last: u64,
 }
 
 impl<'a> Alone<'a> {
-    pub(super) fn new(case: &'a Case) -> Alone<'a> {
+    pub(super) fn new(case: &'a Case) -> Result<Alone<'a>, JobError> {
         let list = case.list.as_deref().unwrap_or_default();
         let started = now();
-        let want = case.args.iter().map(|arg| case.job.run(&mut Call::new(*arg, list))).collect();
-        Alone { list, want, last: now() - started }
+        let answers = case.args.iter().map(|arg| case.job.run(&mut Call::new(*arg, list)));
+        let want = answers.collect::<Result<_, _>>()?;
+        Ok(Alone { list, want, last: now() - started })
     }
 
     pub(super) fn batch(&mut self, case: &Case) -> anyhow::Result<Batch> {
@@ -67,25 +66,20 @@ impl<'a> Alone<'a> {
             let started = now();
             let mut right = 0;
             for (arg, want) in case.args.iter().zip(&*want) {
-                let outcome = case.job.run(&mut Call::new(std::hint::black_box(*arg), list));
-                right += u64::from(same(&outcome, want) && want.is_ok());
+                let answer = case.job.run(&mut Call::new(std::hint::black_box(*arg), list))?;
+                right += u64::from(same(&answer, want));
             }
             let took = now() - started;
             if let Some(batch) = batch {
                 batch.verified += right;
-                batch.failed += want.iter().filter(|want| want.is_err()).count() as u64;
             }
             Ok(took)
         })
     }
 
-    /// The answer of the first task that has one, as CPython prints it.
+    /// The first task's answer, as CPython prints it.
     pub(super) fn answer(&self) -> String {
-        match self.want.iter().flatten().next() {
-            Some(Value::Int(value)) => value.to_string(),
-            Some(Value::Float(value)) => format!("{value:?}"),
-            None => String::new(),
-        }
+        self.want.first().map_or(String::new(), |answer| answer.to_string())
     }
 }
 
@@ -165,32 +159,20 @@ impl Through {
         let first = futures[0].id();
         for future in self.pool.as_completed(futures) {
             let at = future.id().wrapping_sub(first) as usize;
-            let outcome = future.result();
-            let (Some(batch), Some(want)) = (&mut batch, alone.want.get(at)) else { continue };
-            batch.tasks.push(now() - begun[at]);
-            match told(outcome)? {
-                Ok(value) => batch.verified += u64::from(same(&Ok(value), want)),
-                error if same(&error, want) => batch.failed += 1,
-                Err(error) => bail!("a task failed that should not: {error}"),
+            let answer = future.result()?;
+            if let (Some(batch), Some(want)) = (&mut batch, alone.want.get(at)) {
+                batch.tasks.push(now() - begun[at]);
+                batch.verified += u64::from(same(&answer.value, want));
             }
         }
         Ok(now() - started)
     }
 }
 
-/// What the job itself made of it; anything else is the pool's error.
-fn told(outcome: Outcome) -> anyhow::Result<Result<Value, JobError>> {
-    match outcome {
-        Ok(answer) => Ok(Ok(answer.value)),
-        Err(TaskError::Job { error, .. }) => Ok(Err(error)),
-        Err(error) => Err(anyhow!(error)),
-    }
-}
-
 /// Equal to the last bit.
-fn same(a: &Result<Value, JobError>, b: &Result<Value, JobError>) -> bool {
+fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Ok(Value::Float(a)), Ok(Value::Float(b))) => a.to_bits() == b.to_bits(),
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
         _ => a == b,
     }
 }

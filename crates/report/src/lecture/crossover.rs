@@ -30,17 +30,7 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
         let of_way = rows
             .iter()
             .filter(|row| row.comparison.cell.bytes == bytes && way(&row.comparison.cell) == name);
-        let list = if bytes == 0 { "no list".into() } else { format!("a list of {}", size(bytes)) };
-        let _ = writeln!(text, "\n {lab} by {name}, {list}\n{}", table(of_way));
-        let crosses = lines.iter().rev().find_map(|line| match line {
-            Line::Crossover(c) if c.lab == lab && c.cell.bytes == bytes && way(&c.cell) == name => {
-                Some(c)
-            }
-            _ => None,
-        });
-        if let Some(line) = crosses {
-            let _ = writeln!(text, " crossover  {name}, {list}: {}", sentence(line));
-        }
+        let _ = writeln!(text, "\n {lab} by {name}, {}\n{}", list(bytes), table(of_way));
     }
     if !text.is_empty() {
         text.push_str(LEGEND);
@@ -51,8 +41,30 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
 const LEGEND: &str = "
  Duration: as the lecture calls it · measured: what a task takes alone · Seq, Pool: median time of 8 tasks
  Speedup: Seq ÷ Pool, pair by pair (range over generations) · WINS: all of the range is on one side of 1.2
- crossover: where the speedup reaches 1.2 for good, in measured time (95 % interval)
+ a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)
 ";
+
+/// One sentence for each crossover; of one that was found again, the last.
+pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
+    let of = |line: &Line| match line {
+        Line::Crossover(line) => Some((name(line), sentence(line))),
+        _ => None,
+    };
+    let all: Vec<(String, String)> = lines.iter().filter_map(of).collect();
+    let again = |at: usize| all[at + 1..].iter().any(|(later, _)| *later == all[at].0);
+    let longest = all.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let last = (0..all.len()).filter(|at| !again(*at)).map(|at| &all[at]);
+    last.map(|(name, sentence)| format!("{name:longest$}  {sentence}")).collect()
+}
+
+/// The way and the list.
+fn name(line: &CrossoverLine) -> String {
+    format!("{}, {}", way(&line.cell), list(line.cell.bytes))
+}
+
+fn list(bytes: usize) -> String {
+    if bytes == 0 { "no list".into() } else { format!("a list of {}", size(bytes)) }
+}
 
 /// One duration by one way.
 struct Row<'a> {

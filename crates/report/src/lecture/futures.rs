@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use comfy_table::{Table, presets};
 use measure::record::{Line, TaskOutcome};
 
-/// The outcomes of `lab`, transport by transport; nothing where it has none.
+/// The outcomes of `lab`: the lecture's tasks transport by transport, and what else can happen; nothing
+/// where it has none.
 pub(super) fn outcomes(lines: &[Line], lab: &str) -> String {
     let all: Vec<&TaskOutcome> =
         lines.iter().filter_map(outcome).filter(|o| o.lab == lab).collect();
@@ -15,44 +16,54 @@ pub(super) fn outcomes(lines: &[Line], lab: &str) -> String {
             transports.push(&outcome.transport);
         }
     }
+    let of = |transport: &str, part: &str| -> Vec<&TaskOutcome> {
+        all.iter().copied().filter(|o| o.transport == transport && o.part == part).collect()
+    };
     let mut text = String::new();
-    for transport in transports {
-        let of = |part: &str| {
-            let part = part.to_owned();
-            all.iter().copied().filter(move |o| o.transport == transport && o.part == part)
-        };
+    for transport in &transports {
         let _ = writeln!(text, "\n {lab} by {transport}, as completed");
-        let (mut succeeded, mut failed) = (0, 0);
-        for TaskOutcome { input, answer, error, .. } in of("workload") {
-            match error {
-                None => succeeded += 1,
-                Some(_) => failed += 1,
-            }
+        let workload = of(transport, "workload");
+        for TaskOutcome { input, answer, error, .. } in &workload {
             let _ = match error {
                 None => writeln!(text, "Range {input}: hash={}", answer.as_deref().unwrap_or("")),
                 Some(error) => writeln!(text, "Error for range {input}: {}", error.message),
             };
         }
-        let _ = writeln!(text, "Done: {succeeded} succeeded, {failed} failed");
-        let _ = writeln!(
-            text,
-            "\n {lab} by {transport}, what can become of a task\n{}",
-            table(of("faults"))
-        );
+        let failed = workload.iter().filter(|outcome| !outcome.ok).count();
+        let _ = writeln!(text, "Done: {} succeeded, {failed} failed", workload.len() - failed);
+    }
+    // One table for all transports by which the same became of each task.
+    while let Some(first) = transports.first().copied() {
+        let faults = of(first, "faults");
+        let alike = |transport: &&str| {
+            let others = of(transport, "faults");
+            others.len() == faults.len()
+                && others.iter().zip(&faults).all(|(a, b)| said(a) == said(b))
+        };
+        let (same, rest): (Vec<&str>, Vec<&str>) = transports.iter().copied().partition(alike);
+        if !faults.is_empty() {
+            let by = same.join(" and by ");
+            let _ =
+                writeln!(text, "\n {lab} by {by}: what can become of a task\n{}", table(&faults));
+        }
+        transports = rest;
     }
     text
 }
 
-fn table<'a>(faults: impl Iterator<Item = &'a TaskOutcome>) -> Table {
+/// What a future says, by its type.
+fn said(outcome: &TaskOutcome) -> &str {
+    outcome.error.as_ref().map_or("an answer", |error| &error.name)
+}
+
+fn table(faults: &[&TaskOutcome]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["task", "its future says", ""]);
-    for TaskOutcome { job, input, answer, error, .. } in faults {
-        let (name, message) = match error {
-            Some(error) => (error.name.clone(), error.message.clone()),
-            None => ("an answer".into(), answer.clone().unwrap_or_default()),
-        };
-        table.add_row([format!("{job}({input})"), name, message]);
+    for outcome in faults {
+        let TaskOutcome { job, input, answer, error, .. } = outcome;
+        let words = error.as_ref().map(|error| error.message.clone()).or(answer.clone());
+        table.add_row([format!("{job}({input})"), said(outcome).into(), words.unwrap_or_default()]);
     }
     table
 }

@@ -29,6 +29,11 @@ pub(crate) fn labs(lines: &[Line]) -> String {
     text
 }
 
+/// One sentence for each crossover: the way, the list, and from where on parallel wins.
+pub(crate) fn crossovers(lines: &[Line]) -> Vec<String> {
+    crossover::sentences(lines)
+}
+
 /// The lab that a line of its own kinds belongs to.
 fn lab(line: &Line) -> Option<&str> {
     match line {
