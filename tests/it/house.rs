@@ -128,6 +128,30 @@ fn files_stay_small_enough_to_be_read() {
 }
 
 #[test]
+fn every_public_item_of_the_pool_has_an_example() {
+    const KINDS: [&str; 6] = ["fn ", "struct ", "enum ", "trait ", "type ", "const "];
+    let mut without = Vec::new();
+    for file in files(&root().join("crates/pool/src"), "rs") {
+        let text = read(&file);
+        let code = text.split("#[cfg(test)]").next().unwrap_or("");
+        let lines: Vec<&str> = code.lines().map(str::trim_start).collect();
+        for (at, line) in lines.iter().enumerate() {
+            // A field is `pub` too, and a crate's own item is `pub(crate)`.
+            let Some(item) = line.strip_prefix("pub ") else { continue };
+            if !KINDS.iter().any(|kind| item.starts_with(kind)) {
+                continue;
+            }
+            let above = lines[..at].iter().rev();
+            let mut about = above.take_while(|l| l.starts_with("///") || l.starts_with("#["));
+            if !about.any(|l| l.starts_with("/// ```")) {
+                without.push(format!("{}:{}: {line}", file.display(), at + 1));
+            }
+        }
+    }
+    assert!(without.is_empty(), "without an example:\n{}", without.join("\n"));
+}
+
+#[test]
 fn what_must_be_there_is_there() {
     for name in [
         "LICENSE-MIT",

@@ -91,6 +91,17 @@ fn lists_built_in_place_and_parts_of_a_resident_list_reach_the_job() {
 }
 
 #[test]
+fn as_many_lists_may_stay_as_the_pool_was_told_and_none_takes_a_task_s_room() {
+    let pool = pool("shared", 1, 1);
+    let stays = pool.place(&[1, 2]).unwrap();
+    let refused = pool.place(&[3]).unwrap_err().to_string();
+    assert!(refused.contains("resident list"), "{refused}");
+    assert_eq!(words(pool.map("sum", [(0, vec![4, 5])])), [Value::Int(9)]);
+    drop(stays);
+    assert!(pool.place(&[3]).is_ok(), "its room is free again");
+}
+
+#[test]
 fn rooms_that_are_lent_and_not_submitted_do_not_hold_up_other_lists() {
     let pool = pool("shared", 1, 2);
     // One for each task in flight, one that is being filled, and a resident one: four.

@@ -10,6 +10,8 @@ pub mod args;
 pub mod batch;
 pub mod book;
 pub mod cmd;
+pub mod doctor;
+pub mod floor;
 pub mod interrupt;
 pub mod labs;
 pub mod launch;

@@ -29,6 +29,8 @@ pub enum Line {
     Sequential(Sequential),
     /// Two arms of one cell.
     Comparison(Box<Comparison>),
+    /// A limit of this machine.
+    Floor(Box<FloorLine>),
     /// What became of one task.
     Outcome(Box<TaskOutcome>),
     /// From where on, along an axis, the other arm wins.
@@ -193,6 +195,20 @@ pub struct Sequential {
     pub wall_ns: Distribution,
     /// One task's answer, as CPython prints it.
     pub answer: String,
+}
+
+/// A limit of this machine: what no transport can go below.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FloorLine {
+    /// clock, null_system_call, copy_in_cache, copy_out_of_cache, page_fault, cache_line_round_trip,
+    /// futex_round_trip or pipe_round_trip.
+    pub what: String,
+    /// same (one core) or spread (across two).
+    pub placement: String,
+    /// Bytes copied, touched or passed on.
+    pub bytes: usize,
+    /// One time; of short things the mean of a hundred, of page faults of 64.
+    pub ns: Distribution,
 }
 
 /// What became of one task, in a lab that asks for that and not for times.

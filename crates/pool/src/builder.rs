@@ -12,6 +12,10 @@ use crate::launch::Launch;
 use crate::pool::Pool;
 
 /// Most workers of one pool.
+///
+/// ```
+/// assert!(pool::Pool::builder().workers(pool::MOST_WORKERS + 1).build().is_err());
+/// ```
 pub const MOST_WORKERS: usize = 64;
 /// Most tasks that a worker may hold.
 const MOST_IN_FLIGHT: usize = 1 << 16;
@@ -69,30 +73,88 @@ impl Builder {
     }
 
     /// The worker's program; this one itself unless said otherwise.
+    ///
+    /// ```
+    /// use pool::{Launch, Pool};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let newer = Launch { build: "2.0".into(), ..Launch::itself() };
+    /// let refused = Pool::builder().launch(newer).build().unwrap_err();
+    /// assert!(refused.to_string().ends_with("its build is itself, and 2.0 is asked for"));
+    /// # Ok(()) });
+    /// ```
     pub fn launch(mut self, launch: Launch) -> Builder {
         self.launch = launch;
         self
     }
 
     /// How tasks are carried, by name; `shared` unless said otherwise.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// for name in ["shared", "pipe", "pipe-serde", "socket"] {
+    ///     let pool = Pool::builder().transport(name).workers(1).build()?;
+    ///     assert!(pool.submit("halve", 8, ())?.result().is_ok());
+    /// }
+    /// assert!(Pool::builder().transport("pigeon").build().is_err());
+    /// # Ok(()) });
+    /// ```
     pub fn transport(mut self, name: &str) -> Builder {
         self.transport = name.into();
         self
     }
 
     /// How the other side is woken, by name; the transport's first unless said otherwise.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().wakeup("hybrid").workers(1).build()?;
+    /// assert!(pool.submit("halve", 8, ())?.result().is_ok());
+    /// // The error says which there are.
+    /// let refused = Pool::builder().wakeup("bugle").build().unwrap_err();
+    /// assert!(refused.to_string().contains("futex"));
+    /// # Ok(()) });
+    /// ```
     pub fn wakeup(mut self, name: &str) -> Builder {
         self.setup.wakeup = name.into();
         self
     }
 
     /// What holds shared lists; a memfd unless said otherwise.
+    ///
+    /// ```
+    /// use pool::Pool;
+    /// use shm::Kind;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let builder = Pool::builder().segment(Kind::File).workers(1).longest_list(3);
+    /// let sum = builder.build()?.submit("sum", 0, vec![1, 2, 3])?;
+    /// assert_eq!(sum.result()?.value, 6.into());
+    /// # Ok(()) });
+    /// ```
     pub fn segment(mut self, kind: Kind) -> Builder {
         self.setup.segment = kind;
         self
     }
 
     /// Worker processes; one for each core that this process may use unless said otherwise.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// assert_eq!(Pool::builder().workers(3).build()?.pids().len(), 3);
+    /// # Ok(()) });
+    /// ```
     pub fn workers(mut self, workers: usize) -> Builder {
         self.setup.workers = workers;
         self
@@ -100,6 +162,19 @@ impl Builder {
 
     /// Chunks of tasks in flight per worker; two unless said otherwise, so that a worker never
     /// waits for the next.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).depth(1).build()?;
+    /// let first = pool.submit("sleep", 10, ())?;
+    /// let second = pool.submit("sleep", 10, ())?;
+    /// // The worker has the first one already.
+    /// assert_eq!((first.cancel(), second.cancel()), (false, true));
+    /// # Ok(()) });
+    /// ```
     pub fn depth(mut self, depth: usize) -> Builder {
         self.setup.depth = depth;
         self
@@ -107,6 +182,18 @@ impl Builder {
 
     /// Tasks that are handed to a worker at once; one unless said otherwise. A chunk costs one
     /// wake-up or one write, however many short tasks it has.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).chunk(2).build()?;
+    /// let first = pool.submit("halve", 8, ())?;
+    /// // It waits for a second one, or for somebody who wants a result.
+    /// assert!(first.cancel());
+    /// # Ok(()) });
+    /// ```
     pub fn chunk(mut self, tasks: usize) -> Builder {
         self.limits.chunk = tasks;
         self
@@ -114,6 +201,19 @@ impl Builder {
 
     /// Tasks that may be unfinished; 4096 unless said otherwise. Beyond that
     /// [`Pool::submit`] waits, and [`Pool::try_submit`] says that it would.
+    ///
+    /// ```
+    /// use pool::{Pool, TaskError};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).bound(2).build()?;
+    /// let _first = pool.submit("sleep", 300, ())?;
+    /// let _second = pool.submit("sleep", 300, ())?;
+    /// let refused = pool.try_submit("sleep", 300, ()).unwrap_err();
+    /// assert_eq!(refused.why, TaskError::WouldBlock { bound: 2 });
+    /// # Ok(()) });
+    /// ```
     pub fn bound(mut self, tasks: usize) -> Builder {
         self.limits.bound = tasks;
         self
@@ -122,30 +222,93 @@ impl Builder {
     /// How long a task may take, from when it is its worker's turn; for ever unless said otherwise.
     /// The worker of one that takes longer is ended and replaced. The pool looks whenever somebody
     /// waits for a result.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pool::{Pool, TaskError};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let limit = Duration::from_millis(50);
+    /// let pool = Pool::builder().workers(1).task_timeout(limit).build()?;
+    /// let endless = pool.submit("sleep", 60_000, ())?.result();
+    /// assert!(matches!(endless, Err(TaskError::TimedOut { .. })));
+    /// assert!(pool.submit("halve", 8, ())?.result().is_ok());
+    /// # Ok(()) });
+    /// ```
     pub fn task_timeout(mut self, limit: Duration) -> Builder {
         self.limits.task_timeout = Some(limit);
         self
     }
 
     /// A job that each worker runs before its first task, one that replaces a dead worker too.
+    ///
+    /// ```
+    /// use pool::{Pool, PoolError};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// assert!(Pool::builder().workers(1).initialiser("halve", 8).build().is_ok());
+    /// // Where it fails there is no pool.
+    /// let refused = Pool::builder().workers(1).initialiser("halve", 7).build();
+    /// assert!(matches!(refused, Err(PoolError::Attach { .. })));
+    /// # Ok(()) });
+    /// ```
     pub fn initialiser(mut self, job: &str, arg: impl Into<Value>) -> Builder {
         self.initialiser = Some((job.into(), arg.into()));
         self
     }
 
     /// Items of the longest list of a task; none unless said otherwise.
+    ///
+    /// ```
+    /// use pool::{Pool, TaskError};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).longest_list(3).build()?;
+    /// assert!(pool.submit("sum", 0, vec![1, 2, 3])?.result().is_ok());
+    /// let longer = pool.submit("sum", 0, vec![1, 2, 3, 4])?.result();
+    /// assert!(matches!(longer, Err(TaskError::Unsent(_))));
+    /// # Ok(()) });
+    /// ```
     pub fn longest_list(mut self, items: usize) -> Builder {
         self.setup.room = items;
         self
     }
 
     /// Items of the longest list in an answer; none unless said otherwise.
+    ///
+    /// ```
+    /// use pool::{Pool, TaskError};
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).longest_list(3).longest_answer(2).build()?;
+    /// let squares = pool.submit("squares", 0, vec![3, 4])?.result()?;
+    /// assert_eq!(squares.list, [9, 16]);
+    /// let longer = pool.submit("squares", 0, vec![3, 4, 5])?.result();
+    /// assert!(matches!(longer, Err(TaskError::Unencodable { .. })));
+    /// # Ok(()) });
+    /// ```
     pub fn longest_answer(mut self, items: usize) -> Builder {
         self.setup.answer = items;
         self
     }
 
     /// Lists that may be placed to stay; none unless said otherwise.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).longest_list(3).resident_lists(2).build()?;
+    /// let halves = [pool.place(&[1, 2, 3])?, pool.place(&[4, 5, 6])?];
+    /// let sums = pool.map("sum", halves.map(|half| (0, (half, 0..3))));
+    /// assert_eq!(sums[1].as_ref().unwrap().value, 15.into());
+    /// # Ok(()) });
+    /// ```
     pub fn resident_lists(mut self, count: usize) -> Builder {
         self.setup.residents = count;
         self
@@ -153,18 +316,51 @@ impl Builder {
 
     /// Whether workers run on other cores than this thread; assumed where there is more than one
     /// core, unless said otherwise.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).apart(false).build()?;
+    /// assert!(pool.submit("halve", 8, ())?.result().is_ok());
+    /// # Ok(()) });
+    /// ```
     pub fn apart(mut self, apart: bool) -> Builder {
         self.setup.apart = apart;
         self
     }
 
     /// Core of each worker; wherever the scheduler likes unless said otherwise.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// # let core = example::core();
+    /// let pool = Pool::builder().workers(1).cores(vec![core]).build()?;
+    /// let status = std::fs::read_to_string(format!("/proc/{}/status", pool.pids()[0]))?;
+    /// assert!(status.contains(&format!("Cpus_allowed_list:\t{core}\n")));
+    /// # Ok(()) });
+    /// ```
     pub fn cores(mut self, cores: Vec<usize>) -> Builder {
         self.cores = cores;
         self
     }
 
     /// Starts the workers.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let builder = Pool::builder().workers(1);
+    /// let (one, other) = (builder.clone().build()?, builder.build()?);
+    /// assert_ne!(one.pids(), other.pids());
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
     /// [`PoolError`]; nothing is left behind.

@@ -50,6 +50,17 @@ pub(crate) enum Word {
 }
 
 /// What the kernel has counted for a worker since it began.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # let mut crew = example::crew();
+/// crew.park().unwrap();
+/// let before = crew.report().unwrap();
+/// std::thread::sleep(std::time::Duration::from_millis(50));
+/// // Parked, it needs next to nothing.
+/// let spent = crew.report().unwrap().usage - before.usage;
+/// assert!(spent.cpu_ns < 25_000_000);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Of the whole process.

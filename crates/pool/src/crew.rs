@@ -3,7 +3,6 @@
 //! A sweep drives the crew's hub directly; [`crate::Pool`] is tasks and results on top of it.
 
 use std::collections::VecDeque;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use measure::Timeline;
@@ -11,14 +10,21 @@ use transport::{
     Arrival, Hub, List, Reply, Setup, Task, Transport, TransportError, Unanswered, Value,
 };
 
-use crate::control::{Control, Order, Word};
+use crate::control::{Order, Word};
 use crate::error::PoolError;
 use crate::keeper::{Death, Ending, Keeper, Process};
 use crate::launch::Launch;
+use crate::worker::Worker;
 
 pub use crate::control::Report;
 
 /// What a crew is for.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut plan = example::plan();
+/// plan.initialiser = Some(("halve".into(), 7.into()));
+/// assert!(matches!(pool::Crew::start(&plan), Err(pool::PoolError::Attach { .. })));
+/// ```
 #[derive(Clone)]
 pub struct CrewPlan {
     /// Which program is a worker.
@@ -38,6 +44,13 @@ pub struct CrewPlan {
 }
 
 /// What came.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::busy();
+/// crew.kill(0); // with one task in its hands
+/// let died = crew.recv(None).unwrap();
+/// assert!(matches!(died, pool::Event::Died { unanswered, .. } if unanswered.len() == 1));
+/// ```
 #[derive(Debug)]
 pub enum Event {
     /// An answer.
@@ -47,8 +60,7 @@ pub enum Event {
         /// What.
         reply: Reply,
     },
-    /// A worker is dead and reaped; its tasks are no longer in flight, and nothing of theirs will
-    /// come.
+    /// A worker is dead and reaped. Its tasks are not in flight: nothing of theirs will come.
     Died {
         /// Whose death, and how.
         death: Death,
@@ -63,6 +75,16 @@ pub enum Event {
 const PARK: Task = Task { id: u32::MAX, job: 0, arg: Value::Int(0), phase: false, park: true };
 
 /// A hub with its workers. Dropping it ends them all.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let plan = example::plan();
+/// let mut crew = pool::Crew::start(&plan).unwrap(); // one worker, over `shared`
+/// let job = crew.job("halve").unwrap();
+/// let task = transport::Task { id: 7, job, arg: 8.into(), phase: false, park: false };
+/// crew.send(0, &task, transport::List::None, None).unwrap();
+/// let event = crew.recv(None).unwrap();
+/// assert!(matches!(event, pool::Event::Reply { reply, .. } if reply.outcome == Ok(4.into())));
+/// ```
 pub struct Crew {
     plan: CrewPlan,
     jobs: Vec<String>,
@@ -73,13 +95,13 @@ pub struct Crew {
     hub: Box<dyn Hub>,
 }
 
-struct Worker {
-    process: Process,
-    control: Control,
-}
-
 impl Crew {
     /// Starts the workers and waits until all have taken their places.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let plan = example::plan();
+    /// assert_eq!(pool::Crew::start(&plan).unwrap().pids().len(), 1);
+    /// ```
     ///
     /// # Errors
     /// [`PoolError`]; no worker is left behind.
@@ -104,12 +126,17 @@ impl Crew {
 
     /// Asks `launch`'s program who it is, and ends it.
     ///
+    /// ```
+    /// let stranger = pool::Launch { program: "/bin/true".into(), ..pool::Launch::itself() };
+    /// assert!(matches!(pool::Crew::probe(&stranger), Err(pool::PoolError::Foreign { .. })));
+    /// ```
+    ///
     /// # Errors
     /// [`PoolError::Start`] or [`PoolError::Foreign`].
     pub fn probe(launch: &Launch) -> Result<(), PoolError> {
         let keeper = Keeper::new(transport::Alarm::new(None))?;
-        let worker = spawn(&keeper, launch, 0, 0)?;
-        let known = hello(&worker, launch);
+        let worker = Worker::start(&keeper, launch, 0, 0)?;
+        let known = worker.hello(launch);
         if known.is_err() {
             worker.process.kill();
         }
@@ -122,21 +149,41 @@ impl Crew {
     }
 
     /// The hub, to reserve, place and send through.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// assert_eq!(crew.hub().reserve(3).unwrap().items_mut().len(), 3);
+    /// ```
     pub fn hub(&mut self) -> &mut dyn Hub {
         &mut *self.hub
     }
 
     /// Process of each worker that lives.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
+    /// assert_eq!(crew.pids().len(), 1);
+    /// ```
     pub fn pids(&self) -> Vec<u32> {
         self.workers.iter().flatten().map(|worker| worker.process.pid).collect()
     }
 
     /// Process of worker `worker`, while it lives.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
+    /// assert_eq!(crew.pid(0), Some(crew.pids()[0]));
+    /// ```
     pub fn pid(&self, worker: usize) -> Option<u32> {
         self.workers[worker].as_ref().map(|worker| worker.process.pid)
     }
 
     /// Waits for whatever comes first; without `patience` for as long as it takes.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// assert!(matches!(crew.recv(Some(std::time::Duration::ZERO)), Ok(pool::Event::Nothing)));
+    /// ```
     ///
     /// # Errors
     /// The transport failed in a way that concerns no single worker.
@@ -168,6 +215,12 @@ impl Crew {
     }
 
     /// Sends one task through the hub.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// let task = transport::Task { id: 7, job: 0, arg: 8.into(), phase: false, park: false };
+    /// assert!(crew.send(0, &task, transport::List::None, None).is_ok());
+    /// ```
     ///
     /// # Errors
     /// As [`Hub::send`]; where the worker is gone, its death.
@@ -204,16 +257,32 @@ impl Crew {
     }
 
     /// Names of the workers' jobs.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
+    /// assert_eq!(crew.jobs(), ["halve", "sum", "squares", "sleep", "panic"]);
+    /// ```
     pub fn jobs(&self) -> &[String] {
         &self.jobs
     }
 
     /// Number of the job of that name: what its tasks say.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
+    /// assert_eq!((crew.job("sum"), crew.job("guess")), (Some(1), None));
+    /// ```
     pub fn job(&self, name: &str) -> Option<u16> {
         self.jobs.iter().position(|job| job == name).and_then(|at| u16::try_from(at).ok())
     }
 
     /// Ends worker `worker` at once; its death is told by [`Crew::recv`].
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.kill(0);
+    /// assert!(matches!(crew.recv(None), Ok(pool::Event::Died { .. })));
+    /// ```
     pub fn kill(&self, worker: usize) {
         if let Some(worker) = &self.workers[worker] {
             worker.process.kill();
@@ -221,6 +290,13 @@ impl Crew {
     }
 
     /// Starts a new process in the place of one that died.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.kill(0);
+    /// crew.recv(None).unwrap();
+    /// assert!(crew.pid(0).is_none() && crew.replace(0).is_ok());
+    /// ```
     ///
     /// # Errors
     /// As [`Crew::start`].
@@ -231,6 +307,11 @@ impl Crew {
     }
 
     /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// assert!(crew.park().is_ok());
+    /// ```
     ///
     /// # Errors
     /// A worker died instead.
@@ -247,6 +328,12 @@ impl Crew {
 
     /// Wakes all parked workers.
     ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.park().unwrap();
+    /// assert!(crew.unpark().is_ok());
+    /// ```
+    ///
     /// # Errors
     /// A worker's control socket is closed.
     pub fn unpark(&mut self) -> Result<(), PoolError> {
@@ -260,6 +347,12 @@ impl Crew {
     }
 
     /// What the kernel has counted for all parked workers together.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.park().unwrap();
+    /// assert!(crew.report().unwrap().usage.cpu_ns > 0);
+    /// ```
     ///
     /// # Errors
     /// A worker's control socket is closed.
@@ -287,7 +380,7 @@ impl Crew {
     }
 
     fn spawn(&self, worker: usize) -> Result<Worker, PoolError> {
-        spawn(&self.keeper, &self.plan.launch, worker, self.plan.padding)
+        Worker::start(&self.keeper, &self.plan.launch, worker, self.plan.padding)
     }
 
     /// Hears who worker `worker` is and gives it its place. If a signal killed it meanwhile, that is
@@ -301,7 +394,7 @@ impl Crew {
 
     fn attach(&mut self, worker: usize) -> Result<(), PoolError> {
         let Some(there) = &self.workers[worker] else { unreachable!("it was just started") };
-        hello(there, &self.plan.launch)?;
+        there.hello(&self.plan.launch)?;
         let handover = self.hub.attach(worker)?;
         let attach = Order::Attach {
             worker,
@@ -359,43 +452,5 @@ impl Drop for Crew {
             processes.iter().for_each(Process::kill);
             self.keeper.wait_for_all(Duration::from_secs(5));
         }
-    }
-}
-
-fn spawn(
-    keeper: &Keeper,
-    launch: &Launch,
-    worker: usize,
-    padding: usize,
-) -> Result<Worker, PoolError> {
-    let (control, theirs) = Control::pair()?;
-    // What a worker prints goes where people look, and never into a record on stdout.
-    let stderr = std::os::fd::AsFd::as_fd(&std::io::stderr()).try_clone_to_owned()?;
-    let mut command = Command::new(&launch.program);
-    command
-        .args(&launch.args)
-        .env("IPCLAB_PADDING", "x".repeat(padding))
-        .stdin(Stdio::from(theirs))
-        .stdout(Stdio::from(stderr));
-    let process = keeper
-        .start(worker, command)
-        .map_err(|cause| PoolError::Start { program: launch.program.clone(), cause })?;
-    Ok(Worker { process, control })
-}
-
-/// Hears a worker's first word.
-fn hello(worker: &Worker, launch: &Launch) -> Result<(), PoolError> {
-    let foreign = |what: String| PoolError::Foreign { program: launch.program.clone(), what };
-    match worker.control.recv(Some(launch.patience)) {
-        Ok(Some((Word::Hello { build }, _))) if build == launch.build => Ok(()),
-        Ok(Some((Word::Hello { build }, _))) => {
-            Err(foreign(format!("its build is {build}, this one is {}", launch.build)))
-        }
-        Ok(Some((other, _))) => Err(foreign(format!("its first word was {other:?}"))),
-        Ok(None) => Err(foreign("it ended without a word".into())),
-        Err(fault) if fault.kind() == std::io::ErrorKind::TimedOut => {
-            Err(foreign(format!("it said nothing for {:?}", launch.patience)))
-        }
-        Err(fault) => Err(foreign(fault.to_string())),
     }
 }

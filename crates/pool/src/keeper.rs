@@ -21,6 +21,13 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use transport::Alarm;
 
 /// How a process ended.
+///
+/// ```
+/// use pool::Ending;
+///
+/// assert_eq!(Ending::Exited(2).to_string(), "it exited with code 2");
+/// assert_eq!(Ending::Killed(9).to_string(), "it was killed by SIGKILL");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// It returned this code.
@@ -45,6 +52,17 @@ impl fmt::Display for Ending {
 }
 
 /// One worker's end, after it was reaped: it writes no more.
+///
+/// ```
+/// use pool::{Death, Ending, Event};
+///
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+/// # let mut crew = example::crew();
+/// let pid = crew.pid(0).unwrap();
+/// crew.kill(0);
+/// let Ok(Event::Died { death, .. }) = crew.recv(None) else { panic!("it lives") };
+/// assert_eq!(death, Death { worker: 0, pid, ending: Ending::Killed(9) });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Death {
     /// Number of the worker.

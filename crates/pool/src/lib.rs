@@ -11,6 +11,7 @@
 //! | error | what can become of a task, and of a pool |
 //! | dispatch | what becomes of each task, from the line to its outcome |
 //! | crew | the workers of one hub: started, parked, measured, replaced |
+//! | worker | one worker as its coordinator has it |
 //! | keeper | one thread that starts workers, sees them die, and reaps them |
 //! | serve | a worker's life, from its first word to its last |
 //! | control | what coordinator and worker say to each other beside tasks |
@@ -28,6 +29,7 @@ mod keeper;
 mod launch;
 mod pool;
 mod serve;
+mod worker;
 
 pub use builder::{Builder, MOST_WORKERS};
 pub use crew::{Crew, CrewPlan, Event, Report};
@@ -39,4 +41,5 @@ pub use keeper::{Death, Ending};
 pub use launch::{Launch, serve_if_worker};
 pub use pool::{Pool, Unsubmitted};
 pub use serve::serve;
+pub use shm::Kind;
 pub use transport::{Resident, Room, Value};

@@ -1,6 +1,7 @@
 //! Recorded runs as tables, CSV and verdicts in words: a pure function of the record's lines.
 #![forbid(unsafe_code)]
 
+mod floor;
 mod lecture;
 mod summary;
 mod table;
@@ -40,8 +41,9 @@ pub fn machine(machine: &Machine) -> String {
 
 /// Everything that a run's end prints: tables, verdicts, what to do next, where the record is.
 pub fn terminal(lines: &[Line], folder: &Path) -> String {
+    let floor = floor::table(lines);
     let tables = table::strata(lines);
     let lecture = lecture::labs(lines);
     let summary = summary::of(lines, folder);
-    format!("{tables}{lecture}{summary}")
+    format!("{floor}{tables}{lecture}{summary}")
 }

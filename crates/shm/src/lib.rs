@@ -27,7 +27,7 @@ pub mod wakeup;
 pub use answers::{AnswerRooms, Answers};
 pub use descriptor::{BadDescriptor, Descriptor};
 pub use segment::{Grant, Kind, Segment, SegmentError, Use};
-pub use slots::{Lists, Resident, Slot, Slots};
+pub use slots::{Lists, MaybeGone, Resident, Slot, Slots};
 pub use span::Span;
 
 /// Bytes of one item of a list: all lists are of `i64`.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::descriptor::{BadDescriptor, Descriptor};
 use crate::segment::{Segment, Use};
@@ -119,7 +119,23 @@ impl fmt::Debug for Slot {
 #[derive(Clone, Debug)]
 pub struct Resident(Arc<Slot>);
 
+/// A resident list that may be gone: for counting, without keeping it.
+#[derive(Clone, Debug)]
+pub struct MaybeGone(Weak<Slot>);
+
+impl MaybeGone {
+    /// Whether its room was freed.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
 impl Resident {
+    /// To see later whether it is still there.
+    pub fn watch(&self) -> MaybeGone {
+        MaybeGone(Arc::downgrade(&self.0))
+    }
+
     /// Items of the list.
     pub fn items(&self) -> usize {
         self.0.items

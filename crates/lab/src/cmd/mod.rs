@@ -1,5 +1,7 @@
 //! The command line: one file for each subcommand that does something.
 
+mod doctor;
+mod floor;
 mod lab;
 mod quick;
 mod sweep;
@@ -30,6 +32,10 @@ enum Command {
     Quick(quick::Args),
     /// Copy against share over any axes
     Sweep(Box<sweep::Args>),
+    /// This machine's own limits: what no transport can go below
+    Floor(Box<floor::Args>),
+    /// Can this machine measure, and what is in the way?
+    Doctor(doctor::Args),
     /// One of the lecture's labs, by name or number
     Lab(Box<lab::Args>),
     /// Be a worker, for a coordinator without a worker program beside it
@@ -42,6 +48,8 @@ pub fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Quick(args) => quick::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Floor(args) => floor::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Lab(args) => lab::run(&args),
         Command::Worker => return pool::serve(crate::BUILD, workload::ALL),
     };

@@ -1,7 +1,7 @@
 // What the examples in the documentation have in common: a few jobs, and a `main` that is both
 // coordinator and worker. It is included into each of them.
 
-use pool::{Call, Job, JobError, Value};
+use pool::{Call, Crew, CrewPlan, Job, JobError, Launch, Value};
 use serde::{Deserialize, Serialize};
 
 /// Half of an even number.
@@ -75,8 +75,59 @@ impl Job for Panic {
     }
 }
 
+/// Serves those jobs, or comes back where this process is the coordinator.
+fn serve_if_worker() {
+    pool::serve_if_worker(&[&Halve, &Sum, &Squares, &Sleep, &Panic]);
+}
+
 /// Serves those jobs, or runs `example`.
 pub fn main(example: fn() -> Result<(), Box<dyn std::error::Error>>) {
-    pool::serve_if_worker(&[&Halve, &Sum, &Squares, &Sleep, &Panic]);
+    serve_if_worker();
     example().unwrap();
+}
+
+/// Serves those jobs, or plans one worker over `shared`, for lists of three items.
+pub fn plan() -> CrewPlan {
+    serve_if_worker();
+    let transport = transport::by_name("shared").unwrap();
+    let setup = transport::Setup {
+        wakeup: "futex".into(),
+        segment: shm::Kind::Memfd,
+        workers: 1,
+        depth: 1,
+        room: 3,
+        answer: 0,
+        residents: 0,
+        apart: true,
+    };
+    CrewPlan {
+        launch: Launch::itself(),
+        transport,
+        setup,
+        initialiser: None,
+        cores: Vec::new(),
+        padding: 0,
+        order: Vec::new(),
+    }
+}
+
+/// Serves those jobs, or starts a crew by that plan.
+pub fn crew() -> Crew {
+    Crew::start(&plan()).unwrap()
+}
+
+/// The same, its worker asleep over a task for longer than any example takes.
+pub fn busy() -> Crew {
+    let mut crew = crew();
+    let job = crew.job("sleep").unwrap();
+    let task = transport::Task { id: 7, job, arg: 60_000.into(), phase: false, park: false };
+    crew.send(0, &task, transport::List::None, None).unwrap();
+    crew
+}
+
+/// A core that this process may run on.
+pub fn core() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let (_, cores) = status.split_once("Cpus_allowed_list:").unwrap();
+    cores.trim().split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }

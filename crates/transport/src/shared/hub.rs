@@ -10,7 +10,8 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
 use shm::wakeup::{BELL_BYTES, LOOK_AROUND, Waiter, Wakeup};
 use shm::{
-    Answers, Descriptor, Grant, ITEM_BYTES, Kind, Resident, Segment, Slots, Span, Use, results,
+    Answers, Descriptor, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slots, Span, Use,
+    results,
 };
 
 use super::link::{Held, InFlight, Link};
@@ -27,6 +28,8 @@ pub(super) struct SharedHub {
     /// before it was collected.
     entries: usize,
     lists: Option<(Arc<Segment>, Slots)>,
+    /// Lists that were placed to stay.
+    residents: Vec<MaybeGone>,
     /// One bell for all workers.
     bell: Arc<Segment>,
     bell_ring_fd: Option<OwnedFd>,
@@ -109,10 +112,17 @@ impl Hub for SharedHub {
     }
 
     fn place(&mut self, list: &[i64]) -> Result<Resident, TransportError> {
+        // Those that stay have rooms of their own: more of them would take a task's.
+        self.residents.retain(|list| !list.is_gone());
+        if self.residents.len() >= self.setup.residents {
+            return Err(TransportError::NoRoom { what: "resident list" });
+        }
         match self.reserve(list.len())? {
             Room::Slot(mut slot) => {
                 slot.items_mut().copy_from_slice(list);
-                Ok(slot.settle())
+                let resident = slot.settle();
+                self.residents.push(resident.watch());
+                Ok(resident)
             }
             Room::Buffer(_) => unreachable!("this hub's rooms are slots"),
         }
@@ -265,6 +275,7 @@ impl SharedHub {
             wakeup,
             entries: (setup.depth + 1).next_power_of_two().max(FEWEST_ENTRIES),
             lists,
+            residents: Vec::new(),
             bell,
             bell_ring_fd: ends.ring,
             waiter,

@@ -1,0 +1,279 @@
+//! Can this machine measure, and what is in the way? Looks, changes nothing, and says what to do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use procfs::{Current, CurrentSI};
+use serde::Serialize;
+
+use crate::{launch, placement};
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Always `check`: what a line of the output is.
+    pub kind: &'static str,
+    /// What was looked at.
+    pub what: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What follows from it.
+    pub verdict: Verdict,
+    /// What can be done; nothing where nothing need be.
+    pub remedy: Option<String>,
+}
+
+/// What follows from a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing is in the way.
+    Fine,
+    /// Figures suffer, or something is lacking that few runs need.
+    Warning,
+    /// Nothing can be measured.
+    Fatal,
+}
+
+impl Verdict {
+    /// The word in the output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Fine => "fine",
+            Verdict::Warning => "warning",
+            Verdict::Fatal => "fatal",
+        }
+    }
+}
+
+/// The oldest kernel that has all that is needed: madvise that populates, and pidfds.
+const OLDEST_KERNEL: (u32, u32) = (5, 14);
+/// How long stolen time and load are watched.
+const WATCH: Duration = Duration::from_millis(300);
+/// Memory below which the largest lists do not fit.
+const LITTLE_MEMORY: usize = 512 << 20;
+
+/// Looks at everything, in half a second.
+pub fn look() -> Vec<Finding> {
+    vec![
+        kernel(),
+        cores(),
+        quota(),
+        load(),
+        stolen(),
+        governor(),
+        clock(),
+        memory(),
+        shm(),
+        pipes(),
+        descriptors(),
+        leftovers(),
+        worker(),
+    ]
+}
+
+fn fine(what: &'static str, found: impl Into<String>) -> Finding {
+    Finding { kind: "check", what, found: found.into(), verdict: Verdict::Fine, remedy: None }
+}
+
+impl Finding {
+    fn unless(self, fine: bool, verdict: Verdict, remedy: &str) -> Finding {
+        match fine {
+            true => self,
+            false => Finding { verdict, remedy: Some(remedy.into()), ..self },
+        }
+    }
+}
+
+fn kernel() -> Finding {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let remedy = "Linux 5.14 or later is needed";
+    fine("kernel", format!("Linux {release}")).unless(
+        version >= OLDEST_KERNEL,
+        Verdict::Fatal,
+        remedy,
+    )
+}
+
+fn cores() -> Finding {
+    let allowed = placement::allowed_cores().unwrap_or_default();
+    let remedy = "with one core nothing is spread, and no pool is faster than doing it alone";
+    fine("cores", format!("{} may be used: {allowed:?}", allowed.len())).unless(
+        allowed.len() > 1,
+        Verdict::Warning,
+        remedy,
+    )
+}
+
+/// The processor time that a container may use.
+fn quota() -> Finding {
+    let Some(text) = first_line("/sys/fs/cgroup/cpu.max") else {
+        return fine("cpu quota", "none");
+    };
+    let mut words = text.split_whitespace().map(str::parse::<f64>);
+    match (words.next(), words.next()) {
+        (Some(Ok(quota)), Some(Ok(period))) => {
+            let cores = quota / period.max(1.0);
+            let found = format!("{cores:.1} cores' worth of time");
+            let remedy =
+                "a container's quota stops all its processes for milliseconds at a time: raise it";
+            fine("cpu quota", found).unless(false, Verdict::Warning, remedy)
+        }
+        _ => fine("cpu quota", "none"),
+    }
+}
+
+fn load() -> Finding {
+    let Ok(load) = procfs::LoadAverage::current() else {
+        return fine("load", "unknown");
+    };
+    let found = format!("{:.2} over the last minute, {:.2} over five", load.one, load.five);
+    let remedy = "others use this machine: stop them and wait a minute";
+    fine("load", found).unless(load.one <= 0.5, Verdict::Warning, remedy)
+}
+
+/// What a hypervisor gave to others.
+fn stolen() -> Finding {
+    let read = || {
+        let total = procfs::KernelStats::current().ok()?.total;
+        let all = total.user + total.nice + total.system + total.idle + total.steal.unwrap_or(0);
+        Some((total.steal?, all))
+    };
+    let before = read();
+    std::thread::sleep(WATCH);
+    let (Some((stolen, all)), Some((then, all_then))) = (read(), before) else {
+        return fine("stolen time", "not counted here");
+    };
+    let share = (stolen - then) as f64 / (all - all_then).max(1) as f64 * 100.0;
+    let remedy =
+        "the hypervisor gives this machine's cores to others: choose a quieter host or time";
+    fine("stolen time", format!("{share:.1} %")).unless(share <= 1.0, Verdict::Warning, remedy)
+}
+
+fn governor() -> Finding {
+    match first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") {
+        None => fine("frequency", "not ours to see"),
+        Some(governor) => {
+            let remedy = "clock rates change while measuring: set the governor to performance";
+            let steady = governor == "performance";
+            fine("frequency", governor).unless(steady, Verdict::Warning, remedy)
+        }
+    }
+}
+
+fn clock() -> Finding {
+    let source = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let source = source.unwrap_or("unknown".into());
+    let cost = measure::clock::cost().cost;
+    let remedy = "each reading is a system call, or nearly: use tsc or the hypervisor's clock";
+    fine("clock", format!("{source}, {cost} ns a reading")).unless(
+        cost <= 100,
+        Verdict::Warning,
+        remedy,
+    )
+}
+
+fn memory() -> Finding {
+    let Some(free) = shm::segment::memory_available() else {
+        return fine("memory", "unknown");
+    };
+    let remedy = "lists of 64 MiB may not fit: free some, or ask for a smaller --sizes";
+    fine("memory", format!("{} free", report::size(free))).unless(
+        free >= LITTLE_MEMORY,
+        Verdict::Warning,
+        remedy,
+    )
+}
+
+fn shm() -> Finding {
+    let Ok(room) = rustix::fs::statvfs("/dev/shm") else {
+        let remedy = "--segment posix is not possible; memfd, which is the default, is";
+        return fine("/dev/shm", "missing").unless(false, Verdict::Warning, remedy);
+    };
+    let free = (room.f_bavail * room.f_frsize) as usize;
+    let remedy = "--segment posix has little room; memfd, which is the default, does not need it";
+    fine("/dev/shm", format!("{} free", report::size(free))).unless(
+        free >= LITTLE_MEMORY,
+        Verdict::Warning,
+        remedy,
+    )
+}
+
+fn pipes() -> Finding {
+    let most = first_line("/proc/sys/fs/pipe-max-size").and_then(|text| text.parse().ok());
+    let found = most.map_or("unknown".into(), |most| format!("up to {}", report::size(most)));
+    let remedy =
+        "the copying path is as fast as its pipe is large: raise fs.pipe-max-size to 1048576";
+    fine("pipes", found).unless(most.unwrap_or(0) >= 1 << 20, Verdict::Warning, remedy)
+}
+
+fn descriptors() -> Finding {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let found = limit.map_or("any number of files".into(), |limit| format!("{limit} open files"));
+    let remedy = "64 workers need some 600 descriptors: raise it with ulimit -n";
+    fine("limits", found).unless(limit.is_none_or(|limit| limit >= 1024), Verdict::Warning, remedy)
+}
+
+/// Named segments whose maker is dead.
+fn leftovers() -> Finding {
+    let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let left: Vec<String> = names.filter(|name| is_left(name)).collect();
+    let found = match left.len() {
+        0 => "none".into(),
+        count => format!("{count} in /dev/shm: {}", left.join(", ")),
+    };
+    let remedy = "a run was killed and left its named segments: remove these files";
+    fine("leftovers", found).unless(left.is_empty(), Verdict::Warning, remedy)
+}
+
+/// Whether it is a segment of ours, `ipclab-PID-RANDOM`, and no such process is alive.
+fn is_left(name: &str) -> bool {
+    let pid =
+        name.strip_prefix("ipclab-").and_then(|rest| rest.split_once('-')).map(|(pid, _)| pid);
+    pid.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists())
+}
+
+fn worker() -> Finding {
+    match launch::find(None) {
+        Ok(found) if found.word == "self" => {
+            fine("worker", "this program itself: there is none of this build beside it")
+        }
+        Ok(_) => fine("worker", "the program beside this one"),
+        Err(error) => fine("worker", error.to_string()).unless(
+            false,
+            Verdict::Fatal,
+            "build it: cargo build --release",
+        ),
+    }
+}
+
+fn first_line(path: &str) -> Option<String> {
+    Some(std::fs::read_to_string(path).ok()?.lines().next()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_left_over_if_its_maker_is_dead_and_only_then() {
+        let own = std::process::id();
+        assert!(!is_left(&format!("ipclab-{own}-0011223344556677")));
+        assert!(is_left("ipclab-4294967290-0011223344556677"));
+        for other in ["sem.something", "ipclab-", "ipclab-x-1", "someone-4294967290-00"] {
+            assert!(!is_left(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn each_warning_says_what_to_do_and_nothing_fine_does() {
+        for finding in look() {
+            assert_eq!(finding.remedy.is_some(), finding.verdict != Verdict::Fine, "{finding:?}");
+            assert!(!finding.found.is_empty());
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What this machine cannot go below, whatever a transport does: so that every figure can be read as
+//! a multiple of a limit.
+//!
+//! Each yardstick is the barest loop that can be written for it: two threads instead of two
+//! processes, no checks, nothing but the thing itself. A sample is one time there and back, or the
+//! mean of a hundred where one is too short for the clock.
+
+use std::hint::{black_box, spin_loop};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::time::Duration;
+
+use anyhow::Context;
+use measure::record::{FloorLine, Line};
+use measure::{Histogram, now};
+use memmap2::MmapMut;
+use rustix::io::{read, write};
+use rustix::thread::futex;
+
+use crate::args::Common;
+use crate::book::{Book, Done, Outcome};
+use crate::placement::{Placement, pin};
+
+/// How long each yardstick is used, and how many samples it takes at most.
+const LONG: Duration = Duration::from_millis(150);
+const MOST: usize = 100_000;
+/// Times that something short is done for one sample.
+const TOGETHER: u64 = 100;
+
+/// Bytes of a copy that stays in a core's own cache, and of one that fits into none.
+const IN_CACHE: usize = 16 << 10;
+const OUT_OF_CACHE: usize = 64 << 20;
+/// Pages that are touched for the first time, for one sample.
+const PAGES: usize = 64;
+
+/// Measures the limits as a run of its own.
+///
+/// # Errors
+/// The folder cannot be written, or the system refused a thread or a pipe.
+pub fn carry_out(common: &Common) -> anyhow::Result<Done> {
+    let mut book = Book::begin(common, "floor".into())?;
+    measure(&mut book)?;
+    book.end(Outcome::default())
+}
+
+/// Measures every limit that this machine has, and writes them down; some two seconds.
+///
+/// # Errors
+/// As [`carry_out`].
+pub fn measure(book: &mut Book) -> anyhow::Result<()> {
+    let allowed = book.allowed.clone();
+    let here = allowed[0];
+    pin(&[here])?;
+    let alone = Placement::Same.name();
+    let mut lines = vec![
+        line("clock", alone, 0, &mut || together(now)),
+        line("null_system_call", alone, 0, &mut || together(rustix::process::getppid)),
+        copies("copy_in_cache", IN_CACHE),
+        copies("copy_out_of_cache", OUT_OF_CACHE),
+        faults()?,
+    ];
+    let mut places = vec![(Placement::Same, here)];
+    if let Some(there) = allowed.get(1) {
+        places.push((Placement::Spread, *there));
+    }
+    for (placement, there) in places {
+        let placement = placement.name();
+        // Two threads on one core that never sleep take turns by the scheduler's tick: no yardstick.
+        if there != here {
+            lines.push(there_and_back(
+                "cache_line_round_trip",
+                placement,
+                64,
+                there,
+                both(Words::pair(), CacheLine),
+            )?);
+        }
+        lines.push(there_and_back(
+            "futex_round_trip",
+            placement,
+            4,
+            there,
+            both(Words::pair(), Futex),
+        )?);
+        lines.push(there_and_back("pipe_round_trip", placement, 8, there, Pipe::pair()?)?);
+    }
+    lines.into_iter().try_for_each(|line| book.say(Line::Floor(Box::new(line))))
+}
+
+/// Samples of one yardstick.
+fn line(what: &str, placement: &str, bytes: usize, sample: &mut dyn FnMut() -> u64) -> FloorLine {
+    // The first ones find cold caches.
+    for _ in 0..10 {
+        sample();
+    }
+    let started = now();
+    let mut samples = Vec::new();
+    while samples.len() < MOST && now() - started < LONG.as_nanos() as u64 {
+        samples.push(sample());
+    }
+    let ns = samples.into_iter().collect::<Histogram>().distribution();
+    FloorLine { what: what.into(), placement: placement.into(), bytes, ns }
+}
+
+/// The mean of doing something short a hundred times.
+fn together<T>(once: impl Fn() -> T) -> u64 {
+    let started = now();
+    for _ in 0..TOGETHER {
+        black_box(once());
+    }
+    (now() - started) / TOGETHER
+}
+
+fn copies(what: &str, bytes: usize) -> FloorLine {
+    let from = vec![1u8; bytes];
+    let mut to = vec![0u8; bytes];
+    line(what, Placement::Same.name(), bytes, &mut || {
+        let started = now();
+        black_box(&mut to).copy_from_slice(black_box(&from));
+        now() - started
+    })
+}
+
+/// The first touch of a page, as the mean over several in a row.
+fn faults() -> anyhow::Result<FloorLine> {
+    let page = rustix::param::page_size();
+    MmapMut::map_anon(PAGES * page).context("mapping memory")?;
+    Ok(line("page_fault", Placement::Same.name(), page, &mut || {
+        let Ok(mut fresh) = MmapMut::map_anon(PAGES * page) else { return 0 };
+        let started = now();
+        fresh.iter_mut().step_by(page).for_each(|byte| *black_box(byte) = 1);
+        (now() - started) / PAGES as u64
+    }))
+}
+
+/// One end of something that goes there and back.
+trait End: Send + 'static {
+    /// Passes `round` on.
+    fn ring(&self, round: u32);
+    /// Waits for `round`, or for [`STOP`], and says which came.
+    fn wait(&self, round: u32) -> u32;
+}
+
+/// What the other side ends with.
+const STOP: u32 = u32::MAX;
+
+/// Round trips with a thread on core `there`, which answers each.
+fn there_and_back(
+    what: &str,
+    placement: &str,
+    bytes: usize,
+    there: usize,
+    (ours, theirs): (impl End, impl End),
+) -> anyhow::Result<FloorLine> {
+    let thread = std::thread::Builder::new().name("echo".into()).spawn(move || {
+        let pinned = pin(&[there]);
+        for round in 1.. {
+            if theirs.wait(round) == STOP {
+                return pinned;
+            }
+            theirs.ring(round);
+        }
+        pinned
+    })?;
+    let mut round = 0;
+    let line = line(what, placement, bytes, &mut || {
+        round += 1;
+        let started = now();
+        ours.ring(round);
+        ours.wait(round);
+        now() - started
+    });
+    ours.ring(STOP);
+    let pinned = thread.join().map_err(|_| anyhow::anyhow!("the answering thread panicked"))?;
+    pinned.context("pinning the answering thread")?;
+    Ok(line)
+}
+
+/// A word on cache lines of its own: neighbours are fetched in pairs.
+#[repr(align(128))]
+#[derive(Default)]
+struct Apart<T>(T);
+
+/// Both ends as ends of a kind.
+fn both<T, E>((ours, theirs): (T, T), end: fn(T) -> E) -> (E, E) {
+    (end(ours), end(theirs))
+}
+
+/// Two words, one each way.
+struct Words {
+    out: Arc<Apart<AtomicU32>>,
+    back: Arc<Apart<AtomicU32>>,
+}
+
+impl Words {
+    fn pair() -> (Words, Words) {
+        let (out, back) = (Arc::default(), Arc::default());
+        (Words { out: Arc::clone(&out), back: Arc::clone(&back) }, Words { out: back, back: out })
+    }
+}
+
+/// Words that two cores look at again and again.
+struct CacheLine(Words);
+
+impl End for CacheLine {
+    fn ring(&self, round: u32) {
+        self.0.out.0.store(round, Release);
+    }
+    fn wait(&self, round: u32) -> u32 {
+        loop {
+            match self.0.back.0.load(Acquire) {
+                seen if seen == round || seen == STOP => return seen,
+                _ => spin_loop(),
+            }
+        }
+    }
+}
+
+/// Words that two threads sleep on.
+struct Futex(Words);
+
+impl End for Futex {
+    fn ring(&self, round: u32) {
+        self.0.out.0.store(round, Release);
+        let _ = futex::wake(&self.0.out.0, futex::Flags::PRIVATE, 1);
+    }
+    fn wait(&self, round: u32) -> u32 {
+        loop {
+            match self.0.back.0.load(Acquire) {
+                seen if seen == round || seen == STOP => return seen,
+                seen => {
+                    let _ = futex::wait(&self.0.back.0, futex::Flags::PRIVATE, seen, None);
+                }
+            }
+        }
+    }
+}
+
+/// Two pipes.
+struct Pipe {
+    write: OwnedFd,
+    read: OwnedFd,
+}
+
+impl Pipe {
+    fn pair() -> anyhow::Result<(Pipe, Pipe)> {
+        let (there, out) = rustix::pipe::pipe().context("a pipe")?;
+        let (here, back) = rustix::pipe::pipe().context("a pipe")?;
+        Ok((Pipe { write: out, read: here }, Pipe { write: back, read: there }))
+    }
+}
+
+impl End for Pipe {
+    fn ring(&self, round: u32) {
+        let _ = write(&self.write, &u64::from(round).to_ne_bytes());
+    }
+    fn wait(&self, _round: u32) -> u32 {
+        let mut word = [0; 8];
+        match read(&self.read, &mut word) {
+            Ok(8) => u64::from_ne_bytes(word) as u32,
+            _ => STOP,
+        }
+    }
+}
