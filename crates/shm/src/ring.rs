@@ -25,9 +25,14 @@ pub fn bytes(capacity: usize) -> usize {
     (APART + capacity * DESCRIPTOR_BYTES).next_multiple_of(APART)
 }
 
+/// Which entry the one at `position` is. A division would take longer than the rest of a look.
+fn entry(position: u64, capacity: u64) -> usize {
+    (position & (capacity - 1)) as usize
+}
+
 /// The lap mark of the entry at `position`: never that of the lap before, and never 0 in the first.
 fn turn(position: u64, capacity: u64) -> u8 {
-    (position / capacity + 1) as u8
+    ((position >> capacity.trailing_zeros()) + 1) as u8
 }
 
 /// The side that publishes.
@@ -62,7 +67,7 @@ impl Producer {
         }
         let mark = Descriptor { turn: turn(self.next, self.capacity), ..descriptor };
         let words = mark.to_words();
-        let entry = ENTRIES + (self.next % self.capacity) as usize * ENTRY_WORDS;
+        let entry = ENTRIES + entry(self.next, self.capacity) * ENTRY_WORDS;
         for (index, word) in words.iter().enumerate().skip(1) {
             self.span.word(entry + index).store(*word, Relaxed);
         }
@@ -75,7 +80,7 @@ impl Producer {
     /// Where the next descriptor will lie, modulo the ring's capacity.
     #[inline]
     pub fn position(&self) -> usize {
-        (self.next % self.capacity) as usize
+        entry(self.next, self.capacity)
     }
 }
 
@@ -95,7 +100,7 @@ impl Consumer {
     }
 
     fn entry(&self) -> usize {
-        ENTRIES + (self.next % self.capacity) as usize * ENTRY_WORDS
+        ENTRIES + entry(self.next, self.capacity) * ENTRY_WORDS
     }
 
     /// Whether [`Consumer::pop`] would give something.
@@ -127,7 +132,7 @@ impl Consumer {
     /// Where the descriptor that `pop` gave last lay, modulo the ring's capacity.
     #[inline]
     pub fn last_position(&self) -> usize {
-        (self.next.wrapping_sub(1) % self.capacity) as usize
+        entry(self.next.wrapping_sub(1), self.capacity)
     }
 }
 

@@ -210,8 +210,8 @@ impl Hub for SharedHub {
     fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError> {
         let mut started = None;
         loop {
-            if let Some(arrival) = self.take_arrival() {
-                return Ok(arrival);
+            if let Some((worker, descriptor)) = self.take_descriptor() {
+                return Ok(self.arrival(worker, &descriptor));
             }
             if self.alarm.take() {
                 return Ok(Arrival::Alarm);
@@ -287,8 +287,9 @@ impl SharedHub {
         })
     }
 
-    /// The oldest reply of whoever has one.
-    fn take_arrival(&mut self) -> Option<Arrival> {
+    /// The oldest reply of whoever has one, as it says, and who that is.
+    #[inline]
+    fn take_descriptor(&mut self) -> Option<(usize, Descriptor)> {
         let count = self.links.len();
         for step in 0..count {
             let worker = (self.turn + step) % count;
@@ -300,12 +301,19 @@ impl SharedHub {
             };
             self.turn = worker + 1;
             self.ring_bytes.1 += DESCRIPTOR_BYTES as u64;
-            return Some(match link.collect(&descriptor) {
-                Ok(reply) => Arrival::Reply { worker, reply },
-                Err(fault) => Arrival::Lie { worker, what: fault.to_string() },
-            });
+            return Some((worker, descriptor));
         }
         None
+    }
+
+    /// What came of the descriptor that was taken last.
+    #[inline]
+    fn arrival(&mut self, worker: usize, descriptor: &Descriptor) -> Arrival {
+        let Some(link) = &mut self.links[worker] else { unreachable!("it was just heard") };
+        match link.collect(descriptor) {
+            Ok(reply) => Arrival::Reply { worker, reply },
+            Err(fault) => Arrival::Lie { worker, what: fault.to_string() },
+        }
     }
 }
 

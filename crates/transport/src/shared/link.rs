@@ -58,6 +58,7 @@ impl Link {
     }
 
     /// The reply that `descriptor` alleges, checked against the ledger; frees what its task held.
+    #[inline]
     pub(super) fn collect(&mut self, descriptor: &Descriptor) -> Result<Reply, TransportError> {
         let payload = match descriptor.length {
             0 => Vec::new(),
@@ -82,6 +83,7 @@ impl Link {
 
     /// The list of the next answer, as long as `descriptor` alleges; none of it is read if its room
     /// holds fewer items.
+    #[cold]
     fn copy_list(&self, descriptor: &Descriptor) -> Result<Vec<i64>, TransportError> {
         let items = descriptor.offset as usize;
         let list = self.answers.as_ref().and_then(|answers| answers.read(self.answered, items));

@@ -365,6 +365,7 @@ impl StreamHub {
     }
 
     /// What was read and not yet told.
+    #[inline]
     fn take_arrival(&mut self) -> Option<Arrival> {
         let count = self.links.len();
         for step in 0..count {
