@@ -6,6 +6,7 @@ mod docs;
 mod ends;
 mod house;
 mod labs;
+mod machine;
 mod pool;
 mod record;
 mod tools;
