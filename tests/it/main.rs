@@ -7,6 +7,7 @@ mod ends;
 mod house;
 mod labs;
 mod machine;
+mod open_loop;
 mod pool;
 mod record;
 mod tools;

@@ -205,7 +205,16 @@ impl<'a> Ours<'a> {
         let (windows, residency) = (self.windows, self.residency);
         let resident = self.resident.as_ref();
         let (longest_ns, fewest) = (u64::MAX, 1);
-        let load = Load { windows, residency, resident, workers: 1, depth: 1, longest_ns, fewest };
+        let load = Load {
+            windows,
+            residency,
+            resident,
+            workers: 1,
+            depth: 1,
+            longest_ns,
+            fewest,
+            rate: None,
+        };
         batch::run(&mut self.crew, &load, 5, &mut self.rooms).expect("warm tasks");
         let batch = batch::run(&mut self.crew, &load, count, &mut self.rooms).expect("tasks");
         assert_eq!(batch.verified, batch.ok);

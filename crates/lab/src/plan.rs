@@ -67,6 +67,8 @@ pub struct Cell {
     pub arms: Vec<Arm>,
     /// Computing that a task is named by, in nanoseconds; 0 where it is not.
     pub compute_ns: u64,
+    /// Tasks a second, sent on a schedule; none: the next is sent after an answer.
+    pub rate: Option<f64>,
     /// Tasks in a batch; none: as many as last two milliseconds, at least three.
     pub tasks: Option<usize>,
 }
@@ -173,6 +175,7 @@ impl Cell {
             bytes: self.bytes,
             items: self.items(),
             compute_ns: self.compute_ns,
+            rate: self.rate,
         }
     }
 }
@@ -190,13 +193,14 @@ impl Plan {
                 cell.arms.iter().map(|arm| format!("{}/{}", arm.name(), arm.wakeup)).collect();
             let segment = cell.arms.iter().find_map(|arm| arm.segment).map(Kind::name);
             format!(
-                "{:?} {} {}x{} {} {:?} {:?} {}",
+                "{:?} {} {}x{} {} {:?} {:?} {:?} {}",
                 cell.placement,
                 cell.regime,
                 cell.workers,
                 cell.depth,
                 cell.bytes,
                 cell.tasks,
+                cell.rate,
                 segment,
                 arms.join("+")
             )

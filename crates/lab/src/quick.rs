@@ -89,6 +89,7 @@ pub fn plan(cores: usize) -> Plan {
             bytes,
             arms: arms(regime),
             compute_ns: 0,
+            rate: None,
             tasks: (bytes == LECTURE_BYTES).then_some(LECTURE_TASKS * 4),
         })
     });

@@ -1,6 +1,7 @@
 //! `coordinator sweep`: any axes, as a plan.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use pool::MOST_WORKERS;
@@ -51,6 +52,11 @@ pub struct Axes {
     /// Tasks in a batch; as many as last 2 ms, at least 3, unless given
     #[arg(long, value_name = "NUMBER")]
     pub tasks: Option<usize>,
+
+    /// Tasks a second on a schedule, as in 1000/s or 10k/s: an open loop, whose times count from when
+    /// each task should have been sent; without it the next is sent after an answer
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
+    pub rate: Option<Rate>,
 
     /// Which core runs whom: same, spread, none, or cores as in 0,1; may be given more than once
     #[arg(long, value_name = "WHERE", default_value = "spread")]
@@ -117,6 +123,7 @@ impl Axes {
                             bytes,
                             arms: arms.clone(),
                             compute_ns: 0,
+                            rate: self.rate.map(|rate| rate.0),
                             tasks: self.tasks,
                         }));
                     }
@@ -173,6 +180,29 @@ impl Axes {
     }
 }
 
+/// Tasks a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate(pub f64);
+
+impl FromStr for Rate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Rate, String> {
+        let number = text.trim().strip_suffix("/s").unwrap_or(text.trim());
+        let (number, times) = match number.strip_suffix(['k', 'M']) {
+            Some(rest) if number.ends_with('k') => (rest, 1e3),
+            Some(rest) => (rest, 1e6),
+            None => (number, 1.0),
+        };
+        let rate = number.parse::<f64>().map(|number| number * times);
+        match rate {
+            Ok(rate) if (1.0..=1e8).contains(&rate) => Ok(Rate(rate)),
+            _ => Err(format!(
+                "`{text}` is no rate from 1/s to 100M/s: write for example 1000/s or 10k/s"
+            )),
+        }
+    }
+}
+
 fn transport_of(name: &str) -> Result<&'static dyn Transport, Refusal> {
     transport::by_name(name).ok_or_else(|| {
         let names: Vec<_> = transport::ALL.iter().map(|transport| transport.name()).collect();
@@ -189,4 +219,18 @@ fn regime_of(wakeup: &str) -> Result<Regime, Refusal> {
     found.next().map(|(_, regime)| regime).ok_or_else(|| {
         Refusal::usage(format!("there is no wake-up `{wakeup}`; there are {}", names.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_people_write_them() {
+        let read = |text: &str| text.parse::<Rate>().map(|rate| rate.0);
+        assert_eq!([read("1000/s"), read("10k/s"), read("1.5M")], [Ok(1e3), Ok(1e4), Ok(1.5e6)]);
+        for wrong in ["", "k/s", "0/s", "-1/s", "fast", "1e9/s", "10/min"] {
+            assert!(read(wrong).unwrap_err().contains("10k/s"), "{wrong}");
+        }
+    }
 }

@@ -99,6 +99,9 @@ pub struct Cell {
     pub items: usize,
     /// Computing that each task adds to its job.
     pub compute_ns: u64,
+    /// Tasks a second, sent on a schedule; absent where the next is sent after an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
 }
 
 /// One cell: all batches of one arm.

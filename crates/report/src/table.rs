@@ -15,6 +15,8 @@ pub(crate) struct Stratum {
     regime: String,
     workers: usize,
     depth: usize,
+    /// Tasks a second on a schedule, as text; none in a closed loop.
+    rate: Option<String>,
     /// Wake-ups and segments of the arms, to tell strata of one regime apart.
     shared_wakeup: Option<String>,
 }
@@ -26,6 +28,7 @@ impl Stratum {
             regime: cell.regime.clone(),
             workers: cell.workers,
             depth: cell.depth,
+            rate: cell.rate.map(|rate| format!("{rate}")),
             shared_wakeup: None,
         }
     }
@@ -41,6 +44,9 @@ impl Stratum {
         if self.workers > 1 || self.depth > 1 {
             let s = if self.workers == 1 { "" } else { "s" };
             let _ = write!(title, ", {} worker{s}, {} in flight each", self.workers, self.depth);
+        }
+        if let Some(rate) = &self.rate {
+            let _ = write!(title, ", open loop at {rate} tasks/s");
         }
         if let Some(wakeup) = &self.shared_wakeup {
             let _ = write!(title, " ({wakeup})");
@@ -169,6 +175,7 @@ pub(crate) fn strata(lines: &[Line]) -> String {
 const LEGEND: &str = " \
  times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (range over generations)
  shared place: the list is copied into the segment for each task · resident: it is there already
+ closed loop: the next task is sent after an answer · open loop: on a schedule, from when it should have been sent
  build: the list is produced for each task, in the segment or in the coordinator's memory
  ~ TOO CLOSE TO CALL: the generations do not agree, or are fewer than six · ! unsteady: batches differ by a tenth
 ";

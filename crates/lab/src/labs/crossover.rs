@@ -164,6 +164,7 @@ fn announce(session: &mut Session<'_>, cases: &[Case], arm: &Arm) -> anyhow::Res
         bytes: cases[0].list.as_ref().map_or(0, |list| size_of_val(&list[..])),
         arms: Vec::new(),
         compute_ns: 0,
+        rate: None,
         tasks: None,
     };
     let cores = cell.placement.cores(&book.allowed, cell.workers);

@@ -109,6 +109,7 @@ pub fn measure(session: &mut Session<'_>, case: &Case) -> anyhow::Result<()> {
         bytes: case.list.as_ref().map_or(0, |list| size_of_val(&list[..])),
         arms: case.arms.clone(),
         compute_ns: case.compute_ns,
+        rate: None,
         tasks: Some(case.args.len()),
     };
     let cores = cell.placement.cores(allowed, cell.workers);

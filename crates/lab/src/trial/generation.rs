@@ -19,6 +19,8 @@ use crate::source::Windows;
 
 /// A batch lasts at least this long …
 const BATCH: Duration = Duration::from_millis(2);
+/// A batch of the open loop lasts about so long: a queue needs time to grow.
+const OPEN_BATCH: Duration = Duration::from_millis(500);
 /// … and has at least so many tasks …
 const FEWEST: usize = 3;
 /// … and at most so many.
@@ -114,7 +116,7 @@ impl Generation {
         let mut took = 0;
         for round in 0..=WARM_BATCHES {
             let count = if round == 0 { FEWEST } else { WARM_BATCH };
-            let mut round_trips = self.tasks(cell, arm, windows, count)?.round_trips;
+            let mut round_trips = self.tasks(cell, arm, windows, count, None)?.round_trips;
             round_trips.sort_unstable();
             took = middle(&round_trips);
             let same = took.abs_diff(before) as f64 <= WARM * took as f64;
@@ -127,9 +129,13 @@ impl Generation {
         }
         // As many tasks as are in flight come back in one round trip.
         let in_flight = cell.workers * cell.depth;
+        let scheduled =
+            cell.rate.map(|rate| ((rate * OPEN_BATCH.as_secs_f64()) as usize).max(FEWEST));
         let fill = (BATCH.as_nanos() as u64).div_ceil(took.max(1)) as usize * in_flight;
-        self.counts[arm] =
-            cell.tasks.unwrap_or_else(|| fill.clamp(FEWEST, MOST).next_multiple_of(in_flight));
+        self.counts[arm] = cell
+            .tasks
+            .or(scheduled)
+            .unwrap_or_else(|| fill.clamp(FEWEST, MOST).next_multiple_of(in_flight));
         let fresh = &mut self.crews[at];
         fresh.crew.park()?;
         fresh.report = fresh.crew.report()?;
@@ -148,11 +154,11 @@ impl Generation {
         let (_, rung_before) = self.crews[at].crew.hub().ring_bytes();
         self.crews[at].crew.unpark()?;
         // The first task after a switch of arms finds cold caches: it is not measured.
-        let dropped = self.tasks(cell, arm, windows, 1)?.ok;
+        let dropped = self.tasks(cell, arm, windows, 1, None)?.ok;
         let (rung_out, _) = self.crews[at].crew.hub().ring_bytes();
         let usage = Usage::of_this_thread();
         let io = Io::of_this_thread();
-        let batch = self.tasks(cell, arm, windows, count)?;
+        let batch = self.tasks(cell, arm, windows, count, cell.rate)?;
         let io = Io::of_this_thread().zip(io).map(|(after, before)| after - before);
         let io = io.zip(self.reading).map(|(io, reading)| io - reading);
         let usage = Usage::of_this_thread() - usage;
@@ -196,6 +202,7 @@ impl Generation {
         arm: usize,
         windows: &Windows<'_>,
         count: usize,
+        rate: Option<f64>,
     ) -> Result<Batch, PoolError> {
         let fresh = &mut self.crews[self.of_arm[arm]];
         let load = Load {
@@ -206,6 +213,7 @@ impl Generation {
             depth: cell.depth,
             longest_ns: if cell.tasks.is_some() { u64::MAX } else { LONGEST_NS },
             fewest: FEWEST,
+            rate,
         };
         batch::run(&mut fresh.crew, &load, count, &mut self.rooms)
     }

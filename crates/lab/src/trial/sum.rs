@@ -101,7 +101,7 @@ impl Sum {
             cell: cell.record(arm, cores),
             through: "hub".into(),
             worker: setting.found.word.into(),
-            arrival: "closed".into(),
+            arrival: if cell.rate.is_some() { "open" } else { "closed" }.into(),
             generations,
             pairs: plan.pairs,
             tasks: self.tasks + self.lost,

@@ -1,6 +1,11 @@
-//! One batch: tasks through a crew in a closed loop, two stamps each, every answer checked.
+//! One batch: tasks through a crew, two stamps each, every answer checked.
 //!
 //! Nothing is allocated, formatted or locked here per task: rooms for stamps are made before.
+
+mod closed;
+mod open;
+
+use std::time::Duration;
 
 use measure::{Stamp, Timeline, now};
 use pool::{Crew, Event, PoolError};
@@ -32,6 +37,8 @@ pub struct Load<'a> {
     pub longest_ns: u64,
     /// Answers that every batch must have.
     pub fewest: usize,
+    /// Tasks a second, sent on a schedule; without one the next is sent after an answer.
+    pub rate: Option<f64>,
 }
 
 /// Rooms for the stamps of a batch, used again and again.
@@ -93,35 +100,29 @@ pub fn run(
     rooms.timelines.clear();
     rooms.timelines.reserve(total - count);
     let job = crew.job(JOB).unwrap_or(u16::MAX);
-    let mut batch = Batch::default();
     let started = now();
-    let mut next = 0;
-    // One after another to each worker, so that all begin at once.
-    for slot in 0..load.workers * load.depth {
-        if next < total {
-            send(crew, load, job, slot % load.workers, next, total, rooms)?;
-            next += 1;
-        }
+    let mut run = Run { crew, load, job, total, rooms, batch: Batch::default(), started };
+    match load.rate {
+        None => closed::run(&mut run)?,
+        Some(rate) => open::run(&mut run, rate)?,
     }
-    let mut answered = 0;
-    while answered < next {
-        let (worker, reply) = match crew.recv(None)? {
-            Event::Reply { worker, reply } => (worker, reply),
-            Event::Died { death, .. } => return Err(PoolError::Died(death)),
-            Event::Nothing => continue,
-        };
-        let collected = collect(&mut batch, load, reply, rooms);
-        answered += 1;
-        let too_long = answered >= load.fewest && collected - started > load.longest_ns;
-        if next < total && !too_long {
-            send(crew, load, job, worker, next, total, rooms)?;
-            next += 1;
-        }
-    }
+    let Run { rooms, mut batch, .. } = run;
     batch.wall_ns = now() - started;
     batch.round_trips = rooms.took.iter().copied().filter(|took| *took > 0).collect();
     batch.timelines = rooms.timelines.iter().map(|(_, timeline)| *timeline).collect();
     Ok(batch)
+}
+
+/// A batch that is running.
+struct Run<'a> {
+    crew: &'a mut Crew,
+    load: &'a Load<'a>,
+    job: u16,
+    /// Tasks of it, phase tasks included.
+    total: usize,
+    rooms: &'a mut Rooms,
+    batch: Batch,
+    started: u64,
 }
 
 /// `count` tasks and the phase tasks among them.
@@ -133,68 +134,75 @@ fn is_phase(id: usize, total: usize) -> bool {
     id % PHASE_EVERY == PHASE_EVERY - 1 || (id + 1 == total && !total.is_multiple_of(PHASE_EVERY))
 }
 
-#[inline]
-fn send(
-    crew: &mut Crew,
-    load: &Load<'_>,
-    job: u16,
-    worker: usize,
-    id: usize,
-    total: usize,
-    rooms: &mut Rooms,
-) -> Result<(), PoolError> {
-    let phase = is_phase(id, total);
-    let number = id as u32;
-    let task = Task { id: number, job, arg: Value::Int(0), phase, park: false };
-    let part = load.windows.part(number);
-    let reserved = now();
-    rooms.reserved[id] = reserved;
-    let list = match (load.residency, load.resident) {
-        (Residency::Place, _) | (Residency::Resident, None) => List::Copy(&load.windows.all[part]),
-        (Residency::Resident, Some(resident)) => List::Resident(resident, part),
-        (Residency::Build, _) => {
-            let mut room = crew.hub().reserve(part.len())?;
-            load.windows.produce(part, room.items_mut());
-            List::Built(room)
+impl Run<'_> {
+    /// Sends task number `id` to `worker`.
+    #[inline]
+    fn send(&mut self, worker: usize, id: usize) -> Result<(), PoolError> {
+        let phase = is_phase(id, self.total);
+        let number = id as u32;
+        let task = Task { id: number, job: self.job, arg: Value::Int(0), phase, park: false };
+        let Load { windows, residency, resident, .. } = *self.load;
+        let part = windows.part(number);
+        let reserved = now();
+        self.rooms.reserved[id] = reserved;
+        let list = match (residency, resident) {
+            (Residency::Place, _) | (Residency::Resident, None) => List::Copy(&windows.all[part]),
+            (Residency::Resident, Some(resident)) => List::Resident(resident, part),
+            (Residency::Build, _) => {
+                let mut room = self.crew.hub().reserve(part.len())?;
+                windows.produce(part, room.items_mut());
+                List::Built(room)
+            }
+        };
+        if !phase {
+            return self.crew.send(worker, &task, list, None);
         }
-    };
-    if !phase {
-        return crew.send(worker, &task, list, None);
+        let mut timeline = Timeline::default();
+        timeline.set(Stamp::Reserved, reserved);
+        self.crew.send(worker, &task, list, Some(&mut timeline))?;
+        self.rooms.timelines.push((number, timeline));
+        Ok(())
     }
-    let mut timeline = Timeline::default();
-    timeline.set(Stamp::Reserved, reserved);
-    crew.send(worker, &task, list, Some(&mut timeline))?;
-    rooms.timelines.push((number, timeline));
-    Ok(())
-}
 
-#[inline]
-fn collect(batch: &mut Batch, load: &Load<'_>, reply: Reply, rooms: &mut Rooms) -> u64 {
-    let collected = now();
-    let id = reply.task as usize;
-    let reserved = std::mem::take(&mut rooms.reserved[id]);
-    if reserved == 0 {
-        batch.duplicated += 1;
-        return collected;
-    }
-    match reply.outcome {
-        Ok(value) => {
-            batch.ok += 1;
-            batch.verified += u64::from(value == Value::Int(load.windows.sum(reply.task)));
+    /// Waits for one answer, at most for `patience`, and gives its worker and when it was there.
+    #[inline]
+    fn collect(&mut self, patience: Option<Duration>) -> Result<Option<(usize, u64)>, PoolError> {
+        match self.crew.recv(patience)? {
+            Event::Reply { worker, reply } => Ok(Some((worker, self.note(reply)))),
+            Event::Died { death, .. } => Err(PoolError::Died(death)),
+            Event::Nothing => Ok(None),
         }
-        Err(_) => batch.failed += 1,
     }
-    let Some(stamps) = reply.stamps else {
-        rooms.took[id] = (collected - reserved).max(1);
-        return collected;
-    };
-    let phase = rooms.timelines.iter_mut().find(|(number, _)| *number == reply.task);
-    if let Some((_, timeline)) = phase {
-        let worker = [Stamp::Received, Stamp::Decoded, Stamp::Computed, Stamp::Replied];
-        worker.into_iter().zip(stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
-        timeline.set(Stamp::Collected, collected);
+
+    #[inline]
+    fn note(&mut self, reply: Reply) -> u64 {
+        let collected = now();
+        let Run { rooms, batch, load, .. } = self;
+        let id = reply.task as usize;
+        let reserved = std::mem::take(&mut rooms.reserved[id]);
+        if reserved == 0 {
+            batch.duplicated += 1;
+            return collected;
+        }
+        match reply.outcome {
+            Ok(value) => {
+                batch.ok += 1;
+                batch.verified += u64::from(value == Value::Int(load.windows.sum(reply.task)));
+            }
+            Err(_) => batch.failed += 1,
+        }
+        let Some(stamps) = reply.stamps else {
+            rooms.took[id] = (collected - reserved).max(1);
+            return collected;
+        };
+        let phase = rooms.timelines.iter_mut().find(|(number, _)| *number == reply.task);
+        if let Some((_, timeline)) = phase {
+            let worker = [Stamp::Received, Stamp::Decoded, Stamp::Computed, Stamp::Replied];
+            worker.into_iter().zip(stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
+            timeline.set(Stamp::Collected, collected);
+        }
+        collected
     }
-    collected
 }
 
 #[cfg(test)]
