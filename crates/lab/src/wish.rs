@@ -87,7 +87,10 @@ impl FromStr for Lists {
         for part in text.split(',') {
             match part.trim() {
                 "none" => sizes.push(0),
-                part => sizes.extend(part.parse::<Sizes>()?.0),
+                part => {
+                    let read = part.parse::<Sizes>();
+                    sizes.extend(read.map_err(|why| format!("{why}, or none for no list"))?.0);
+                }
             }
         }
         sizes.sort_unstable();

@@ -29,8 +29,9 @@ pub(crate) fn times(first_ns: u64, second_ns: u64) -> String {
 /// `value` in the unit that fits `scale`, with three digits that count.
 fn scaled(value: u64, scale: u64) -> (String, &'static str) {
     let (divisor, unit) = match scale {
-        0..1_000_000 => (1e3, "µs"),
-        1_000_000..1_000_000_000 => (1e6, "ms"),
+        // What would be rounded to a thousand has the next unit.
+        0..999_500 => (1e3, "µs"),
+        999_500..999_500_000 => (1e6, "ms"),
         _ => (1e9, "s"),
     };
     let value = value as f64 / divisor;
@@ -77,7 +78,7 @@ mod tests {
         );
         assert_eq!(times(2_210, 43_000), "2.21 / 43.0 µs");
         assert_eq!(times(3_670_000, 11_900_000), "3.67 / 11.9 ms");
-        assert_eq!(time(205), "0.20 µs");
+        assert_eq!([time(205), time(999_600), time(999_499)], ["0.20 µs", "1.00 ms", "999 µs"]);
         assert_eq!(
             [seconds(4_020_000_000), seconds(10_513), seconds(0)],
             ["4.02", "0.0000105", "0.000000000"]

@@ -49,9 +49,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let Args { workers, scale, generations, pairs, .. } = *args;
     let (common, durations, sizes) =
         (args.common.clone(), args.durations.clone(), args.sizes.clone());
-    if !common.quiet {
-        anstream::eprintln!("lab {}  {}", lab.number(), lab.question());
-    }
     let wish = Wish { workers, scale, durations, sizes, generations, pairs, common };
     let done = labs::carry_out(lab, &wish)?;
     super::print(&done, args.common.json.is_some());

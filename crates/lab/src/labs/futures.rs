@@ -193,12 +193,18 @@ fn claims(session: &mut Session<'_>, seen: &Seen) -> anyhow::Result<()> {
     places.sort_unstable();
     let place = |at: usize| places.get(at).map_or(0, |place| place + 1);
     let reason = format!(
-        "in {fastest_first} of {} rounds; −1, which takes no time at all, came {} to {} of 8, mostly {}: \
+        "in {fastest_first} of {} rounds; −1, which takes no time at all, was {}: \
          what finishes first comes first, and when it may begin counts too",
         orders.len(),
-        ordinal(place(0)),
-        ordinal(place(places.len().saturating_sub(1))),
-        ordinal(place(places.len() / 2)),
+        match (place(0), place(places.len().saturating_sub(1))) {
+            (first, last) if first == last => format!("{} of the 8 each time", ordinal(first)),
+            (first, last) => format!(
+                "{} to {} of the 8, in the median {}",
+                ordinal(first),
+                ordinal(last),
+                ordinal(place(places.len() / 2))
+            ),
+        },
     );
     let seen = fastest_first == orders.len() && !orders.is_empty();
     session.claim("as_completed yields futures as they finish: fastest first", seen, reason)?;

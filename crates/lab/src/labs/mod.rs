@@ -49,6 +49,9 @@ pub fn find(text: &str) -> Option<&'static dyn Lab> {
 /// Nothing could be measured at all: a [`Refusal`] where the user can mend it.
 pub fn carry_out(lab: &dyn Lab, wish: &Wish) -> anyhow::Result<Done> {
     check(lab, wish)?;
+    if !wish.common.quiet {
+        anstream::eprintln!("lab {}  {}", lab.number(), lab.question());
+    }
     let plan = format!("{} {wish}", lab.name());
     let mut book = Book::begin(&wish.common, plan)?;
     let mut outcome = Outcome::default();

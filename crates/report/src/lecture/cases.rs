@@ -25,13 +25,17 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    format!("\n {lab}\n{table}\n{LEGEND}")
+    let repeated =
+        if alone(lines, lab).iter().any(|base| base.lecture.repeats > 1) { REPEATED } else { "" };
+    format!("\n {lab}\n{table}\n{LEGEND}{repeated}")
 }
 
 const LEGEND: &str = " \
  all tasks: median time of a round · speedup: sequential ÷ pool, pair by pair (range over generations)
- FASTER: all of the range is above 1.2, as in the lecture · (×14): times that a heavy job does its exact loop
+ FASTER: all of the range is above 1.2, as in the lecture
 ";
+
+const REPEATED: &str = " (×14): times that a heavy job does its exact loop\n";
 
 /// The rows of one case.
 fn rows(table: &mut Table, lines: &[Line], base: &Sequential) {

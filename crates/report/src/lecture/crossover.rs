@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use comfy_table::presets;
 use comfy_table::{CellAlignment, Table};
+use measure::compare::Verdict;
 use measure::record::{Comparison, CrossoverLine, Line, Sequential, Trial};
 
 use super::cases::way;
@@ -30,7 +31,10 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
         let of_way = rows
             .iter()
             .filter(|row| row.comparison.cell.bytes == bytes && way(&row.comparison.cell) == name);
-        let _ = writeln!(text, "\n {lab} by {name}, {}\n{}", list(bytes), table(of_way));
+        let mut of_way = of_way.peekable();
+        let repeats = of_way.peek().map_or(1, |row| row.base.lecture.repeats);
+        let times = if repeats > 1 { format!(" (×{repeats})") } else { String::new() };
+        let _ = writeln!(text, "\n {lab} by {name}, {}{times}\n{}", list(bytes), table(of_way));
     }
     if !text.is_empty() {
         text.push_str(LEGEND);
@@ -39,7 +43,7 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
 }
 
 const LEGEND: &str = "
- Duration: as the lecture calls it · measured: what a task takes alone · Seq, Pool: median time of 8 tasks
+ Duration: as the lecture calls it · (×14): times that each task does its loop for that · measured: what a task takes alone · Seq, Pool: median time of 8 tasks
  Speedup: Seq ÷ Pool, pair by pair (range over generations) · WINS: all of the range is on one side of 1.2
  a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)
 ";
@@ -47,7 +51,7 @@ const LEGEND: &str = "
 /// One sentence for each crossover; of one that was found again, the last.
 pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
     let of = |line: &Line| match line {
-        Line::Crossover(line) => Some((name(line), sentence(line))),
+        Line::Crossover(line) => Some((name(line), sentence(line) + disturbed(lines, line))),
         _ => None,
     };
     let all: Vec<(String, String)> = lines.iter().filter_map(of).collect();
@@ -55,6 +59,27 @@ pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
     let longest = all.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let last = (0..all.len()).filter(|at| !again(*at)).map(|at| &all[at]);
     last.map(|(name, sentence)| format!("{name:longest$}  {sentence}")).collect()
+}
+
+/// What a reader must know who sees shorter tasks win than the sentence says.
+fn disturbed(lines: &[Line], crossover: &CrossoverLine) -> &'static str {
+    let from = crossover.low.unwrap_or(match crossover.side.as_deref() {
+        Some("below throughout") => u64::MAX,
+        _ => 0,
+    });
+    let below = alone(lines, &crossover.lab).into_iter().any(|base| {
+        let wins = |(c, _): (&Comparison, Option<&Trial>)| {
+            (c.cell.bytes, way(&c.cell)) == (crossover.cell.bytes, way(&crossover.cell))
+                && c.verdict == Verdict::Parallel
+        };
+        base.wall_ns.p50 / (base.tasks.max(1) as u64) < from && compared(lines, base).any(wins)
+    });
+    match below {
+        true => {
+            "; shorter ones win too, so longer ones were disturbed: measure again on a quieter machine"
+        }
+        false => "",
+    }
 }
 
 /// The way and the list.
@@ -104,7 +129,9 @@ fn sentence(line: &CrossoverLine) -> String {
             format!("{} {} a task ({} to {})", line.sign, time(at), time(low), time(high))
         }
         (.., Some("above throughout")) => format!("none in {range}: parallel wins throughout"),
-        (.., Some("below throughout")) => format!("none in {range}: sequential wins throughout"),
+        (.., Some("below throughout")) => {
+            format!("no duration in {range} from which parallel wins for good")
+        }
         (.., Some(_)) => format!("none in {range}: it cannot be told from the threshold"),
         _ => format!("{}: 6 are needed", line.verdict),
     }

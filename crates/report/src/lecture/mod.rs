@@ -21,6 +21,7 @@ pub(crate) fn labs(lines: &[Line]) -> String {
         text.push_str(&cases::tables(lines, lab));
         text.push_str(&crossover::tables(lines, lab));
         text.push_str(&futures::outcomes(lines, lab));
+        text.push('\n');
         for claim in lines.iter().filter_map(claim).filter(|claim| claim.lab == lab) {
             let seen = if claim.seen { "seen    " } else { "not seen" };
             let _ = writeln!(text, " {seen}  {} · {}", claim.text, claim.reason);
