@@ -70,10 +70,10 @@ fn choose_color(choice: ColorChoice) {
 /// as a table for other programs.
 fn print(done: &Done, json: bool) {
     let table = done.folder.join(report::TRIALS);
-    if let Err(cause) = std::fs::write(&table, report::csv(&done.lines)) {
+    if let Err(cause) = std::fs::write(&table, report::trials(&done.lines)) {
         let _ = writeln!(std::io::stderr(), "coordinator: {}: {cause}", table.display());
     }
-    let text = report::terminal(&done.lines, &done.folder);
+    let text = report::terminal(&report::of(&done.lines, &done.folder));
     // A reader that has had enough (`| head`) is no error.
     let _ = match json {
         true => writeln!(anstream::stderr(), "{text}"),
