@@ -2,10 +2,14 @@
 //! record's lines.
 //!
 //! [`of`] makes one [`Report`] of the lines, which says everything once; [`terminal`], [`markdown`],
-//! [`csv`] and [`json`] show it.
+//! [`csv`] and [`json`] show it. Histograms have formats of their own: [`whole`] finds them, [`hgrm`]
+//! and [`hlog`] write them.
 #![forbid(unsafe_code)]
 
+mod changes;
 mod csv;
+mod hgrm;
+mod hlog;
 mod json;
 mod lecture;
 mod machine;
@@ -16,19 +20,25 @@ mod table;
 mod terminal;
 mod trials;
 mod units;
+mod whole;
 
 use std::path::Path;
 
 use measure::record::Line;
 
+pub use changes::{Side, changes};
 pub use csv::csv;
+pub use hgrm::hgrm;
+pub use hlog::hlog;
 pub use json::json;
 pub use machine::machine;
 pub use markdown::markdown;
 pub use model::Report;
+pub use table::arm;
 pub use terminal::{head, terminal};
 pub use trials::trials;
 pub use units::{size, time};
+pub use whole::{Whole, whole};
 
 /// Name of the table of trials in a run's folder.
 pub const TRIALS: &str = "trials.csv";

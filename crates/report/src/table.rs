@@ -85,7 +85,7 @@ pub(crate) fn stratum(cell: &Axes) -> String {
 }
 
 /// How an arm is called: `pipe`, `shared resident`.
-pub(crate) fn arm(cell: &Axes) -> String {
+pub fn arm(cell: &Axes) -> String {
     match (cell.segment.is_some(), cell.residency.as_str()) {
         (false, "place") => cell.transport.clone(),
         (_, residency) => format!("{} {residency}", cell.transport),
