@@ -31,6 +31,14 @@ fn commands() -> Vec<(PathBuf, Vec<String>)> {
 fn each_command_in_the_docs_works() {
     let commands = commands();
     assert!(commands.len() >= 3, "the docs show how to use it");
+    // Runs that the docs call by name.
+    let runs = tempfile::tempdir().unwrap();
+    for name in ["before", "after"] {
+        let few = ["--generations", "6", "--pairs", "1", "--tasks", "60", "--quiet"];
+        let run = ["sweep", "--sizes", "4KiB,64KiB", "--pin", "same", "--save", name];
+        let mut save = coordinator(&[&run, &few[..]].concat());
+        assert!(save.current_dir(runs.path()).status().unwrap().success());
+    }
     for (page, words) in commands {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("list");
@@ -43,12 +51,13 @@ fn each_command_in_the_docs_works() {
         while let Some(word) = words.next() {
             match word.as_str() {
                 // Where it writes, and for how long it measures, are this test's choice.
-                "--out" | "--budget" | "--generations" | "--pairs" => drop(words.next()),
+                "--budget" | "--generations" | "--pairs" | "--save" => drop(words.next()),
+                "--out" if measures => drop(words.next()),
                 "--list" => {
                     words.next();
                     args.extend(["--list".into(), list.to_str().unwrap().into()]);
                 }
-                _ => args.push(word),
+                _ => args.push(word.trim_matches('\'').to_owned()),
             }
         }
         if measures && !args.contains(&"--help".to_owned()) {
@@ -63,7 +72,7 @@ fn each_command_in_the_docs_works() {
             }
         }
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let output = coordinator(&args).output().unwrap();
+        let output = coordinator(&args).current_dir(runs.path()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {args:?}: {said}", page.display());
         assert!(!output.stdout.is_empty(), "{}: {args:?}", page.display());

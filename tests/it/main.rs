@@ -4,6 +4,7 @@
 mod cli;
 mod docs;
 mod ends;
+mod files;
 mod house;
 mod labs;
 mod machine;

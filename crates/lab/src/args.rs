@@ -5,12 +5,18 @@ use std::time::Duration;
 
 use clap::{Args, ColorChoice};
 
+use crate::saved;
+
 /// Options of every run.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// Folder for the record (run.jsonl, pairs.csv); an interrupted run there is continued
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    /// Keep the run under a name, as runs/NAME, for `compare`
+    #[arg(long, value_name = "NAME", conflicts_with = "out", value_parser = saved::name)]
+    pub save: Option<String>,
 
     /// Write the record's lines to stdout too; tables then go to stderr
     #[arg(long, value_name = "-", value_parser = ["-"])]

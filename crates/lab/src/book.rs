@@ -12,7 +12,7 @@ use crate::args::Common;
 use crate::interrupt::Interrupt;
 use crate::launch::{self, Found};
 use crate::refusal::Refusal;
-use crate::{BUILD, commit, placement};
+use crate::{BUILD, commit, placement, saved};
 
 /// A finished, or interrupted, run.
 pub struct Done {
@@ -71,7 +71,8 @@ impl Book {
         let found = launch::find(common.worker.as_deref()).map_err(Refusal::usage)?;
         let begun = jiff::Timestamp::now();
         let id = begun.strftime("%Y-%m-%dT%H-%M-%S").to_string();
-        let folder = common.out.clone().unwrap_or_else(|| unused(&Path::new("runs").join(&id)));
+        let named = common.out.clone().or(common.save.as_deref().map(saved::folder));
+        let folder = named.unwrap_or_else(|| unused(&Path::new(saved::RUNS).join(&id)));
         let before = earlier(&folder, &plan)?;
         let writer = Writer::open(&folder, common.json.is_some()).map_err(|cause| {
             Refusal::usage(format!(
@@ -222,7 +223,9 @@ fn earlier(folder: &Path, plan: &str) -> Result<Record, Refusal> {
     }
     let refuse = |why: &str| {
         let folder = folder.display();
-        Err(Refusal::usage(format!("{folder} holds a record that {why}: name another --out")))
+        Err(Refusal::usage(format!(
+            "{folder} holds a record that {why}: name another --out or --save"
+        )))
     };
     let record = match measure::run::read(folder) {
         Ok(record) => record,

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod assertion;
 pub mod batch;
 pub mod book;
 pub mod cmd;
@@ -21,6 +22,7 @@ pub mod progress;
 pub mod quick;
 pub mod refusal;
 pub mod run;
+pub mod saved;
 pub mod session;
 pub mod size;
 pub mod source;

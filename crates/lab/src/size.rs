@@ -45,7 +45,7 @@ fn ladder(from: &str, rest: &str) -> Result<Vec<usize>, String> {
 }
 
 /// One size, rounded up to whole items.
-fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let example = "write for example 64B, 400KB or 16MiB";
     let size: ByteSize =
         text.trim().parse().map_err(|_| format!("`{text}` is no size: {example}"))?;

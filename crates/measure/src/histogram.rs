@@ -1,7 +1,7 @@
 //! A distribution kept whole: the histogram is the result, percentiles are a convenience.
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine};
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
 /// Longest time that is told apart, in nanoseconds: one hour.
@@ -55,6 +55,11 @@ impl Histogram {
         self.0.value_at_quantile((rank as f64 - 0.5) / count as f64)
     }
 
+    /// The crate's own type, for writers of files that other tools read.
+    pub fn hdr(&self) -> &hdrhistogram::Histogram<u64> {
+        &self.0
+    }
+
     /// Everything a record keeps of it.
     pub fn distribution(&self) -> Distribution {
         let mut bytes = Vec::new();
@@ -99,6 +104,18 @@ pub struct Distribution {
     pub hdr: String,
 }
 
+impl Distribution {
+    /// The histogram itself, as it was before it was written down.
+    ///
+    /// # Errors
+    /// `hdr` is no histogram, in words that say why.
+    pub fn histogram(&self) -> Result<Histogram, String> {
+        let bytes = BASE64.decode(&self.hdr).map_err(|fault| fault.to_string())?;
+        let read = Deserializer::new().deserialize(&mut bytes.as_slice());
+        read.map(Histogram).map_err(|fault| fault.to_string())
+    }
+}
+
 /// Samples without which an upper percentile says nothing: a 95 % bound of p99 needs 299.
 pub const SAMPLES_FOR_P99: u64 = 299;
 
@@ -124,13 +141,18 @@ mod tests {
 
     #[test]
     fn the_record_s_histogram_decodes_to_the_same_samples() {
-        use hdrhistogram::serialization::Deserializer;
         let distribution = (1..5000u64).map(|n| n * 37).collect::<Histogram>().distribution();
         assert!(distribution.hdr.starts_with("HISTFAAA"));
-        let bytes = BASE64.decode(&distribution.hdr).unwrap();
-        let back: hdrhistogram::Histogram<u64> =
-            Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
-        assert_eq!(back.len(), 4999);
-        assert_eq!(Histogram(back).distribution(), distribution);
+        let back = distribution.histogram().unwrap();
+        assert_eq!(back.count(), 4999);
+        assert_eq!(back.distribution(), distribution);
+    }
+
+    #[test]
+    fn what_is_no_histogram_is_an_error_in_words() {
+        for hdr in ["", "HIST", "no base64", "HISTFAAAAAA="] {
+            let distribution = Distribution { hdr: hdr.into(), ..Distribution::default() };
+            assert!(!distribution.histogram().unwrap_err().is_empty(), "{hdr}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! | [`histogram`] | a distribution kept whole |
 //! | [`counters`] | what the kernel counted for this thread |
 //! | [`compare`] | pairs of batches become a ratio with an interval, and perhaps a verdict |
+//! | [`change`] | how much one thing changed from one run to another |
 //! | [`isotonic`] | the best curve that never falls |
 //! | [`crossover`] | from where on along an axis the other arm wins, with an interval |
 //! | [`machine`] | what a figure would be without: nothing |
@@ -14,6 +15,7 @@
 //! | [`run`] | a folder that keeps them, line by line, and the way back |
 #![forbid(unsafe_code)]
 
+pub mod change;
 pub mod clock;
 pub mod compare;
 pub mod counters;

@@ -124,29 +124,57 @@ pub struct Record {
     pub lines: Vec<Line>,
     /// Number and fault of each line that was not, counted from 1.
     pub faults: Vec<(usize, String)>,
+    /// Number and kind of each line of a kind that this version does not know.
+    pub unknown: Vec<(usize, String)>,
     /// Batches that were understood.
     pub pairs: Vec<PairRow>,
 }
 
-/// Reads the record in `folder`: what can be read is, and the rest is named by line.
+/// Reads the record at `path`, a run's folder or the record's file itself: what can be read is, and
+/// the rest is named by line. Batches are read from the pairs.csv beside it, where there is one.
 ///
 /// # Errors
 /// There is no record to be read.
-pub fn read(folder: &Path) -> io::Result<Record> {
-    let text = std::fs::read(folder.join(RECORD))?;
-    let mut record = Record::default();
-    for (index, line) in String::from_utf8_lossy(&text).lines().enumerate() {
-        match serde_json::from_str(line) {
-            Ok(Line::Unknown) => {}
-            Ok(line) => record.lines.push(line),
-            Err(fault) => record.faults.push((index + 1, fault.to_string())),
-        }
-    }
+pub fn read(path: &Path) -> io::Result<Record> {
+    let file = if path.is_dir() { path.join(RECORD) } else { path.to_owned() };
+    let text = std::fs::read(&file)?;
+    let mut record = parse(&String::from_utf8_lossy(&text));
     // A row that a kill cut short is left out.
-    if let Ok(mut rows) = csv::Reader::from_path(folder.join(PAIRS)) {
+    if let Ok(mut rows) = csv::Reader::from_path(file.with_file_name(PAIRS)) {
         record.pairs = rows.deserialize().flatten().collect();
     }
     Ok(record)
+}
+
+/// The lines of `text`: what can be read is, and the rest is named by line.
+pub fn parse(text: &str) -> Record {
+    let mut record = Record::default();
+    for (number, line) in (1..).zip(text.lines()) {
+        match serde_json::from_str(line) {
+            Ok(Line::Unknown) => record.unknown.push((number, kind_of(line))),
+            Ok(line) => record.lines.push(line),
+            Err(fault) => record.faults.push((number, in_words(&fault))),
+        }
+    }
+    record
+}
+
+/// What a line calls itself.
+fn kind_of(line: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    value["kind"].as_str().unwrap_or("").to_owned()
+}
+
+/// Why a line was not understood; its place in the file is said elsewhere.
+fn in_words(fault: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let text = fault.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    match fault.classify() {
+        Category::Eof => "cut off, or empty".into(),
+        Category::Syntax => format!("not JSON: {what}"),
+        Category::Data | Category::Io => format!("not a line of a record: {what}"),
+    }
 }
 
 /// Drops what follows the last line's end: the write that a kill cut short.
@@ -214,5 +242,6 @@ mod tests {
         let record = read(folder.path()).unwrap();
         assert_eq!(record.lines, [end(3)]);
         assert_eq!(record.faults.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3]);
+        assert_eq!(record.unknown, [(1, "hologram".to_owned())]);
     }
 }

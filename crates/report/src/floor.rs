@@ -1,18 +1,13 @@
 //! This machine's own limits, as a table: what, on one core, across two.
 
-use std::fmt::Write as _;
-
-use comfy_table::{CellAlignment, Table, presets};
 use measure::record::{FloorLine, Line};
 
+use crate::model::{Cell, Column, Section, Table};
 use crate::units::{size, times};
 
 /// The limits in the record; nothing where there are none.
-pub(crate) fn table(lines: &[Line]) -> String {
+pub(crate) fn section(lines: &[Line]) -> Option<Section> {
     let floors: Vec<&FloorLine> = lines.iter().filter_map(floor).collect();
-    if floors.is_empty() {
-        return String::new();
-    }
     let mut whats: Vec<(&str, usize)> = Vec::new();
     for floor in &floors {
         let what = (floor.what.as_str(), floor.bytes);
@@ -20,29 +15,34 @@ pub(crate) fn table(lines: &[Line]) -> String {
             whats.push(what);
         }
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["limit", "one core", "across two"]);
-    for (what, bytes) in whats {
+    let row = |&(what, bytes): &(&str, usize)| {
         let on = |placement: &str| {
-            // Of a run that was continued, the last.
             let of = |floor: &&&FloorLine| {
-                (floor.what.as_str(), floor.bytes, floor.placement.as_str())
-                    == (what, bytes, placement)
+                let this = (floor.what.as_str(), floor.bytes, floor.placement.as_str());
+                this == (what, bytes, placement)
             };
-            floors.iter().rev().find(of).map_or(String::new(), |f| times(f.ns.p50, f.ns.p99))
+            // Of a run that was continued, the last.
+            floors.iter().rev().find(of).map_or(Cell::default(), |floor| {
+                let ns = &floor.ns;
+                Cell::new(times(ns.p50, ns.p99)).with("p50_ns", ns.p50).with("p99_ns", ns.p99)
+            })
         };
-        table.add_row([name(what, bytes), on("same"), on("spread")]);
-    }
-    for right in [1, 2] {
-        if let Some(column) = table.column_mut(right) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut text = String::from("\n this machine's own limits\n");
-    let _ = writeln!(text, "{table}");
-    text.push_str(" p50 / p99 of the barest loop for each: two threads, no checks; nothing can be faster here\n");
-    text
+        vec![Cell::new(name(what, bytes)).with("what", what), on("same"), on("spread")]
+    };
+    let rows: Vec<Vec<Cell>> = whats.iter().map(row).collect();
+    let columns =
+        vec![Column::left("limit"), Column::right("one core"), Column::right("across two")];
+    let notes = vec![
+        "p50 / p99 of the barest loop for each: two threads, no checks; nothing can be faster here"
+            .into(),
+    ];
+    let title = "this machine's own limits".into();
+    (!rows.is_empty()).then(|| Section {
+        title,
+        table: Table { columns, rows },
+        notes,
+        ..Section::default()
+    })
 }
 
 /// As people say it.

@@ -1,49 +1,59 @@
-//! Recorded runs as tables, CSV and verdicts in words: a pure function of the record's lines.
+//! Recorded runs as tables, verdicts in words, and files that others read: a pure function of the
+//! record's lines.
+//!
+//! [`of`] makes one [`Report`] of the lines, which says everything once; [`terminal`], [`markdown`],
+//! [`csv`] and [`json`] show it. Histograms have formats of their own: [`whole`] finds them, [`hgrm`]
+//! and [`hlog`] write them.
 #![forbid(unsafe_code)]
 
+mod changes;
+mod csv;
 mod floor;
+mod hgrm;
+mod hlog;
+mod json;
 mod lecture;
+mod machine;
+mod markdown;
+pub mod model;
 mod summary;
 mod table;
+mod terminal;
+mod trials;
 mod units;
+mod whole;
 
 use std::path::Path;
 
-use measure::machine::Machine;
 use measure::record::Line;
 
-pub use table::csv;
+pub use changes::{Side, changes};
+pub use csv::csv;
+pub use hgrm::hgrm;
+pub use hlog::hlog;
+pub use json::json;
+pub use machine::machine;
+pub use markdown::markdown;
+pub use model::Report;
+pub use table::arm;
+pub use terminal::{head, terminal};
+pub use trials::trials;
 pub use units::{size, time};
+pub use whole::{Whole, whole};
 
 /// Name of the table of trials in a run's folder.
 pub const TRIALS: &str = "trials.csv";
 
-/// One line about the machine.
-pub fn machine(machine: &Machine) -> String {
-    let shm = machine.shm_free_bytes.map_or("unknown".into(), |bytes| size(bytes as usize));
-    let kind = if machine.r#virtual { " (VM)" } else { "" };
-    let mut line = format!(
-        "machine  {}, {} cores · Linux {}{kind} · /dev/shm {shm} free · load {:.1}",
-        machine.cpu,
-        machine.cores,
-        machine.kernel,
-        machine.load1.unwrap_or(0.0)
-    );
-    match machine.warnings.is_empty() {
-        true => line.push_str("   ok"),
-        false => machine.warnings.iter().for_each(|warning| {
-            line.push_str("\n         warning: ");
-            line.push_str(warning);
-        }),
+/// Everything that `lines`, the record in `folder`, say.
+pub fn of(lines: &[Line], folder: &Path) -> Report {
+    let mut sections: Vec<_> = floor::section(lines).into_iter().collect();
+    sections.extend(table::strata(lines));
+    sections.extend(lecture::labs(lines));
+    Report {
+        head: machine::head(lines),
+        sections,
+        verdicts: summary::verdicts(lines),
+        ending: summary::ending(lines),
+        record: format!("{} (run.jsonl, pairs.csv, {TRIALS})", folder.display()),
     }
-    line
-}
-
-/// Everything that a run's end prints: tables, verdicts, what to do next, where the record is.
-pub fn terminal(lines: &[Line], folder: &Path) -> String {
-    let floor = floor::table(lines);
-    let tables = table::strata(lines);
-    let lecture = lecture::labs(lines);
-    let summary = summary::of(lines, folder);
-    format!("{floor}{tables}{lecture}{summary}")
 }

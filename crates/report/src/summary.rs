@@ -1,51 +1,47 @@
 //! What the tables come to, in a few sentences that claim no more than the rows carry.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use measure::compare::Verdict;
 use measure::record::{Comparison, End, Line};
 
 use crate::lecture;
+use crate::model::Verdicts;
 use crate::table::{Rows, arm, rows};
 use crate::units::{ratio, size, time};
 
-/// Verdicts, proof that nothing was lost, what to do next, and where the record is.
-pub(crate) fn of(lines: &[Line], folder: &Path) -> String {
-    let mut text = String::from("\n");
-    let mut label = "VERDICT";
-    for rows in rows(lines) {
-        let sentences = verdicts(&rows);
-        if sentences.is_empty() {
-            continue;
-        }
-        let _ = writeln!(text, "{label:7}  {}", rows.stratum.title());
-        label = "";
-        sentences.iter().for_each(|sentence| {
-            let _ = writeln!(text, "           {sentence}");
-        });
-    }
-    let crossovers = lecture::crossovers(lines);
-    if !crossovers.is_empty() {
-        let _ = writeln!(text, "{label:7}  crossover: from where on a pool wins");
-        crossovers.iter().for_each(|sentence| {
-            let _ = writeln!(text, "           {sentence}");
-        });
-    }
+/// What the tables come to, stratum by stratum, and from where on a pool wins.
+pub(crate) fn verdicts(lines: &[Line]) -> Vec<Verdicts> {
+    let of = |rows: &Rows<'_>| Verdicts { title: rows.stratum.title(), sentences: sentences(rows) };
+    let mut all: Vec<Verdicts> = rows(lines).iter().map(of).collect();
+    all.push(Verdicts {
+        title: "crossover: from where on a pool wins".into(),
+        sentences: lecture::crossovers(lines),
+    });
+    all.retain(|verdicts| !verdicts.sentences.is_empty());
+    all
+}
+
+/// Proof that nothing was lost, and why the run is not whole where it is not.
+pub(crate) fn ending(lines: &[Line]) -> Vec<String> {
     let end = lines.iter().rev().find_map(|line| match line {
         Line::End(end) => Some(end),
         _ => None,
     });
-    match end {
-        Some(end) => ending(&mut text, end),
-        None => text.push_str("         the record has no end: the run was killed\n"),
-    }
-    let _ = write!(text, "record   {} (run.jsonl, pairs.csv, {})", folder.display(), crate::TRIALS);
-    text
+    let Some(end) = end else {
+        return vec!["the record has no end: the run was killed".into()];
+    };
+    let End { tasks, lost, segments_left, workers_left, wall_ns, .. } = end;
+    let mut said = vec![format!(
+        "tasks run {tasks}, lost {lost} · segments left {segments_left} · workers left {workers_left} · {}",
+        time(*wall_ns)
+    )];
+    said.extend(end.reason.iter().map(|reason| format!("{}: {reason}", end.status)));
+    said
 }
 
 /// One sentence for each arm that was compared with the copy.
-fn verdicts(rows: &Rows<'_>) -> Vec<String> {
+fn sentences(rows: &Rows<'_>) -> Vec<String> {
     let mut arms: Vec<String> = Vec::new();
     for comparison in &rows.comparisons {
         let arm = arm(&comparison.cell);
@@ -105,19 +101,4 @@ fn verdict(sizes: &[&Comparison]) -> String {
         }
     }
     said
-}
-
-fn ending(text: &mut String, end: &End) {
-    let _ = writeln!(
-        text,
-        "         tasks run {}, lost {} · segments left {} · workers left {} · {}",
-        end.tasks,
-        end.lost,
-        end.segments_left,
-        end.workers_left,
-        time(end.wall_ns)
-    );
-    if let Some(reason) = &end.reason {
-        let _ = writeln!(text, "         {}: {reason}", end.status);
-    }
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{CellAlignment, Table};
 use measure::compare::Verdict;
-use measure::record::{Cell, Comparison, Line, Trial};
+use measure::record::{Cell as Axes, Comparison, Line, Trial};
 
+use crate::model::{Cell, Column, Section, Table};
 use crate::units::{range, size, times};
 
 /// What is the same in every row of a table.
@@ -22,7 +22,7 @@ pub(crate) struct Stratum {
 }
 
 impl Stratum {
-    fn of(cell: &Cell) -> Stratum {
+    fn of(cell: &Axes) -> Stratum {
         Stratum {
             placement: cell.placement.clone(),
             regime: cell.regime.clone(),
@@ -85,8 +85,13 @@ impl Rows<'_> {
     }
 }
 
-/// How a column is called: `pipe`, `shared resident`.
-pub(crate) fn arm(cell: &Cell) -> String {
+/// The stratum that a cell belongs to, in words.
+pub(crate) fn stratum(cell: &Axes) -> String {
+    Stratum::of(cell).title()
+}
+
+/// How an arm is called: `pipe`, `shared resident`.
+pub fn arm(cell: &Axes) -> String {
     match (cell.segment.is_some(), cell.residency.as_str()) {
         (false, "place") => cell.transport.clone(),
         (_, residency) => format!("{} {residency}", cell.transport),
@@ -97,7 +102,7 @@ pub(crate) fn arm(cell: &Cell) -> String {
 pub(crate) fn rows(lines: &[Line]) -> Vec<Rows<'_>> {
     let mut all: Vec<Rows<'_>> = Vec::new();
     let wakeups = wakeups_by_regime(lines);
-    let find = |cell: &Cell, rest: &[Line]| {
+    let find = |cell: &Axes, rest: &[Line]| {
         let mut stratum = Stratum::of(cell);
         let several = wakeups.iter().filter(|(regime, _)| *regime == cell.regime).count() > 1;
         if several {
@@ -153,32 +158,30 @@ fn wakeups_by_regime(lines: &[Line]) -> Vec<(String, String)> {
     all
 }
 
-/// All tables, each with its title, and one legend.
-pub(crate) fn strata(lines: &[Line]) -> String {
-    let mut text = String::new();
-    let all = rows(lines);
-    for rows in &all {
-        let _ = writeln!(text, "\n {}", rows.stratum.title());
-        let _ = writeln!(text, "{}", table(rows));
-        let failed = rows.trials.iter().filter_map(|trial| Some((trial, trial.error.as_ref()?)));
-        for (trial, error) in failed {
-            let _ =
-                writeln!(text, " failed: {} {}: {error}", size(trial.cell.bytes), arm(&trial.cell));
-        }
+/// One section for each stratum; the last one has the legend.
+pub(crate) fn strata(lines: &[Line]) -> Vec<Section> {
+    let of = |rows: &Rows<'_>| {
+        let failed = rows.trials.iter().filter_map(|trial| {
+            let error = trial.error.as_ref()?;
+            Some(format!("failed: {} {}: {error}", size(trial.cell.bytes), arm(&trial.cell)))
+        });
+        let notes = failed.collect();
+        Section { title: rows.stratum.title(), table: table(rows), notes, ..Section::default() }
+    };
+    let mut sections: Vec<Section> = rows(lines).iter().map(of).collect();
+    if let Some(last) = sections.last_mut() {
+        last.notes.extend(LEGEND.map(String::from));
     }
-    if !all.is_empty() {
-        text.push_str(LEGEND);
-    }
-    text
+    sections
 }
 
-const LEGEND: &str = " \
- times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (range over generations)
- shared place: the list is copied into the segment for each task · resident: it is there already
- closed loop: the next task is sent after an answer · open loop: on a schedule, from when it should have been sent
- build: the list is produced for each task, in the segment or in the coordinator's memory
- ~ TOO CLOSE TO CALL: the generations do not agree, or are fewer than six · ! unsteady: batches differ by a tenth
-";
+const LEGEND: [&str; 5] = [
+    "times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (range over generations)",
+    "shared place: the list is copied into the segment for each task · resident: it is there already",
+    "closed loop: the next task is sent after an answer · open loop: on a schedule, from when it should have been sent",
+    "build: the list is produced for each task, in the segment or in the coordinator's memory",
+    "~ TOO CLOSE TO CALL: the generations do not agree, or are fewer than six · ! unsteady: batches differ by a tenth",
+];
 
 fn table(rows: &Rows<'_>) -> Table {
     let arms = rows.arms();
@@ -189,8 +192,6 @@ fn table(rows: &Rows<'_>) -> Table {
             compared.push(arm);
         }
     }
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
     let base = |name: &String| {
         let comparison = rows.comparisons.iter().find(|c| arm(&c.cell) == *name)?;
         let trial = rows.trials.iter().find(|trial| trial.id == comparison.base)?;
@@ -199,119 +200,47 @@ fn table(rows: &Rows<'_>) -> Table {
     let ratios =
         compared.iter().map(|name| format!("{} ÷ {name}", base(name).unwrap_or("copy".into())));
     let header = std::iter::once("list".to_owned()).chain(arms.iter().cloned()).chain(ratios);
-    table.set_header(header);
+    let mut table = Table { columns: header.map(Column::right).collect(), rows: Vec::new() };
     for bytes in rows.sizes() {
-        let mut row = vec![size(bytes)];
+        let mut row = vec![Cell::new(size(bytes)).with("bytes", bytes)];
         row.extend(arms.iter().map(|name| {
             let here = |trial: &&&Trial| trial.cell.bytes == bytes && arm(&trial.cell) == *name;
-            rows.trials.iter().rev().find(here).map_or(String::new(), |trial| cell(trial))
+            rows.trials.iter().rev().find(here).map_or(Cell::default(), |trial| times_of(trial))
         }));
         row.extend(compared.iter().map(|name| {
             let here = |c: &&&Comparison| c.cell.bytes == bytes && arm(&c.cell) == *name;
-            rows.comparisons.iter().rev().find(here).map_or(String::new(), |c| compare(c))
+            rows.comparisons.iter().rev().find(here).map_or(Cell::default(), |c| compare(c))
         }));
-        table.add_row(row);
+        table.rows.push(row);
     }
-    table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
 }
 
-fn cell(trial: &Trial) -> String {
-    if trial.error.is_some() {
-        return "failed".into();
-    }
-    let time = times(trial.round_trip_ns.p50, trial.round_trip_ns.p99);
-    if trial.steady { time } else { format!("{time} !") }
+fn times_of(trial: &Trial) -> Cell {
+    let rt = &trial.round_trip_ns;
+    let time = times(rt.p50, rt.p99);
+    let cell = match (&trial.error, trial.steady) {
+        (Some(_), _) => return Cell::new("failed"),
+        (None, true) => Cell::new(time),
+        (None, false) => Cell::new(format!("{time} !")),
+    };
+    let cell = cell.with("p50_ns", rt.p50).with("p99_ns", rt.p99).with("count", rt.count);
+    cell.with("steady", trial.steady)
 }
 
-fn compare(comparison: &Comparison) -> String {
+fn compare(comparison: &Comparison) -> Cell {
     let Comparison { ratio: middle, low, high, verdict, .. } = *comparison;
     let word = match verdict {
         Verdict::TooClose => "~",
         other => other.name(),
     };
-    format!("{} {word:5}", range(middle, low, high))
+    let cell = ratio_of(comparison, format!("{} {word}", range(middle, low, high)));
+    cell.padded(5usize.saturating_sub(word.chars().count())).with("verdict", verdict.name())
 }
 
-/// Every trial as one row of comma-separated values; times in nanoseconds, sizes in bytes.
-pub fn csv(lines: &[Line]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let header = [
-        "id",
-        "lab",
-        "job",
-        "transport",
-        "residency",
-        "wakeup",
-        "regime",
-        "segment",
-        "workers",
-        "depth",
-        "placement",
-        "bytes",
-        "items",
-        "generations",
-        "pairs",
-        "tasks",
-        "verified",
-        "lost",
-        "count",
-        "min",
-        "p50",
-        "p90",
-        "p99",
-        "p999",
-        "max",
-        "mean",
-        "wire_out",
-        "wire_back",
-        "syscalls",
-        "steady",
-        "error",
-    ];
-    let written = writer.write_record(header);
-    let trials = lines.iter().filter_map(|line| match line {
-        Line::Trial(trial) => Some(trial),
-        _ => None,
-    });
-    let written = trials.fold(written, |written, trial| {
-        let Trial { cell, round_trip_ns: rt, .. } = &**trial;
-        let or_empty = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-        written.and(writer.write_record([
-            trial.id.to_string(),
-            trial.lab.clone(),
-            cell.job.clone(),
-            cell.transport.clone(),
-            cell.residency.clone(),
-            cell.wakeup.clone(),
-            cell.regime.clone(),
-            cell.segment.clone().unwrap_or_default(),
-            cell.workers.to_string(),
-            cell.depth.to_string(),
-            cell.placement.clone(),
-            cell.bytes.to_string(),
-            cell.items.to_string(),
-            trial.generations.to_string(),
-            trial.pairs.to_string(),
-            trial.tasks.to_string(),
-            trial.verified.to_string(),
-            trial.lost.to_string(),
-            rt.count.to_string(),
-            rt.min.to_string(),
-            rt.p50.to_string(),
-            rt.p90.to_string(),
-            rt.p99.to_string(),
-            rt.p999.to_string(),
-            rt.max.to_string(),
-            rt.mean.to_string(),
-            or_empty(trial.wire_bytes.map(|wire| wire.per_task_out)),
-            or_empty(trial.wire_bytes.map(|wire| wire.per_task_back)),
-            or_empty(trial.syscalls_per_task),
-            trial.steady.to_string(),
-            trial.error.clone().unwrap_or_default(),
-        ]))
-    });
-    written.expect("writing to memory does not fail");
-    let bytes = writer.into_inner().expect("writing to memory does not fail");
-    String::from_utf8(bytes).expect("only text was written")
+/// A cell that says `text` of a comparison's ratio.
+pub(crate) fn ratio_of(comparison: &Comparison, text: String) -> Cell {
+    let Comparison { ratio, low, high, confidence, generations, .. } = *comparison;
+    let cell = Cell::new(text).with("ratio", ratio).with("low", low).with("high", high);
+    cell.with("confidence", confidence).with("generations", generations)
 }

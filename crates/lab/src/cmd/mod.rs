@@ -1,9 +1,12 @@
 //! The command line: one file for each subcommand that does something.
 
+mod compare;
 mod doctor;
 mod floor;
+mod form;
 mod lab;
 mod quick;
+mod report;
 mod sweep;
 
 use std::io::Write;
@@ -11,6 +14,9 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
 
+use measure::record::Line;
+
+use crate::assertion::Assertion;
 use crate::book::Done;
 use crate::launch::ROLE;
 use crate::refusal::Refusal;
@@ -38,6 +44,10 @@ enum Command {
     Doctor(doctor::Args),
     /// One of the lecture's labs, by name or number
     Lab(Box<lab::Args>),
+    /// A recorded run again, as text or for other programs
+    Report(report::Args),
+    /// What changed from one recorded run to another, beyond noise
+    Compare(compare::Args),
     /// Be a worker, for a coordinator without a worker program beside it
     #[command(name = ROLE, hide = true)]
     Worker,
@@ -51,6 +61,8 @@ pub fn main() -> ExitCode {
         Command::Floor(args) => floor::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Lab(args) => lab::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Worker => return pool::serve(crate::BUILD, workload::ALL),
     };
     match result {
@@ -77,14 +89,32 @@ fn choose_color(choice: ColorChoice) {
 /// Prints the result, on stdout or on stderr where stdout carries the record, and keeps its trials
 /// as a table for other programs.
 fn print(done: &Done, json: bool) {
-    let table = done.folder.join(report::TRIALS);
-    if let Err(cause) = std::fs::write(&table, report::csv(&done.lines)) {
+    let table = done.folder.join(::report::TRIALS);
+    if let Err(cause) = std::fs::write(&table, ::report::trials(&done.lines)) {
         let _ = writeln!(std::io::stderr(), "coordinator: {}: {cause}", table.display());
     }
-    let text = report::terminal(&done.lines, &done.folder);
-    // A reader that has had enough (`| head`) is no error.
-    let _ = match json {
-        true => writeln!(anstream::stderr(), "{text}"),
-        false => writeln!(anstream::stdout(), "{text}"),
-    };
+    let text = ::report::terminal(&::report::of(&done.lines, &done.folder));
+    match json {
+        // A reader that has had enough (`| head`) is no error.
+        true => drop(writeln!(anstream::stderr(), "{text}")),
+        false => show(&text),
+    }
 }
+
+/// Prints `text` on stdout; a reader that has had enough (`| head`) is no error.
+fn show(text: &str) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Checks what was asserted, and gives the code to end with: a failed assertion hides no other.
+fn assert(assertions: &[Assertion], lines: &[Line], code: u8) -> u8 {
+    let failed: Vec<String> =
+        assertions.iter().flat_map(|assertion| assertion.failures(lines)).collect();
+    for line in &failed {
+        let _ = writeln!(std::io::stderr(), "assert   {line}");
+    }
+    if code == 0 && !failed.is_empty() { ASSERT_FAILED } else { code }
+}
+
+/// What the process ends with if something asserted does not hold.
+const ASSERT_FAILED: u8 = 5;

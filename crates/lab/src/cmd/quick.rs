@@ -1,17 +1,24 @@
 //! `coordinator quick`: the main job.
 
 use crate::args::Common;
-use crate::quick;
+use crate::assertion::Assertion;
+use crate::{placement, quick};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
+    /// What must hold, as in 'share.p99<1ms@1MiB' or 'copy/share>2@400KB,same'; else the code is 5
+    #[arg(long = "assert", value_name = "EXPR")]
+    assertions: Vec<Assertion>,
+
     #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     super::choose_color(args.common.color);
+    let plan = quick::plan(placement::allowed_cores()?.len());
+    args.assertions.iter().try_for_each(|assertion| assertion.check(&plan))?;
     let done = quick::carry_out(&args.common)?;
     super::print(&done, args.common.json.is_some());
-    Ok(done.code)
+    Ok(super::assert(&args.assertions, &done.lines, done.code))
 }

@@ -1,6 +1,7 @@
 //! `coordinator sweep`: any axes.
 
 use crate::args::Common;
+use crate::assertion::Assertion;
 use crate::run;
 use crate::sweep::Axes;
 
@@ -8,6 +9,10 @@ use crate::sweep::Axes;
 pub(super) struct Args {
     #[command(flatten)]
     axes: Axes,
+    /// What must hold, as in 'share.p99<1ms@1MiB' or 'copy/share>2@400KB,same'; else the code is 5
+    #[arg(long = "assert", value_name = "EXPR")]
+    assertions: Vec<Assertion>,
+
     #[command(flatten)]
     common: Common,
 }
@@ -15,7 +20,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     super::choose_color(args.common.color);
     let plan = args.axes.plan()?;
+    args.assertions.iter().try_for_each(|assertion| assertion.check(&plan))?;
     let done = run::carry_out(&plan, || args.axes.source(&plan), &args.common)?;
     super::print(&done, args.common.json.is_some());
-    Ok(done.code)
+    Ok(super::assert(&args.assertions, &done.lines, done.code))
 }

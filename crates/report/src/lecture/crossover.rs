@@ -1,19 +1,17 @@
 //! Cases that are called by how long a task computes: the lecture's table for each way and size of
 //! list, and where parallel begins to win.
 
-use std::fmt::Write as _;
-
-use comfy_table::presets;
-use comfy_table::{CellAlignment, Table};
 use measure::compare::Verdict;
 use measure::record::{Comparison, CrossoverLine, Line, Sequential, Trial};
 
 use super::cases::way;
 use super::{alone, compared, round};
+use crate::model::{Cell, Column, Section, Table};
+use crate::table::ratio_of;
 use crate::units::{range, seconds, size, time};
 
 /// One table for each size and way of `lab`, with its crossover; nothing where it has none.
-pub(super) fn tables(lines: &[Line], lab: &str) -> String {
+pub(super) fn sections(lines: &[Line], lab: &str) -> Vec<Section> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     for base in alone(lines, lab) {
         let of_base = compared(lines, base).filter(|(c, _)| c.cell.compute_ns > 0);
@@ -26,27 +24,28 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
         rows.iter().map(|row| (row.comparison.cell.bytes, way(&row.comparison.cell))).collect();
     ways.sort();
     ways.dedup();
-    let mut text = String::new();
-    for (bytes, name) in ways {
+    let section = |(bytes, name): (usize, String)| {
         let of_way = rows
             .iter()
             .filter(|row| row.comparison.cell.bytes == bytes && way(&row.comparison.cell) == name);
         let mut of_way = of_way.peekable();
         let repeats = of_way.peek().map_or(1, |row| row.base.lecture.repeats);
         let times = if repeats > 1 { format!(" (×{repeats})") } else { String::new() };
-        let _ = writeln!(text, "\n {lab} by {name}, {}{times}\n{}", list(bytes), table(of_way));
+        let title = format!("{lab} by {name}, {}{times}", list(bytes));
+        Section { title, table: table(of_way), ..Section::default() }
+    };
+    let mut sections: Vec<Section> = ways.into_iter().map(section).collect();
+    if let Some(last) = sections.last_mut() {
+        last.notes.extend(LEGEND.map(String::from));
     }
-    if !text.is_empty() {
-        text.push_str(LEGEND);
-    }
-    text
+    sections
 }
 
-const LEGEND: &str = "
- Duration: as the lecture calls it · (×14): times that each task does its loop for that · measured: what a task takes alone · Seq, Pool: median time of 8 tasks
- Speedup: Seq ÷ Pool, pair by pair (range over generations) · WINS: all of the range is on one side of 1.2
- a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)
-";
+const LEGEND: [&str; 3] = [
+    "Duration: as the lecture calls it · (×14): times that each task does its loop for that · measured: alone",
+    "Seq, Pool: median time of 8 tasks · Speedup: Seq ÷ Pool, pair by pair (range over generations) · WINS: all of the range is on one side of 1.2",
+    "a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)",
+];
 
 /// One sentence for each crossover; of one that was found again, the last.
 pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
@@ -99,26 +98,23 @@ struct Row<'a> {
 }
 
 fn table<'a>(rows: impl Iterator<Item = &'a Row<'a>>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["Duration (ms)", "measured", "Seq (s)", "Pool (s)", "Speedup", "Verdict"]);
-    for Row { base, comparison, trial } in rows {
+    let names = ["Duration (ms)", "measured", "Seq (s)", "Pool (s)", "Speedup"];
+    let columns = names.map(Column::right).into_iter().chain([Column::left("Verdict")]).collect();
+    let in_seconds = |ns: u64| Cell::new(seconds(ns)).with("p50_ns", ns);
+    let row = |Row { base, comparison, trial }: &Row<'_>| {
         let Comparison { ratio, low, high, verdict, .. } = **comparison;
-        table.add_row([
-            format!("{}", comparison.cell.compute_ns as f64 / 1e6),
-            time(base.wall_ns.p50 / base.tasks.max(1) as u64),
-            seconds(base.wall_ns.p50),
-            seconds(round(trial)),
-            range(ratio, low, high),
-            verdict.name().into(),
-        ]);
-    }
-    for right in 0..5 {
-        if let Some(column) = table.column_mut(right) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+        let compute_ns = comparison.cell.compute_ns;
+        let measured_ns = base.wall_ns.p50 / base.tasks.max(1) as u64;
+        vec![
+            Cell::new(format!("{}", compute_ns as f64 / 1e6)).with("compute_ns", compute_ns),
+            Cell::new(time(measured_ns)).with("task_ns", measured_ns),
+            in_seconds(base.wall_ns.p50),
+            in_seconds(round(trial)),
+            ratio_of(comparison, range(ratio, low, high)),
+            Cell::new(verdict.name()).with("verdict", verdict.name()),
+        ]
+    };
+    Table { columns, rows: rows.map(row).collect() }
 }
 
 /// Where it crosses, or why that is not said.

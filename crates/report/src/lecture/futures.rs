@@ -1,13 +1,12 @@
 //! What became of each task, in the order in which they were completed, in the lecture's words.
 
-use std::fmt::Write as _;
-
-use comfy_table::{Table, presets};
 use measure::record::{Line, TaskOutcome};
+
+use crate::model::{Cell, Column, Section, Table};
 
 /// The outcomes of `lab`: the lecture's tasks transport by transport, and what else can happen; nothing
 /// where it has none.
-pub(super) fn outcomes(lines: &[Line], lab: &str) -> String {
+pub(super) fn sections(lines: &[Line], lab: &str) -> Vec<Section> {
     let all: Vec<&TaskOutcome> =
         lines.iter().filter_map(outcome).filter(|o| o.lab == lab).collect();
     let mut transports: Vec<&str> = Vec::new();
@@ -19,18 +18,18 @@ pub(super) fn outcomes(lines: &[Line], lab: &str) -> String {
     let of = |transport: &str, part: &str| -> Vec<&TaskOutcome> {
         all.iter().copied().filter(|o| o.transport == transport && o.part == part).collect()
     };
-    let mut text = String::new();
+    let mut sections: Vec<Section> = Vec::new();
     for transport in &transports {
-        let _ = writeln!(text, "\n {lab} by {transport}, as completed");
         let workload = of(transport, "workload");
-        for TaskOutcome { input, answer, error, .. } in &workload {
-            let _ = match error {
-                None => writeln!(text, "Range {input}: hash={}", answer.as_deref().unwrap_or("")),
-                Some(error) => writeln!(text, "Error for range {input}: {}", error.message),
-            };
-        }
+        let as_completed = |TaskOutcome { input, answer, error, .. }: &&TaskOutcome| match error {
+            None => format!("Range {input}: hash={}", answer.as_deref().unwrap_or("")),
+            Some(error) => format!("Error for range {input}: {}", error.message),
+        };
+        let mut lines: Vec<String> = workload.iter().map(as_completed).collect();
         let failed = workload.iter().filter(|outcome| !outcome.ok).count();
-        let _ = writeln!(text, "Done: {} succeeded, {failed} failed", workload.len() - failed);
+        lines.push(format!("Done: {} succeeded, {failed} failed", workload.len() - failed));
+        let title = format!("{lab} by {transport}, as completed");
+        sections.push(Section { title, lines, ..Section::default() });
     }
     // One table for all transports by which the same became of each task.
     while let Some(first) = transports.first().copied() {
@@ -43,12 +42,12 @@ pub(super) fn outcomes(lines: &[Line], lab: &str) -> String {
         let (same, rest): (Vec<&str>, Vec<&str>) = transports.iter().copied().partition(alike);
         if !faults.is_empty() {
             let by = same.join(" and by ");
-            let _ =
-                writeln!(text, "\n {lab} by {by}: what can become of a task\n{}", table(&faults));
+            let title = format!("{lab} by {by}: what can become of a task");
+            sections.push(Section { title, table: table(&faults), ..Section::default() });
         }
         transports = rest;
     }
-    text
+    sections
 }
 
 /// What a future says, by its type.
@@ -57,15 +56,14 @@ fn said(outcome: &TaskOutcome) -> &str {
 }
 
 fn table(faults: &[&TaskOutcome]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["task", "its future says", ""]);
-    for outcome in faults {
+    let columns = ["task", "its future says", ""].map(Column::left).to_vec();
+    let row = |outcome: &&TaskOutcome| {
         let TaskOutcome { job, input, answer, error, .. } = outcome;
         let words = error.as_ref().map(|error| error.message.clone()).or(answer.clone());
-        table.add_row([format!("{job}({input})"), said(outcome).into(), words.unwrap_or_default()]);
-    }
-    table
+        let task = Cell::new(format!("{job}({input})"));
+        vec![task, Cell::new(said(outcome)), Cell::new(words.unwrap_or_default())]
+    };
+    Table { columns, rows: faults.iter().map(row).collect() }
 }
 
 fn outcome(line: &Line) -> Option<&TaskOutcome> {

@@ -4,30 +4,36 @@ mod cases;
 mod crossover;
 mod futures;
 
-use std::fmt::Write as _;
-
 use measure::record::{Claim, Comparison, Line, Sequential, Trial};
 
-/// What every lab in the record found, one after another; nothing where there are none.
-pub(crate) fn labs(lines: &[Line]) -> String {
+use crate::model::Section;
+
+pub(crate) use cases::way;
+
+/// What every lab in the record found, one after another.
+pub(crate) fn labs(lines: &[Line]) -> Vec<Section> {
     let mut labs: Vec<&str> = Vec::new();
     for lab in lines.iter().filter_map(lab) {
         if !labs.contains(&lab) {
             labs.push(lab);
         }
     }
-    let mut text = String::new();
+    let mut sections = Vec::new();
     for lab in labs {
-        text.push_str(&cases::tables(lines, lab));
-        text.push_str(&crossover::tables(lines, lab));
-        text.push_str(&futures::outcomes(lines, lab));
-        text.push('\n');
-        for claim in lines.iter().filter_map(claim).filter(|claim| claim.lab == lab) {
+        sections.extend(cases::section(lines, lab));
+        sections.extend(crossover::sections(lines, lab));
+        sections.extend(futures::sections(lines, lab));
+        let claims = lines.iter().filter_map(claim).filter(|claim| claim.lab == lab);
+        let said = claims.map(|claim| {
             let seen = if claim.seen { "seen    " } else { "not seen" };
-            let _ = writeln!(text, " {seen}  {} · {}", claim.text, claim.reason);
+            format!("{seen}  {} · {}", claim.text, claim.reason)
+        });
+        match sections.last_mut() {
+            Some(last) => last.notes.extend(said),
+            None => sections.push(Section { notes: said.collect(), ..Section::default() }),
         }
     }
-    text
+    sections
 }
 
 /// One sentence for each crossover: the way, the list, and from where on parallel wins.

@@ -1,0 +1,29 @@
+//! `coordinator compare A B`: what changed from one recorded run to another, beyond noise.
+
+use report::Side;
+
+use super::form::Form;
+use crate::saved;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Run before: its folder, its run.jsonl, or the name it was saved under
+    #[arg(value_name = "A")]
+    a: String,
+
+    /// Run after
+    #[arg(value_name = "B")]
+    b: String,
+
+    /// In which form
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
+    let (a, b) = (saved::open(&args.a)?, saved::open(&args.b)?);
+    let side = |name, record| Side { name, record };
+    let changes = report::changes(side(&args.a, &a.record), side(&args.b, &b.record));
+    super::show(&args.format.render(&changes));
+    Ok(0)
+}
