@@ -92,7 +92,7 @@ pub fn plan(cores: usize) -> Plan {
             tasks: (bytes == LECTURE_BYTES).then_some(LECTURE_TASKS * 4),
         })
     });
-    // Six generations are the fewest whose agreement means anything (97 %).
+    // Six generations are the fewest that carry a verdict.
     Plan { lab: "quick", cells: cells.collect(), generations: 6, pairs: 4 }
 }
 

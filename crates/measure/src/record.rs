@@ -310,13 +310,13 @@ pub struct Comparison {
     /// The other arm's cell.
     #[serde(flatten)]
     pub cell: Cell,
-    /// Median over generations of base / other.
+    /// base / other: the geometric mean of the generations' medians.
     pub ratio: f64,
     /// Lower end of its interval.
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Probability that the interval holds the true median.
+    /// Probability that the interval is made for; 0 with one generation, which has none.
     pub confidence: f64,
     /// Ratio from which a difference matters.
     pub threshold: f64,
@@ -326,6 +326,10 @@ pub struct Comparison {
     pub generations: usize,
     /// What can be said.
     pub verdict: Verdict,
+    /// About how many pairs in all would decide it; null where it is decided, and where the ratio
+    /// lies too near to the threshold.
+    #[serde(default)]
+    pub pairs_to_decide: Option<u64>,
 }
 
 /// From where on, along an axis, the other arm wins by the threshold: there and everywhere above.

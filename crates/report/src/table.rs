@@ -167,10 +167,10 @@ pub(crate) fn strata(lines: &[Line]) -> String {
 }
 
 const LEGEND: &str = " \
- times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (range over generations)
+ times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (95 % interval)
  shared place: the list is copied into the segment for each task · resident: it is there already
  build: the list is produced for each task, in the segment or in the coordinator's memory
- ~ TOO CLOSE TO CALL: the generations do not agree, or are fewer than six · ! unsteady: batches differ by a tenth
+ ~ TOO CLOSE TO CALL: the interval holds a threshold, or there are fewer than six generations · ! unsteady: batches differ by a tenth
 ";
 
 fn table(rows: &Rows<'_>) -> Table {

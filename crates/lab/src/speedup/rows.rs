@@ -95,6 +95,8 @@ pub(super) fn write_down(
         let Some(ratio) = compare::ratio(&pair_up(&by_itself.batches, &sum.batches)) else {
             continue;
         };
+        let verdict = (case.judge)(&ratio);
+        let undecided = verdict == compare::Verdict::TooClose;
         let id = book.next_id();
         book.say(Line::Comparison(Box::new(Comparison {
             id,
@@ -112,7 +114,8 @@ pub(super) fn write_down(
             threshold: SPEEDUP,
             pairs: ratio.pairs,
             generations: ratio.generations,
-            verdict: (case.judge)(&ratio),
+            verdict,
+            pairs_to_decide: undecided.then(|| ratio.pairs_to_pass(SPEEDUP)).flatten(),
         })))?;
     }
     Ok(())

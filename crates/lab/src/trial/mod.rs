@@ -178,6 +178,9 @@ fn comparisons(
             pairs: ratio.pairs,
             generations: ratio.generations,
             verdict,
+            pairs_to_decide: (verdict == compare::Verdict::TooClose)
+                .then(|| ratio.pairs_to_decide(compare::MARGIN))
+                .flatten(),
         };
         Some((base, other, comparison))
     });

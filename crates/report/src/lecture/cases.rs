@@ -29,7 +29,7 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
 }
 
 const LEGEND: &str = " \
- all tasks: median time of a round · speedup: sequential ÷ pool, pair by pair (range over generations)
+ all tasks: median time of a round · speedup: sequential ÷ pool, pair by pair (95 % interval)
  FASTER: all of the range is above 1.2, as in the lecture · (×14): times that a heavy job does its exact loop
 ";
 

@@ -40,7 +40,7 @@ pub(super) fn tables(lines: &[Line], lab: &str) -> String {
 
 const LEGEND: &str = "
  Duration: as the lecture calls it · measured: what a task takes alone · Seq, Pool: median time of 8 tasks
- Speedup: Seq ÷ Pool, pair by pair (range over generations) · WINS: all of the range is on one side of 1.2
+ Speedup: Seq ÷ Pool, pair by pair (95 % interval) · WINS: all of it is on one side of 1.2
  a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)
 ";
 
