@@ -230,10 +230,11 @@ pub fn median(values: &mut [f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand::SeedableRng;
     use rand::rngs::StdRng;
-    use rand::{RngExt, SeedableRng};
 
     use super::*;
+    use crate::synthetic::World;
 
     /// `ratios[g]` is what generation g sees in each of three pairs.
     fn pairs(ratios: &[f64]) -> Vec<Pair> {
@@ -357,35 +358,6 @@ mod tests {
             prop_assert!(close(turned.ratio, found.ratio));
             prop_assert!(close(turned.low, found.high) && close(turned.high, found.low));
         }
-    }
-
-    /// Pairs of a true ratio, lognormal at both levels; deviations are of the logarithm.
-    struct World {
-        truth: f64,
-        generation: f64,
-        pair: f64,
-    }
-
-    impl World {
-        fn measure(&self, generations: u32, pairs: u32, random: &mut StdRng) -> Vec<Pair> {
-            let of = |generation| {
-                let shift = self.truth.ln() + self.generation * normal(random);
-                let ratios = (0..pairs).map(|_| (shift + self.pair * normal(random)).exp());
-                let pair = |ratio: f64| Pair {
-                    generation,
-                    base_ns: (ratio * 1e9) as u64,
-                    other_ns: 1_000_000_000,
-                };
-                ratios.map(pair).collect::<Vec<_>>()
-            };
-            (0..generations).flat_map(of).collect()
-        }
-    }
-
-    /// Box and Muller.
-    fn normal(random: &mut StdRng) -> f64 {
-        let (radius, angle): (f64, f64) = (1.0 - random.random::<f64>(), random.random());
-        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
     }
 
     #[test]

@@ -282,6 +282,7 @@ fn near(rows: &[Row], low: f64, high: f64, found: Crossing) -> &[Row] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::synthetic::normal;
 
     const THRESHOLD: f64 = 1.2;
 
@@ -451,12 +452,6 @@ mod tests {
             };
             (0..draws).filter(covers).count() as f64 / draws as f64
         }
-    }
-
-    /// Box and Muller.
-    fn normal(random: &mut StdRng) -> f64 {
-        let (radius, angle): (f64, f64) = (1.0 - random.random::<f64>(), random.random());
-        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
     }
 
     #[test]
