@@ -1,6 +1,7 @@
 //! Recorded runs as tables, CSV and verdicts in words: a pure function of the record's lines.
 #![forbid(unsafe_code)]
 
+mod control;
 mod lecture;
 mod summary;
 mod table;
@@ -42,6 +43,7 @@ pub fn machine(machine: &Machine) -> String {
 pub fn terminal(lines: &[Line], folder: &Path) -> String {
     let tables = table::strata(lines);
     let lecture = lecture::labs(lines);
+    let controls = control::all(lines);
     let summary = summary::of(lines, folder);
-    format!("{tables}{lecture}{summary}")
+    format!("{tables}{lecture}{controls}{summary}")
 }

@@ -20,7 +20,7 @@ pub(crate) struct Stratum {
 }
 
 impl Stratum {
-    fn of(cell: &Cell) -> Stratum {
+    pub(crate) fn of(cell: &Cell) -> Stratum {
         Stratum {
             placement: cell.placement.clone(),
             regime: cell.regime.clone(),
@@ -171,6 +171,7 @@ const LEGEND: &str = " \
  shared place: the list is copied into the segment for each task · resident: it is there already
  build: the list is produced for each task, in the segment or in the coordinator's memory
  ~ TOO CLOSE TO CALL: the interval holds a threshold, or there are fewer than six generations · ! unsteady: batches differ by a tenth
+ ^ over 1 % of the time went into round trips of more than ten times the median
 ";
 
 fn table(rows: &Rows<'_>) -> Table {
@@ -209,12 +210,17 @@ fn table(rows: &Rows<'_>) -> Table {
     table
 }
 
+/// Part of all round trips' time from which hiccups are marked.
+const MANY: f64 = 0.01;
+
 fn cell(trial: &Trial) -> String {
     if trial.error.is_some() {
         return "failed".into();
     }
     let time = times(trial.round_trip_ns.p50, trial.round_trip_ns.p99);
-    if trial.steady { time } else { format!("{time} !") }
+    let all_ns = trial.round_trip_ns.mean as f64 * trial.round_trip_ns.count as f64;
+    let hiccups = if trial.hiccups.ns as f64 > MANY * all_ns { " ^" } else { "" };
+    if trial.steady { format!("{time}{hiccups}") } else { format!("{time}{hiccups} !") }
 }
 
 fn compare(comparison: &Comparison) -> String {
