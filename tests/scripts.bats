@@ -250,3 +250,64 @@ ended() {
     [ "${lines[0]}" = "already done: $out/same-sleeping" ]
     [[ $output != *warning* ]]
 }
+
+# real_coordinator: sets COORDINATOR to a built one, or skips.
+real_coordinator() {
+    local target=${CARGO_TARGET_DIR:-$root/target} profile
+    for profile in release debug; do
+        if [ -x "$target/$profile/coordinator" ]; then
+            export COORDINATOR=$target/$profile/coordinator
+            return
+        fi
+    done
+    [ "${IPCLAB_NO_SKIP:-}" != 1 ]
+    skip "no coordinator is built"
+}
+
+@test "aa-test and agreement help, refuse in one sentence, and run nothing then" {
+    for script in aa-test agreement; do
+        run "$root/scripts/$script.sh" --help
+        [ "$status" -eq 0 ]
+        [[ $output == *--out* && $output == *--dry-run* ]]
+        for bad in --size extra --out; do
+            run "$root/scripts/$script.sh" "$bad"
+            [ "$status" -eq 2 ]
+            [ "${#lines[@]}" -eq 1 ]
+        done
+    done
+    run "$root/scripts/aa-test.sh" --cells none
+    [ "$status" -eq 2 ]
+    run "$root/scripts/agreement.sh" --runs 0
+    [ "$status" -eq 2 ]
+    [ "$(calls)" -eq 0 ]
+}
+
+@test "a dry run of aa-test plans enough cells, and of agreement as many runs as asked for" {
+    run "$root/scripts/aa-test.sh" --dry-run --cells 25 -- --budget 9s
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 3 ]
+    [[ ${lines[0]} == *" --transport pipe,pipe "*" --budget 9s" ]]
+    [[ ${lines[1]} == *" --transport shared,shared "* ]]
+    run "$root/scripts/agreement.sh" --dry-run --runs 3
+    [ "${#lines[@]}" -eq 3 ]
+    [ "$(calls)" -eq 0 ]
+}
+
+@test "aa-test counts its cells from the records" {
+    real_coordinator
+    run stdout_of "$root/scripts/aa-test.sh" --cells 12 --out "$out" -- \
+        --generations 1 --pairs 1 --tasks 8
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "cells 12: named a winner 0, same 0, too close to call 12" ]
+    [ "${lines[1]}" = "false winners 0.0 %" ]
+}
+
+@test "agreement counts verdicts from the records" {
+    command -v python3 >/dev/null || skip "no python3"
+    real_coordinator
+    run stdout_of "$root/scripts/agreement.sh" --runs 2 --out "$out" -- \
+        --sizes 4KiB --generations 1 --pairs 1 --tasks 8
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "cells 2, verdicts 4, undecided 100.0 %" ]
+    [ "${lines[2]}" = "cells that contradict themselves 0" ]
+}

@@ -34,6 +34,7 @@ fn bad_input_is_refused_in_one_sentence_that_says_how_to_mend_it() {
         (&["--sizes", "many"], "64B, 400KB or 16MiB"),
         (&["--sizes", "64MiB..64B"], "smaller size first"),
         (&["--sizes", "4000TiB"], "smaller --sizes"),
+        (&["--transport", "pipe,shared,pipe"], "names pipe twice"),
         (&["--transport", "pigeon"], "pipe, pipe-serde, socket, shared"),
         (&["--wakeup", "shout"], "futex"),
         (&["--residency", "nowhere"], "place, build, resident"),

@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use measure::record::Line;
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -104,6 +105,7 @@ fn a_worker_that_is_killed_makes_a_failed_row_and_code_4_and_the_other_cells_go_
     let record = measure::run::read(folder.path()).unwrap();
     let failed = record.lines.iter().filter_map(|line| match line {
         Line::Trial(trial) => trial.error.clone(),
+        Line::Control(control) => control.error.clone(),
         _ => None,
     });
     let failed: Vec<String> = failed.collect();
@@ -163,7 +165,7 @@ fn a_cell_that_was_interrupted_is_measured_anew_when_the_run_is_continued() {
     assert_eq!(coordinator(&args).output().unwrap().status.code(), Some(0));
     let record = measure::run::read(folder.path()).unwrap();
     let whole = record.lines.iter().filter(|line| {
-        matches!(line, Line::Trial(trial) if trial.error.is_none() && trial.generations == 10)
+        matches!(line, Line::Trial(trial) if trial.error.is_none() && trial.generations >= 6)
     });
     assert_eq!(whole.count(), 2 * 3);
     let cut = record.lines.iter().filter(|line| {
@@ -193,4 +195,41 @@ fn however_few_descriptors_there_are_it_is_an_error_in_words_and_nobody_is_left(
             assert_eq!((end.workers_left, end.segments_left), (0, 0), "{most}: {said}");
         }
     }
+}
+
+#[test]
+fn a_worker_that_is_moved_from_its_core_makes_the_run_invalid_and_is_named() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 2 {
+        return crate::tools::skip("one core: nobody can be moved to another");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = begin(folder.path(), "memfd", "3");
+    let mut everywhere = CpuSet::new();
+    (0..cores).for_each(|core| everywhere.set(core).unwrap());
+    // A worker that has just been started pins itself later: the next one gets another chance.
+    let code = loop {
+        for (worker, _) in children(child.id()) {
+            let _ = sched_setaffinity(Pid::from_raw(worker as i32), &everywhere);
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(code, Some(6));
+    let record = measure::run::read(folder.path()).unwrap();
+    let Some(Line::End(end)) = record.lines.last() else { panic!("no end line") };
+    assert_eq!(end.status, "invalid");
+    assert!(end.reason.as_ref().is_some_and(|why| why.contains("core")), "{end:?}");
+    let named = record.lines.iter().any(|line| match line {
+        Line::Trial(trial) => {
+            trial.error.as_ref().is_some_and(|why| why.contains("worker 0 was moved"))
+        }
+        Line::Control(line) => {
+            line.error.as_ref().is_some_and(|why| why.contains("worker 0 was moved"))
+        }
+        _ => false,
+    });
+    assert!(named);
 }

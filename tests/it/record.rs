@@ -127,7 +127,13 @@ fn a_sweep_goes_on_where_it_was_cut_off_and_only_with_the_same_plan() {
 
     // As a kill in the middle of a line leaves it: without the last cell's lines.
     let mut kept: Vec<&str> = whole.lines().collect();
-    kept.truncate(2 + 2 * 5);
+    let last = whole.lines().rfind(|line| line.contains("\"kind\":\"comparison\"")).unwrap();
+    let bytes = &self::lines(last)[0]["bytes"];
+    let first = |line: &&str| {
+        let line = &self::lines(line)[0];
+        line["kind"] == "trial" && line["bytes"] == *bytes
+    };
+    kept.truncate(whole.lines().position(|line| first(&line)).unwrap());
     fs::write(&record, kept.join("\n") + "\n{\"kind\":\"trial\",\"id\":99,\"la").unwrap();
     let other = run(&["--sizes", "64B"]);
     assert_eq!(other.status.code(), Some(2));
@@ -181,6 +187,13 @@ fn every_axis_of_a_sweep_reaches_the_record() {
     let text = fs::read_to_string(folder.path().join("run.jsonl")).unwrap();
     let lines = lines(&text);
     let trials = of_kind(&lines, "trial");
+    // A control for each placement, regime, number of workers and depth.
+    let controls = of_kind(&lines, "control");
+    assert_eq!(controls.len(), 2 * 2 * 2);
+    for control in &controls {
+        assert_eq!((&control["bytes"], &control["transport"]), (&4096.into(), &"pipe".into()));
+        assert_eq!(control["verdict"], "TOO CLOSE TO CALL", "one generation carries no verdict");
+    }
     // 4 wake-ups x 2 numbers of workers x 2 depths x (3 streams x 2 + 3 residencies).
     assert_eq!(trials.len(), 4 * 2 * 2 * 9);
     for trial in trials {
@@ -196,7 +209,9 @@ fn every_axis_of_a_sweep_reaches_the_record() {
     let table = fs::read_to_string(folder.path().join("trials.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 144);
     let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
-    assert_eq!(pairs.lines().count(), 1 + 144);
+    assert_eq!(pairs.lines().count(), 1 + 144 + 2 * controls.len());
+    assert_eq!(pairs.matches(",control,").count(), 2 * controls.len());
+    assert_eq!(pairs.matches(",pipe again,").count(), controls.len());
     assert!(pairs.starts_with(
         "run,case,placement,regime,wakeup,workers,depth,generation,pair,order,arm,size,compute,median,mean,min,n,time"
     ));
@@ -214,4 +229,50 @@ fn the_coordinator_is_its_own_worker_where_none_lies_beside_it() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = lines(&String::from_utf8(output.stdout).unwrap());
     assert!(of_kind(&lines, "trial").iter().all(|trial| trial["worker"] == "self"));
+}
+
+#[test]
+fn the_same_name_twice_is_set_against_itself_in_workers_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--transport", "shared,shared", "--residency", "place,resident"];
+    let (code, said) = sweep(folder.path(), &more);
+    assert_eq!(code, 0, "{said}");
+    let record = measure::run::read(folder.path()).unwrap();
+    let controls: Vec<_> = record
+        .lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Control(control) => Some(control),
+            _ => None,
+        })
+        .collect();
+    let mut found: Vec<&str> = controls.iter().map(|line| line.cell.residency.as_str()).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["place", "resident"]);
+    assert!(controls.iter().all(|line| line.error.is_none() && line.pairs == 1));
+    assert!(!record.lines.iter().any(|line| matches!(line, Line::Trial(_) | Line::Comparison(_))));
+}
+
+#[test]
+fn a_sweep_looks_and_stops_and_the_cap_is_what_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["sweep", "--quiet", "--sizes", "1MiB", "--generations", "8", "--pairs", "2"];
+    let out = folder.path().to_str().unwrap();
+    assert!(coordinator(&[&args[..], &["--out", out]].concat()).status().unwrap().success());
+    let record = measure::run::read(folder.path()).unwrap();
+    for line in &record.lines {
+        let Line::Comparison(comparison) = line else { continue };
+        assert!([6, 7, 8].contains(&comparison.generations), "looks are at 6, 7 and 8");
+        assert_eq!(comparison.confidence, 0.975);
+    }
+    for line in &record.lines {
+        let Line::Trial(trial) = line else { continue };
+        match trial.stopped.as_deref() {
+            Some("cap") => assert_eq!(trial.generations, 8),
+            Some("decided" | "narrow") => assert!(trial.generations >= 6),
+            other => panic!("stopped by {other:?}"),
+        }
+        assert!(trial.warnings.iter().all(|warning| !warning.contains("generations")));
+    }
+    assert!(matches!(record.lines.last(), Some(Line::End(end)) if end.status == "done"));
 }

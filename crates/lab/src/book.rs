@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use measure::record::{End, Line, RunLine, SCHEMA, Trial};
+use measure::record::{Control, End, Line, RunLine, SCHEMA, Trial};
 use measure::run::{PAIRS, PairRow, RECORD, Record, Writer};
 use measure::{machine, now};
 
@@ -31,6 +31,8 @@ pub struct Outcome {
     pub duplicated: u64,
     /// Whether a worker died.
     pub worker_lost: bool,
+    /// Whether somebody was moved from the core where it was pinned.
+    pub strayed: bool,
     /// Whether there are fewer generations than planned, for want of time.
     pub short: bool,
 }
@@ -189,16 +191,27 @@ fn trials(lines: &[Line]) -> impl Iterator<Item = &Trial> + Clone {
     })
 }
 
+fn controls(lines: &[Line]) -> impl Iterator<Item = &Control> + Clone {
+    lines.iter().filter_map(|line| match line {
+        Line::Control(control) => Some(&**control),
+        _ => None,
+    })
+}
+
 /// The last line's status and reason, and the code to end with.
 fn status(
     lines: &[Line],
     signal: Option<u8>,
     outcome: Outcome,
 ) -> (&'static str, Option<&'static str>, u8) {
-    let Outcome { duplicated, worker_lost, short } = outcome;
+    let Outcome { duplicated, worker_lost, strayed, short } = outcome;
     let wrong = trials(lines).any(|trial| trial.verified != trial.ok) || duplicated > 0;
     match signal {
         _ if wrong => ("invalid", Some("an answer was wrong"), 6),
+        _ if strayed => ("invalid", Some("somebody was moved from its core"), 6),
+        _ if controls(lines).any(|control| control.verdict == Control::DIFFERENT) => {
+            ("invalid", Some("a control named a winner: the same differs from itself"), 6)
+        }
         Some(signal) => ("interrupted", Some("by a signal"), 128 + signal),
         None if worker_lost => ("done", Some("a worker was lost"), 4),
         None if has_failed_cell(lines) => ("done", Some("a cell failed"), 3),
@@ -209,6 +222,14 @@ fn status(
 
 /// Whether an arm of a cell failed and was not measured again since.
 fn has_failed_cell(lines: &[Line]) -> bool {
+    let again = |failed: &Control| {
+        let mut later = controls(lines).filter(|control| control.id > failed.id);
+        later.any(|control| control.error.is_none() && control.cell == failed.cell)
+    };
+    let failed = |control: &&Control| control.error.is_some() && !again(control);
+    if controls(lines).any(|control| failed(&control)) {
+        return true;
+    }
     let same = |a: &Trial, b: &Trial| a.cell == b.cell && a.lecture == b.lecture;
     trials(lines).filter(|trial| trial.error.is_some()).any(|failed| {
         let mut later = trials(lines).filter(|trial| trial.id > failed.id);
@@ -255,6 +276,7 @@ fn id_of(line: &Line) -> u64 {
         Line::Sequential(sequential) => sequential.id,
         Line::Comparison(comparison) => comparison.id,
         Line::Crossover(crossover) => crossover.id,
+        Line::Control(control) => control.id,
         _ => 0,
     }
 }
@@ -311,6 +333,37 @@ mod tests {
         assert_eq!(code(&wrong, Some(2), fine), ("invalid", 6));
         let twice = Outcome { duplicated: 1, ..fine };
         assert_eq!(code(&[trial(1, |_| ())], None, twice), ("invalid", 6));
+    }
+
+    #[test]
+    fn a_control_that_names_a_winner_or_a_process_that_was_moved_makes_the_run_invalid() {
+        let control = |verdict: &str| -> Line {
+            let Line::Trial(trial) = trial(1, |_| ()) else { unreachable!() };
+            Line::Control(Box::new(Control {
+                id: 1,
+                lab: "sweep".into(),
+                cell: trial.cell,
+                ratio: Some(1.2),
+                low: Some(1.1),
+                high: Some(1.3),
+                confidence: 0.95,
+                threshold: 1.05,
+                pairs: 24,
+                generations: 6,
+                verdict: verdict.into(),
+                stopped: None,
+                warnings: Vec::new(),
+                error: None,
+            }))
+        };
+        let fine = Outcome::default();
+        assert_eq!(code(&[control("DIFFERENT")], None, fine), ("invalid", 6));
+        assert_eq!(code(&[control("DIFFERENT")], Some(2), fine), ("invalid", 6));
+        for verdict in ["SAME", "TOO CLOSE TO CALL"] {
+            assert_eq!(code(&[control(verdict)], None, fine), ("done", 0));
+        }
+        let moved = Outcome { strayed: true, ..fine };
+        assert_eq!(code(&[trial(1, |_| ())], None, moved), ("invalid", 6));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use measure::middle;
 use measure::run::PairRow;
+use measure::stopping;
 use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Setup, Transport};
@@ -65,6 +66,8 @@ pub struct Cell {
     pub bytes: usize,
     /// The arms.
     pub arms: Vec<Arm>,
+    /// Whether this is a control: its two arms are the same, each with workers of its own.
+    pub control: bool,
     /// Computing that a task is named by, in nanoseconds; 0 where it is not.
     pub compute_ns: u64,
     /// Tasks a second, sent on a schedule; none: the next is sent after an answer.
@@ -84,6 +87,8 @@ pub struct Plan {
     pub generations: u32,
     /// Pairs of batches in each generation.
     pub pairs: u32,
+    /// Whether a cell ends as soon as it is settled.
+    pub stops: bool,
 }
 
 /// Which batch of a cell it was.
@@ -99,7 +104,18 @@ pub struct Turn {
     pub time: u64,
 }
 
+/// Bytes of a control's list.
+const CONTROL_BYTES: usize = 4096;
+
 impl Cell {
+    /// One pipe against another of the same kind, beside cells like this one, with lists of
+    /// `longest` bytes at most.
+    pub fn as_control(&self, longest: usize) -> Option<Cell> {
+        let pipe = Arm::of("pipe", Residency::Place, self.regime)?;
+        let bytes = CONTROL_BYTES.min(longest);
+        Some(Cell { bytes, arms: vec![pipe; 2], control: true, compute_ns: 0, ..self.clone() })
+    }
+
     /// The row of pairs.csv for one batch of arm number `arm`, or of doing it alone where there is
     /// no such arm; `samples` are sorted.
     pub fn pair_row(
@@ -132,6 +148,11 @@ impl Cell {
             n: samples.len(),
             time,
         }
+    }
+
+    /// What pairs.csv says in the column `case` where no lab asks.
+    pub fn case(&self) -> &'static str {
+        if self.control { "control" } else { "" }
     }
 
     /// Items of each list.
@@ -180,7 +201,29 @@ impl Cell {
     }
 }
 
+/// `cells`, and in front of each stratum of them its control. An unpinned one has none: it carries
+/// no verdict that could be wrong.
+pub fn with_controls(cells: Vec<Cell>, longest: usize) -> Vec<Cell> {
+    let mut all: Vec<Cell> = Vec::with_capacity(cells.len() + 1);
+    for cell in cells {
+        let beside = |other: &Cell| {
+            let stratum = |cell: &Cell| (cell.placement.clone(), cell.workers, cell.depth);
+            other.control && other.regime == cell.regime && stratum(other) == stratum(&cell)
+        };
+        if cell.placement != Placement::Unpinned && !all.iter().any(beside) {
+            all.extend(cell.as_control(longest));
+        }
+        all.push(cell);
+    }
+    all
+}
+
 impl Plan {
+    /// After how many generations a cell is looked at, the last of them included.
+    pub fn looks(&self) -> Vec<u32> {
+        if self.stops { stopping::looks(self.generations) } else { vec![self.generations] }
+    }
+
     /// Items of its longest list.
     pub fn longest(&self) -> usize {
         self.cells.iter().map(Cell::items).max().unwrap_or(0)
@@ -193,7 +236,7 @@ impl Plan {
                 cell.arms.iter().map(|arm| format!("{}/{}", arm.name(), arm.wakeup)).collect();
             let segment = cell.arms.iter().find_map(|arm| arm.segment).map(Kind::name);
             format!(
-                "{:?} {} {}x{} {} {:?} {:?} {:?} {}",
+                "{:?} {} {}x{} {} {:?} {:?} {:?} {} {}",
                 cell.placement,
                 cell.regime,
                 cell.workers,
@@ -202,7 +245,8 @@ impl Plan {
                 cell.tasks,
                 cell.rate,
                 segment,
-                arms.join("+")
+                arms.join("+"),
+                cell.control
             )
         });
         let mut hash = DefaultHasher::new();

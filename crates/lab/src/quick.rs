@@ -10,7 +10,7 @@ use crate::args::Common;
 use crate::book::{Book, Done};
 use crate::labs::{self, Lab};
 use crate::placement::{self, Placement};
-use crate::plan::{Arm, Cell, Plan};
+use crate::plan::{self, Arm, Cell, Plan};
 use crate::run;
 use crate::source::Source;
 use crate::wish::{DURATIONS, Durations, Lists, SIZES, Scale, Wish};
@@ -88,13 +88,15 @@ pub fn plan(cores: usize) -> Plan {
             depth: 1,
             bytes,
             arms: arms(regime),
+            control: false,
             compute_ns: 0,
             rate: None,
             tasks: (bytes == LECTURE_BYTES).then_some(LECTURE_TASKS * 4),
         })
     });
-    // Six generations are the fewest whose agreement means anything (97 %).
-    Plan { lab: "quick", cells: cells.collect(), generations: 6, pairs: 4 }
+    let cells = plan::with_controls(cells.collect(), usize::MAX);
+    // Six generations are the fewest that carry a verdict. So there is nothing to look at before.
+    Plan { lab: "quick", cells, generations: 6, pairs: 4, stops: false }
 }
 
 /// Copy, place, resident.
@@ -116,11 +118,12 @@ mod tests {
     #[test]
     fn the_plan_has_both_strata_all_sizes_and_the_lecture_s_list() {
         let plan = plan(2);
-        assert_eq!(plan.cells.len(), 24);
-        assert!(plan.cells.iter().all(|cell| cell.arms.len() == 3));
+        let (controls, cells): (Vec<_>, Vec<_>) = plan.cells.iter().partition(|cell| cell.control);
+        assert_eq!((cells.len(), controls.len()), (24, 2));
+        assert!(cells.iter().all(|cell| cell.arms.len() == 3));
         assert!(plan.cells.iter().any(|cell| cell.bytes == 64));
         assert!(plan.cells.iter().any(|cell| cell.bytes == 64 << 20));
         assert!(plan.cells.iter().any(|cell| cell.bytes == LECTURE_BYTES));
-        assert_eq!(super::plan(1).cells.len(), 12);
+        assert_eq!(super::plan(1).cells.len(), 12 + 1);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use measure::record::Line;
 use measure::run::PairRow;
+use measure::stopping::Stopped;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -53,7 +54,8 @@ pub fn measure_all(
         if book.interrupt.signal().is_some() {
             break;
         }
-        let name = format!("{} {}", report::size(cell.bytes), cell.placement);
+        let what = if cell.control { " control" } else { "" };
+        let name = format!("{} {}{what}", report::size(cell.bytes), cell.placement);
         progress.begin(&name);
         measure(book, plan, cell, &left, source, &mut random, &mut outcome)?;
         progress.finish(&name);
@@ -80,11 +82,16 @@ fn measure(
     let measured = trial::measure(&setting, plan, cell, share, random, &mut note)?;
     outcome.duplicated += measured.duplicated;
     outcome.worker_lost |= measured.worker_lost;
+    outcome.strayed |= measured.strayed;
+    if let Some(mut control) = measured.control {
+        control.id = book.next_id();
+        book.say(Line::Control(Box::new(control)))?;
+    }
     let mut ids = Vec::new();
     for mut trial in measured.trials {
         trial.id = book.next_id();
         ids.push(trial.id);
-        outcome.short |= trial.generations < plan.generations && !measured.interrupted;
+        outcome.short |= trial.stopped.as_deref() == Some(Stopped::Budget.name());
         book.say(Line::Trial(Box::new(trial)))?;
     }
     for (base, other, mut comparison) in measured.comparisons {
@@ -128,8 +135,10 @@ fn is_measured(cell: &Cell, lines: &[Line], allowed: &[usize]) -> bool {
     let cores = cell.placement.cores(allowed, cell.workers);
     cell.arms.iter().all(|arm| {
         let want = cell.record(arm, &cores);
-        lines.iter().any(|line| {
-            matches!(line, Line::Trial(trial) if trial.cell == want && trial.error.is_none())
+        lines.iter().any(|line| match line {
+            Line::Trial(trial) => !cell.control && trial.cell == want && trial.error.is_none(),
+            Line::Control(line) => cell.control && line.cell == want && line.error.is_none(),
+            _ => false,
         })
     })
 }

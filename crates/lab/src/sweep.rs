@@ -10,7 +10,7 @@ use shm::wakeup::Regime;
 use transport::{Residency, Transport};
 
 use crate::placement::{Placement, allowed_cores};
-use crate::plan::{Arm, Cell, Plan, wakeup_of};
+use crate::plan::{self, Arm, Cell, Plan, wakeup_of};
 use crate::refusal::Refusal;
 use crate::size::Sizes;
 use crate::source::Source;
@@ -25,7 +25,7 @@ pub struct Axes {
     #[arg(long, value_name = "SIZES", default_value = "64B..64MiB*4", conflicts_with = "list")]
     pub sizes: Sizes,
 
-    /// How lists are carried
+    /// How lists are carried; the same name twice, as in pipe,pipe, sets it against itself
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "pipe,shared")]
     pub transport: Vec<String>,
 
@@ -62,7 +62,7 @@ pub struct Axes {
     #[arg(long, value_name = "WHERE", default_value = "spread")]
     pub pin: Vec<Placement>,
 
-    /// Sets of fresh workers for each cell; fewer than 6 carry no verdict
+    /// Sets of fresh workers for each cell at most; fewer than 6 carry no verdict
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub generations: u32,
 
@@ -100,8 +100,19 @@ impl Axes {
             }
             None => self.sizes.0.clone(),
         };
-        let transports: Vec<&'static dyn Transport> =
+        let mut transports: Vec<&'static dyn Transport> =
             self.transport.iter().map(|name| transport_of(name)).collect::<Result<_, _>>()?;
+        if self.transport.len() == 2 {
+            transports.dedup_by_key(|transport| transport.name());
+        }
+        let mut names: Vec<&str> = transports.iter().map(|transport| transport.name()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|names| names[0] == names[1]) {
+            let name = twice[0];
+            return Err(Refusal::usage(format!(
+                "--transport names {name} twice: `{name},{name}` alone sets it against itself"
+            )));
+        }
         let allowed = allowed_cores().unwrap_or_default();
         let mut cells = Vec::new();
         for placement in self.pin.iter().map(|placement| placement.on(&allowed)) {
@@ -122,6 +133,7 @@ impl Axes {
                             depth,
                             bytes,
                             arms: arms.clone(),
+                            control: false,
                             compute_ns: 0,
                             rate: self.rate.map(|rate| rate.0),
                             tasks: self.tasks,
@@ -130,7 +142,13 @@ impl Axes {
                 }
             }
         }
-        Ok(Plan { lab: "sweep", cells, generations: self.generations, pairs: self.pairs })
+        let longest = self.list.as_ref().map_or(usize::MAX, |_| sizes[0]);
+        let cells = match self.transport.as_slice() {
+            [name, again] if name == again => cells.iter().flat_map(against_itself).collect(),
+            _ => plan::with_controls(cells, longest),
+        };
+        let (generations, pairs) = (self.generations, self.pairs);
+        Ok(Plan { lab: "sweep", cells, generations, pairs, stops: true })
     }
 
     fn check(&self) -> Result<(), Refusal> {
@@ -201,6 +219,12 @@ impl FromStr for Rate {
             )),
         }
     }
+}
+
+/// A control for each arm of `cell`.
+fn against_itself(cell: &Cell) -> Vec<Cell> {
+    let twice = |arm: &Arm| Cell { arms: vec![arm.clone(); 2], control: true, ..cell.clone() };
+    cell.arms.iter().map(twice).collect()
 }
 
 fn transport_of(name: &str) -> Result<&'static dyn Transport, Refusal> {

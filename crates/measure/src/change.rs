@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::compare::{MARGIN, median};
+use crate::compare::{ENOUGH_GENERATIONS, MARGIN, median};
 use crate::crossover::RESAMPLES;
 use crate::histogram::Histogram;
 use crate::run::PairRow;
@@ -39,9 +39,6 @@ pub enum Verdict {
     /// It may have changed, but there are too few generations to say so.
     TooFew,
 }
-
-/// Generations that each run must have for a change to be called one.
-pub const ENOUGH_GENERATIONS: usize = 6;
 
 impl Verdict {
     /// The words in tables.

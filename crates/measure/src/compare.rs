@@ -2,13 +2,13 @@
 //!
 //! A generation is a set of freshly started workers; where they happen to lie in memory is a level
 //! of chance of its own, so pairs within one generation are not independent. The median of each
-//! generation's log-ratios is one observation, and the interval spans all of them: with g
-//! generations it holds the true median with a probability of 1 - 2^(1-g), whatever the
-//! distribution.
+//! generation's log-ratios is one observation, and Student's t of these gives the interval (Kalibera
+//! and Jones 2013). docs/METHOD.md has the coverage, and what a bootstrap came to instead.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Two batches, adjacent in time, of the same tasks by two arms.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,19 +24,19 @@ pub struct Pair {
 /// What is said of copy against share, or of a pool against doing it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// Sharing is faster by more than the margin in every generation.
+    /// Sharing is faster by more than the margin: all of the interval says so.
     #[serde(rename = "SHARE")]
     Share,
-    /// Copying is faster by more than the margin in every generation.
+    /// Copying is faster by more than the margin.
     #[serde(rename = "COPY")]
     Copy,
-    /// The difference is inside the margin in every generation.
+    /// The difference is inside the margin.
     #[serde(rename = "SAME")]
     Same,
-    /// The pool is faster than the lecture's threshold asks, in every generation.
+    /// The pool is faster than the lecture's threshold asks.
     #[serde(rename = "FASTER")]
     Faster,
-    /// It is not, in any generation.
+    /// It is not.
     #[serde(rename = "SLOWER or no gain")]
     NoGain,
     /// As [`Verdict::Faster`], in the words of the lecture's crossover.
@@ -45,7 +45,7 @@ pub enum Verdict {
     /// As [`Verdict::NoGain`], in the words of the lecture's crossover.
     #[serde(rename = "SEQUENTIAL WINS")]
     Sequential,
-    /// The generations do not agree, or there are too few of them.
+    /// The interval holds a threshold, or there are too few generations.
     #[serde(rename = "TOO CLOSE TO CALL")]
     TooClose,
 }
@@ -69,13 +69,14 @@ impl Verdict {
 /// A ratio with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
-    /// Median over generations of base / other: above 1 the other arm is faster.
+    /// base / other, above 1 if the other arm is faster: the geometric mean of the generations'
+    /// medians.
     pub ratio: f64,
-    /// Smallest generation's.
+    /// Lower end of its interval; the ratio itself where there is one generation only.
     pub low: f64,
-    /// Largest generation's.
+    /// Upper end, likewise.
     pub high: f64,
-    /// Probability that `low..=high` holds the true median.
+    /// Probability that the interval is made for; 0 where there is one generation only.
     pub confidence: f64,
     /// Pairs behind it.
     pub pairs: usize,
@@ -89,29 +90,50 @@ pub const MARGIN: f64 = 1.05;
 /// A speedup that is called one: the lecture's 1.2.
 pub const SPEEDUP: f64 = 1.2;
 
-/// Confidence without which no verdict is given.
-pub const ENOUGH: f64 = 0.95;
+/// Probability that an interval is made for, unless it is asked otherwise.
+pub const CONFIDENCE: f64 = 0.95;
 
-/// Probability that the range of so many generations' medians holds the true median: 0 to 1.
-pub fn confidence(generations: usize) -> f64 {
-    1.0 - 2f64.powi(1 - generations as i32)
+/// Generations without which no verdict is given.
+pub const ENOUGH_GENERATIONS: usize = 6;
+
+/// Where more than so many times the pairs would be needed, nobody is told to wait for them.
+const HOPELESS: f64 = 1000.0;
+
+/// The ratio base / other of `pairs` with its 95 % interval; nothing without any.
+pub fn ratio(pairs: &[Pair]) -> Option<Ratio> {
+    ratio_at(pairs, CONFIDENCE)
 }
 
-/// The ratio base / other of `pairs`; nothing without any.
-pub fn ratio(pairs: &[Pair]) -> Option<Ratio> {
-    let mut medians: Vec<f64> = log_ratios(pairs).iter_mut().map(|of_one| median(of_one)).collect();
-    if medians.is_empty() {
+/// The ratio base / other of `pairs` with an interval made for `confidence`, between 0 and 1;
+/// nothing without any pairs. The same pairs in any order give the same answer.
+pub fn ratio_at(pairs: &[Pair], confidence: f64) -> Option<Ratio> {
+    let medians: Vec<f64> = log_ratios(pairs).iter_mut().map(|of_one| median(of_one)).collect();
+    let generations = medians.len();
+    if generations == 0 {
         return None;
     }
-    let middle = median(&mut medians); // sorts them
-    Some(Ratio {
-        ratio: middle.exp(),
-        low: medians[0].exp(),
-        high: medians[medians.len() - 1].exp(),
-        confidence: confidence(medians.len()),
-        pairs: pairs.len(),
-        generations: medians.len(),
-    })
+    let count = generations as f64;
+    let mean = medians.iter().sum::<f64>() / count;
+    let squares: f64 = medians.iter().map(|median| (median - mean).powi(2)).sum();
+    let (half, confidence) = match generations {
+        1 => (0.0, 0.0),
+        _ => {
+            let deviation = (squares / (count - 1.0)).sqrt();
+            (student(generations, confidence) * deviation / count.sqrt(), confidence)
+        }
+    };
+    let (ratio, low, high) = (mean.exp(), (mean - half).exp(), (mean + half).exp());
+    // Two generations far apart have an interval without end, for which JSON has no number.
+    let (low, high) = (low.max(f64::MIN_POSITIVE), high.min(f64::MAX));
+    Some(Ratio { ratio, low, high, confidence, pairs: pairs.len(), generations })
+}
+
+/// How many standard errors the interval of so many generations, two at least, reaches to either
+/// side of their mean.
+fn student(generations: usize, confidence: f64) -> f64 {
+    let freedom = generations as f64 - 1.0;
+    let student = StudentsT::new(0.0, 1.0, freedom).expect("there is a degree of freedom");
+    student.inverse_cdf((1.0 + confidence) / 2.0)
 }
 
 /// The logarithm of base / other of each pair, one list for each generation, in their order.
@@ -127,7 +149,7 @@ pub fn log_ratios(pairs: &[Pair]) -> Vec<Vec<f64>> {
 impl Ratio {
     /// Copy (the base) against share (the other arm).
     pub fn verdict(&self) -> Verdict {
-        if self.confidence < ENOUGH {
+        if self.generations < ENOUGH_GENERATIONS {
             Verdict::TooClose
         } else if self.low > MARGIN {
             Verdict::Share
@@ -139,9 +161,7 @@ impl Ratio {
             Verdict::TooClose
         }
     }
-}
 
-impl Ratio {
     /// Alone (the base) against a pool (the other arm), by the lecture's threshold.
     pub fn speedup(&self) -> Verdict {
         self.against_alone(Verdict::Faster, Verdict::NoGain)
@@ -153,7 +173,7 @@ impl Ratio {
     }
 
     fn against_alone(&self, pool: Verdict, alone: Verdict) -> Verdict {
-        if self.confidence < ENOUGH {
+        if self.generations < ENOUGH_GENERATIONS {
             Verdict::TooClose
         } else if self.low > SPEEDUP {
             pool
@@ -162,6 +182,39 @@ impl Ratio {
         } else {
             Verdict::TooClose
         }
+    }
+
+    /// Half of the interval's width, as a part of the ratio: 0.025 is 2.5 %.
+    pub fn half_width(&self) -> f64 {
+        (self.high / self.low).sqrt() - 1.0
+    }
+
+    /// About how many pairs, in all, would put the whole interval on one side of `threshold` and of
+    /// its inverse: the width falls with the root of their number. Nothing with one generation, and
+    /// where the ratio lies so near that more than 1,000 times as many were needed.
+    pub fn pairs_to_decide(&self, threshold: f64) -> Option<u64> {
+        self.pairs_to_leave(&[threshold.ln(), -threshold.ln()])
+    }
+
+    /// The same for a threshold that has one side only, as a speedup's.
+    pub fn pairs_to_pass(&self, threshold: f64) -> Option<u64> {
+        self.pairs_to_leave(&[threshold.ln()])
+    }
+
+    fn pairs_to_leave(&self, edges: &[f64]) -> Option<u64> {
+        if self.generations < 2 {
+            return None;
+        }
+        let distances = edges.iter().map(|edge| (self.ratio.ln() - edge).abs());
+        let distance = distances.fold(f64::INFINITY, f64::min);
+        let half = (self.high.ln() - self.low.ln()) / 2.0;
+        // Fewer generations than a verdict needs are wide because they are few.
+        let enough = self.generations.max(ENOUGH_GENERATIONS);
+        let grown = enough as f64 / self.generations as f64;
+        let student = |generations| student(generations, self.confidence);
+        let half = half * student(enough) / student(self.generations) / grown.sqrt();
+        let factor = (half / distance).powi(2).max(1.0);
+        (factor <= HOPELESS).then(|| (self.pairs as f64 * grown * factor).ceil() as u64)
     }
 }
 
@@ -176,7 +229,12 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
     use super::*;
+    use crate::synthetic::World;
 
     /// `ratios[g]` is what generation g sees in each of three pairs.
     fn pairs(ratios: &[f64]) -> Vec<Pair> {
@@ -192,19 +250,19 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_needs_every_generation() {
-        assert_eq!(verdict(&[2.0, 2.1, 1.9, 2.0, 2.2, 1.06]), Verdict::Share);
-        assert_eq!(verdict(&[2.0, 2.1, 1.9, 2.0, 2.2, 1.04]), Verdict::TooClose);
-        assert_eq!(verdict(&[0.5, 0.4, 0.6, 0.5, 0.5, 0.94]), Verdict::Copy);
+    fn a_verdict_needs_the_whole_interval_on_one_side() {
+        assert_eq!(verdict(&[2.0, 2.1, 1.9, 2.0, 2.2, 1.9]), Verdict::Share);
+        assert_eq!(verdict(&[1.06, 1.09, 1.05, 1.10, 1.04, 1.08]), Verdict::TooClose);
+        assert_eq!(verdict(&[0.5, 0.4, 0.6, 0.5, 0.5, 0.55]), Verdict::Copy);
         assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.04, 0.96, 1.0]), Verdict::Same);
-        assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.06, 0.96, 1.0]), Verdict::TooClose);
+        assert_eq!(verdict(&[1.0, 1.01, 0.99, 1.10, 0.96, 1.05]), Verdict::TooClose);
     }
 
     #[test]
     fn a_speedup_is_one_above_the_lecture_s_threshold_only() {
         let speedup = |ratios: &[f64]| ratio(&pairs(ratios)).unwrap().speedup();
-        assert_eq!(speedup(&[1.9, 1.8, 1.7, 1.9, 1.8, 1.21]), Verdict::Faster);
-        assert_eq!(speedup(&[1.1, 0.2, 1.0, 1.1, 1.0, 1.2]), Verdict::NoGain);
+        assert_eq!(speedup(&[1.9, 1.8, 1.7, 1.9, 1.8, 1.6]), Verdict::Faster);
+        assert_eq!(speedup(&[1.1, 0.9, 1.0, 1.1, 1.0, 1.2]), Verdict::NoGain);
         assert_eq!(speedup(&[1.1, 1.3, 1.2, 1.1, 1.4, 1.2]), Verdict::TooClose);
         assert_eq!(speedup(&[9.0; 5]), Verdict::TooClose);
     }
@@ -212,8 +270,8 @@ mod tests {
     #[test]
     fn parallel_judges_as_speedup_does_in_other_words() {
         let parallel = |ratios: &[f64]| ratio(&pairs(ratios)).unwrap().parallel();
-        assert_eq!(parallel(&[1.9, 1.8, 1.7, 1.9, 1.8, 1.21]), Verdict::Parallel);
-        assert_eq!(parallel(&[1.1, 0.2, 1.0, 1.1, 1.0, 1.2]), Verdict::Sequential);
+        assert_eq!(parallel(&[1.9, 1.8, 1.7, 1.9, 1.8, 1.6]), Verdict::Parallel);
+        assert_eq!(parallel(&[1.1, 0.9, 1.0, 1.1, 1.0, 1.2]), Verdict::Sequential);
         assert_eq!(parallel(&[1.1, 1.3, 1.2, 1.1, 1.4, 1.2]), Verdict::TooClose);
         assert_eq!(parallel(&[9.0; 5]), Verdict::TooClose);
         for verdict in [Verdict::Parallel, Verdict::Sequential] {
@@ -229,10 +287,94 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_spans_the_generations_medians() {
-        let ratio = ratio(&pairs(&[1.5, 2.0, 3.0])).unwrap();
-        let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-3;
-        assert!(close(ratio.ratio, 2.0) && close(ratio.low, 1.5) && close(ratio.high, 3.0));
-        assert_eq!((ratio.pairs, ratio.generations, ratio.confidence), (9, 3, 0.75));
+    fn the_interval_is_student_s_of_the_generations_medians() {
+        // By hand: logarithms 0.1, 0.2, 0.3; deviation 0.1; t is 4.3027 with two degrees of freedom.
+        let ratio = ratio(&pairs(&[0.1f64.exp(), 0.2f64.exp(), 0.3f64.exp()])).unwrap();
+        let close = |a: f64, b: f64| (a.ln() - b).abs() < 2e-4;
+        let half = 4.3027 * 0.1 / 3f64.sqrt();
+        assert!(close(ratio.ratio, 0.2), "{ratio:?}");
+        assert!(close(ratio.low, 0.2 - half) && close(ratio.high, 0.2 + half), "{ratio:?}");
+        assert_eq!((ratio.pairs, ratio.generations, ratio.confidence), (9, 3, 0.95));
+        for (generations, confidence, table) in
+            [(6, 0.95, 2.5706), (10, 0.95, 2.2622), (6, 0.975, 3.1634), (10, 0.975, 2.6850)]
+        {
+            assert!((student(generations, confidence) - table).abs() < 1e-4, "{generations}");
+        }
+    }
+
+    #[test]
+    fn one_generation_has_no_interval_and_two_far_apart_have_numbers() {
+        let one = ratio(&pairs(&[1.5])).unwrap();
+        assert_eq!((one.low, one.high, one.confidence), (one.ratio, one.ratio, 0.0));
+        assert_eq!(one.pairs_to_decide(MARGIN), None);
+        let two = ratio(&pairs(&[1e-3, 1e30])).unwrap();
+        assert!(two.low > 0.0 && two.high.is_finite(), "{two:?}");
+    }
+
+    #[test]
+    fn four_times_the_pairs_halve_the_width_that_decides() {
+        let of = |ratio: f64, half: f64| Ratio {
+            ratio,
+            low: ratio / half.exp(),
+            high: ratio * half.exp(),
+            confidence: CONFIDENCE,
+            pairs: 100,
+            generations: 10,
+        };
+        let edge = MARGIN.ln();
+        let twice = of((edge + 0.02).exp(), 0.04);
+        assert!((400..=401).contains(&twice.pairs_to_decide(MARGIN).unwrap()), "{twice:?}");
+        let inside = of((0.02 - edge).exp(), 0.04);
+        assert!((400..=401).contains(&inside.pairs_to_decide(MARGIN).unwrap()), "{inside:?}");
+        assert_eq!(of(MARGIN, 0.04).pairs_to_decide(MARGIN), None, "it sits on the margin");
+        // A speedup's threshold has no inverse.
+        let slow = of(1.0 / SPEEDUP, 0.2);
+        assert_eq!(slow.pairs_to_pass(SPEEDUP), Some(100));
+        assert_eq!(slow.pairs_to_decide(SPEEDUP), None);
+        let five = ratio(&pairs(&[9.0, 9.1, 9.2, 9.1, 9.0])).unwrap();
+        assert_eq!(five.pairs_to_decide(MARGIN), Some(18), "six generations of three");
+    }
+
+    proptest! {
+        #[test]
+        fn the_interval_holds_the_ratio_in_any_order_of_pairs_and_turns_with_the_arms(
+            times in prop::collection::vec((0u32..8, 1u64..1_000_000, 1u64..1_000_000), 1..60)
+        ) {
+            let of = |&(generation, base_ns, other_ns): &(u32, u64, u64)| {
+                Pair { generation, base_ns, other_ns }
+            };
+            let mut pairs: Vec<Pair> = times.iter().map(of).collect();
+            let found = ratio(&pairs).unwrap();
+            prop_assert!(found.low <= found.ratio && found.ratio <= found.high, "{found:?}");
+            let wider = ratio_at(&pairs, 0.99).unwrap();
+            prop_assert!(wider.low <= found.low && found.high <= wider.high);
+            pairs.reverse();
+            prop_assert_eq!(ratio(&pairs).unwrap(), found);
+            for pair in &mut pairs {
+                (pair.base_ns, pair.other_ns) = (pair.other_ns, pair.base_ns);
+            }
+            let turned = ratio(&pairs).unwrap();
+            let close = |a: f64, b: f64| (a.ln() + b.ln()).abs() < 1e-6;
+            prop_assert!(close(turned.ratio, found.ratio));
+            prop_assert!(close(turned.low, found.high) && close(turned.high, found.low));
+        }
+    }
+
+    #[test]
+    fn the_interval_holds_the_truth_as_often_as_it_says() {
+        const DRAWS: usize = 1000;
+        for (generations, pairs) in [(10, 10), (6, 5), (6, 4), (6, 1)] {
+            for (generation, pair) in [(0.03, 0.02), (0.03, 0.1), (0.05, 0.02), (0.05, 0.1)] {
+                let world = World { truth: 1.3, generation, pair };
+                let mut random = StdRng::seed_from_u64(11);
+                let covers = (0..DRAWS).filter(|_| {
+                    let found = ratio(&world.measure(generations, pairs, &mut random)).unwrap();
+                    found.low <= world.truth && world.truth <= found.high
+                });
+                let coverage = covers.count() as f64 / DRAWS as f64;
+                println!("{generations} x {pairs}, {generation}, {pair}: {coverage:.3}");
+                assert!((0.92..=0.98).contains(&coverage), "{coverage} of {generations} x {pairs}");
+            }
+        }
     }
 }

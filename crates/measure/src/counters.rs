@@ -68,7 +68,7 @@ impl Usage {
         Usage::of(UsageWho::RUSAGE_THREAD)
     }
 
-    fn of(who: UsageWho) -> Usage {
+    pub(crate) fn of(who: UsageWho) -> Usage {
         let usage = getrusage(who).expect("getrusage knows SELF and THREAD");
         let time = usage.user_time() + usage.system_time();
         Usage {

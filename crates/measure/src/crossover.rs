@@ -9,7 +9,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::compare::{self, ENOUGH, Pair, log_ratios, median};
+use crate::compare::{ENOUGH_GENERATIONS, Pair, log_ratios, median};
 use crate::isotonic::non_decreasing;
 
 /// What was measured at one place of the axis.
@@ -157,7 +157,7 @@ fn resampled(points: &[Point], threshold: f64, seed: u64, resamples: usize) -> O
     let near = near(&rows, low, high, found);
     let generations = near.iter().map(|row| row.generations.len()).min()?;
     let verdict = match (found, side(&crossings)) {
-        _ if compare::confidence(generations) < ENOUGH => Verdict::TooFew,
+        _ if generations < ENOUGH_GENERATIONS => Verdict::TooFew,
         (Crossing::After { .. }, None) => Verdict::Found,
         (_, side) => Verdict::None(side.unwrap_or(Side::Undecided)),
     };
@@ -173,13 +173,12 @@ fn resampled(points: &[Point], threshold: f64, seed: u64, resamples: usize) -> O
 /// The points that have pairs, in the order of the axis.
 fn rows(points: &[Point], threshold: f64) -> Vec<Row> {
     let measured = points.iter().filter_map(|point| {
-        let ratio = compare::ratio(&point.pairs)?;
-        Some(Row {
-            at: point.at,
-            generations: log_ratios(&point.pairs),
-            middle: ratio.ratio.ln(),
-            below: ratio.confidence >= ENOUGH && ratio.high < threshold,
-        })
+        let generations = log_ratios(&point.pairs);
+        let mut medians: Vec<f64> =
+            generations.iter().map(|of_one| median(&mut of_one.clone())).collect();
+        let middle = median(&mut medians); // sorts them
+        let below = medians.len() >= ENOUGH_GENERATIONS && medians.last()?.exp() < threshold;
+        (!generations.is_empty()).then_some(Row { at: point.at, generations, middle, below })
     });
     let mut rows: Vec<Row> = measured.collect();
     rows.sort_by(|a, b| a.at.total_cmp(&b.at));
@@ -283,6 +282,7 @@ fn near(rows: &[Row], low: f64, high: f64, found: Crossing) -> &[Row] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::synthetic::normal;
 
     const THRESHOLD: f64 = 1.2;
 
@@ -452,12 +452,6 @@ mod tests {
             };
             (0..draws).filter(covers).count() as f64 / draws as f64
         }
-    }
-
-    /// Box and Muller.
-    fn normal(random: &mut StdRng) -> f64 {
-        let (radius, angle): (f64, f64) = (1.0 - random.random::<f64>(), random.random());
-        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
     }
 
     #[test]

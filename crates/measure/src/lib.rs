@@ -8,13 +8,16 @@
 //! | [`counters`] | what the kernel counted for this thread |
 //! | [`compare`] | pairs of batches become a ratio with an interval, and perhaps a verdict |
 //! | [`change`] | how much one thing changed from one run to another |
+//! | [`stopping`] | when a cell has been measured for long enough |
 //! | [`isotonic`] | the best curve that never falls |
 //! | [`crossover`] | from where on along an axis the other arm wins, with an interval |
+//! | [`bystanders`] | what others took of the cores meanwhile |
 //! | [`machine`] | what a figure would be without: nothing |
 //! | [`record`] | the lines of run.jsonl |
 //! | [`run`] | a folder that keeps them, line by line, and the way back |
 #![forbid(unsafe_code)]
 
+pub mod bystanders;
 pub mod change;
 pub mod clock;
 pub mod compare;
@@ -25,6 +28,9 @@ pub mod isotonic;
 pub mod machine;
 pub mod record;
 pub mod run;
+pub mod stopping;
+#[cfg(test)]
+mod synthetic;
 pub mod timeline;
 
 pub use clock::now;

@@ -33,6 +33,8 @@ pub enum Line {
     Floor(Box<FloorLine>),
     /// What became of one task.
     Outcome(Box<TaskOutcome>),
+    /// One arm against itself.
+    Control(Box<Control>),
     /// From where on, along an axis, the other arm wins.
     Crossover(Box<CrossoverLine>),
     /// Something that the lecture says, and whether it was seen.
@@ -158,6 +160,12 @@ pub struct Trial {
     pub faults: Faults,
     /// Context switches of coordinator and workers over the measured batches.
     pub switches: Switches,
+    /// Round trips that took more than ten times the median.
+    #[serde(default)]
+    pub hiccups: Hiccups,
+    /// What ended it: decided, narrow, cap, budget or interrupted; null where a fault did.
+    #[serde(default)]
+    pub stopped: Option<String>,
     /// Whether the batches agree with each other.
     pub steady: bool,
     /// What makes this row doubtful.
@@ -308,6 +316,55 @@ pub struct Switches {
     pub involuntary: u64,
 }
 
+/// Round trips that took more than ten times the median; they are in every figure all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hiccups {
+    /// How many.
+    pub count: u64,
+    /// How long they took, all together.
+    pub ns: u64,
+}
+
+/// One arm against itself, in two crews: whatever makes it name a winner is no transport.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Control {
+    /// Number of this line.
+    pub id: u64,
+    /// Which lab asked.
+    pub lab: String,
+    /// The cell of both.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// First / second; null where nothing was measured.
+    pub ratio: Option<f64>,
+    /// Lower end of its interval.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Probability that the interval is made for; 0 with one generation, which has none.
+    pub confidence: f64,
+    /// Ratio from which a difference would matter.
+    pub threshold: f64,
+    /// Pairs behind it.
+    pub pairs: usize,
+    /// Generations behind it.
+    pub generations: usize,
+    /// SAME, TOO CLOSE TO CALL, or DIFFERENT: then the run is invalid.
+    pub verdict: String,
+    /// What ended it, as in a trial.
+    pub stopped: Option<String>,
+    /// What makes it doubtful.
+    pub warnings: Vec<String>,
+    /// Why it stopped before its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Control {
+    /// What is said where the same differs from itself.
+    pub const DIFFERENT: &'static str = "DIFFERENT";
+}
+
 /// Two arms of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
@@ -329,13 +386,13 @@ pub struct Comparison {
     /// The other arm's cell.
     #[serde(flatten)]
     pub cell: Cell,
-    /// Median over generations of base / other.
+    /// base / other: the geometric mean of the generations' medians.
     pub ratio: f64,
     /// Lower end of its interval.
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Probability that the interval holds the true median.
+    /// Probability that the interval is made for; 0 with one generation, which has none.
     pub confidence: f64,
     /// Ratio from which a difference matters.
     pub threshold: f64,
@@ -345,6 +402,10 @@ pub struct Comparison {
     pub generations: usize,
     /// What can be said.
     pub verdict: Verdict,
+    /// About how many pairs in all would decide it; null where it is decided, and where the ratio
+    /// lies too near to the threshold.
+    #[serde(default)]
+    pub pairs_to_decide: Option<u64>,
 }
 
 /// From where on, along an axis, the other arm wins by the threshold: there and everywhere above.

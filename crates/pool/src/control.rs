@@ -67,6 +67,9 @@ pub struct Report {
     pub usage: Usage,
     /// Of the thread that serves; nothing where the kernel does not count.
     pub io: Option<Io>,
+    /// The only core that its serving thread may run on; nothing where there are several, and in
+    /// the sum over workers.
+    pub core: Option<usize>,
 }
 
 /// Most descriptors in one message.

@@ -90,6 +90,7 @@ pub struct Crew {
     jobs: Vec<String>,
     workers: Vec<Option<Worker>>,
     dying: VecDeque<Death>,
+    strayed: Option<usize>,
     // The order of the next two matters: workers end before the memory that they map.
     keeper: Keeper,
     hub: Box<dyn Hub>,
@@ -110,7 +111,7 @@ impl Crew {
         let keeper = Keeper::new(hub.alarm())?;
         let workers = (0..plan.setup.workers).map(|_| None).collect();
         let (plan, jobs, dying) = (plan.clone(), Vec::new(), VecDeque::new());
-        let mut crew = Crew { plan, jobs, workers, dying, keeper, hub };
+        let mut crew = Crew { plan, jobs, workers, dying, strayed: None, keeper, hub };
         let plan = crew.plan.clone();
         let mut order: Vec<usize> = (0..plan.setup.workers).collect();
         if plan.order.len() == order.len() {
@@ -346,6 +347,12 @@ impl Crew {
         Ok(())
     }
 
+    /// A worker that could run elsewhere than where it was pinned when it was last asked for its
+    /// report: somebody has moved it.
+    pub fn strayed(&self) -> Option<usize> {
+        self.strayed
+    }
+
     /// What the kernel has counted for all parked workers together.
     ///
     /// ```
@@ -370,6 +377,9 @@ impl Crew {
                 }
                 Err(fault) => return Err(self.cause(worker, fault.into())),
             };
+            if self.plan.cores.get(worker).is_some_and(|core| report.core != Some(*core)) {
+                self.strayed = Some(worker);
+            }
             sum.usage += report.usage;
             sum.io = sum.io.zip(report.io).map(|(mut sum, io)| {
                 sum += io;

@@ -121,7 +121,7 @@ impl<'a> Served<'a> {
                 Some((Order::Go, _)) => return Ok(true),
                 Some((Order::Report, _)) => {
                     let (usage, io) = (Usage::of_this_process(), Io::of_this_thread());
-                    let report = Word::Report(Report { usage, io });
+                    let report = Word::Report(Report { usage, io, core: only_core() });
                     self.control.send(&report, &[])?;
                 }
                 Some((other, _)) => return Err(format!("{other:?} while parked").into()),
@@ -129,6 +129,13 @@ impl<'a> Served<'a> {
             }
         }
     }
+}
+
+/// The only core that this thread may run on; nothing where there are several.
+fn only_core() -> Option<usize> {
+    let allowed = rustix::thread::sched_getaffinity(None).ok()?;
+    let mut cores = (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
+    cores.next().filter(|_| cores.next().is_none())
 }
 
 /// Runs one task's job; whatever it does, there is a reply, and so many items of a list with it.

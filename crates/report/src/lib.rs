@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod changes;
+mod control;
 mod csv;
 mod floor;
 mod hgrm;
@@ -49,6 +50,7 @@ pub fn of(lines: &[Line], folder: &Path) -> Report {
     let mut sections: Vec<_> = floor::section(lines).into_iter().collect();
     sections.extend(table::strata(lines));
     sections.extend(lecture::labs(lines));
+    sections.extend(control::section(lines));
     Report {
         head: machine::head(lines),
         sections,

@@ -22,7 +22,7 @@ pub(crate) struct Stratum {
 }
 
 impl Stratum {
-    fn of(cell: &Axes) -> Stratum {
+    pub(crate) fn of(cell: &Axes) -> Stratum {
         Stratum {
             placement: cell.placement.clone(),
             regime: cell.regime.clone(),
@@ -175,12 +175,13 @@ pub(crate) fn strata(lines: &[Line]) -> Vec<Section> {
     sections
 }
 
-const LEGEND: [&str; 5] = [
-    "times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (range over generations)",
+const LEGEND: [&str; 6] = [
+    "times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (95 % interval)",
     "shared place: the list is copied into the segment for each task · resident: it is there already",
     "closed loop: the next task is sent after an answer · open loop: on a schedule, from when it should have been sent",
     "build: the list is produced for each task, in the segment or in the coordinator's memory",
-    "~ TOO CLOSE TO CALL: the generations do not agree, or are fewer than six · ! unsteady: batches differ by a tenth",
+    "~ TOO CLOSE TO CALL: the interval holds a threshold, or there are fewer than six generations · ! unsteady: batches differ by a tenth",
+    "^ over 1 % of the time went into round trips of more than ten times the median",
 ];
 
 fn table(rows: &Rows<'_>) -> Table {
@@ -216,16 +217,20 @@ fn table(rows: &Rows<'_>) -> Table {
     table
 }
 
+/// Part of all round trips' time from which hiccups are marked.
+const MANY: f64 = 0.01;
+
 fn times_of(trial: &Trial) -> Cell {
     let rt = &trial.round_trip_ns;
-    let time = times(rt.p50, rt.p99);
-    let cell = match (&trial.error, trial.steady) {
-        (Some(_), _) => return Cell::new("failed"),
-        (None, true) => Cell::new(time),
-        (None, false) => Cell::new(format!("{time} !")),
-    };
+    if trial.error.is_some() {
+        return Cell::new("failed");
+    }
+    let hiccups = trial.hiccups.ns as f64 > MANY * rt.mean as f64 * rt.count as f64;
+    let marks = [(hiccups, " ^"), (!trial.steady, " !")];
+    let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+    let cell = Cell::new(format!("{}{marks}", times(rt.p50, rt.p99)));
     let cell = cell.with("p50_ns", rt.p50).with("p99_ns", rt.p99).with("count", rt.count);
-    cell.with("steady", trial.steady)
+    cell.with("steady", trial.steady).with("hiccups", trial.hiccups.count)
 }
 
 fn compare(comparison: &Comparison) -> Cell {

@@ -7,7 +7,7 @@ mod parse;
 
 use std::cmp::Ordering;
 
-use measure::compare::ENOUGH;
+use measure::compare::ENOUGH_GENERATIONS;
 use measure::histogram::{Distribution, SAMPLES_FOR_P99};
 use measure::record::{Cell, Comparison, Line, Trial};
 
@@ -143,9 +143,10 @@ impl Assertion {
 
     /// Why it does not hold of a comparison, if so.
     fn ratio(&self, line: &Comparison, limit: f64) -> Option<String> {
-        let Comparison { ratio, low, high, confidence, generations, .. } = *line;
-        if confidence < ENOUGH {
-            return Some(format!("n too small: {generations} generations, a ratio needs 6"));
+        let Comparison { ratio, low, high, generations, .. } = *line;
+        if generations < ENOUGH_GENERATIONS {
+            let few = format!("{generations} generations");
+            return Some(format!("n too small: {few}, a ratio needs {ENOUGH_GENERATIONS}"));
         }
         let end = match self.order {
             Order::More | Order::MoreOrSame => low,

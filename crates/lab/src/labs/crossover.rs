@@ -163,6 +163,7 @@ fn announce(session: &mut Session<'_>, cases: &[Case], arm: &Arm) -> anyhow::Res
         depth: speedup::DEPTH,
         bytes: cases[0].list.as_ref().map_or(0, |list| size_of_val(&list[..])),
         arms: Vec::new(),
+        control: false,
         compute_ns: 0,
         rate: None,
         tasks: None,

@@ -4,6 +4,7 @@ mod crossover;
 mod futures;
 mod quadrants;
 
+use measure::compare::ENOUGH_GENERATIONS;
 use measure::record::{Comparison, LectureCase, Line};
 use pool::MOST_WORKERS;
 
@@ -109,9 +110,6 @@ fn check(lab: &dyn Lab, wish: &Wish) -> Result<(), Refusal> {
     }
     Ok(())
 }
-
-/// Generations whose agreement means anything, as for a verdict.
-const ENOUGH_GENERATIONS: usize = 6;
 
 /// Comparisons of one lab, each with its case.
 fn comparisons<'a>(

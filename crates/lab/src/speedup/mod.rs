@@ -108,6 +108,7 @@ pub fn measure(session: &mut Session<'_>, case: &Case) -> anyhow::Result<()> {
         depth: DEPTH,
         bytes: case.list.as_ref().map_or(0, |list| size_of_val(&list[..])),
         arms: case.arms.clone(),
+        control: false,
         compute_ns: case.compute_ns,
         rate: None,
         tasks: Some(case.args.len()),

@@ -4,6 +4,8 @@ use measure::Histogram;
 use measure::compare::{self, SPEEDUP};
 use measure::record::{Comparison, CpuNs, Faults, LectureCase, Line, Sequential, Switches, Trial};
 
+use measure::stopping::Stopped;
+
 use super::through::Alone;
 use super::{Case, Measured};
 use crate::plan::Arm;
@@ -23,6 +25,12 @@ pub(super) fn write_down(
     let cut = interrupted && generations < wish.generations;
     let error =
         cut.then(|| format!("interrupted after {generations} of {} generations", wish.generations));
+    let stopped = match generations == wish.generations {
+        _ if sums.iter().any(|sum| sum.error.is_some()) => None,
+        true => Some(Stopped::Cap.name().to_owned()),
+        false if interrupted => Some(Stopped::Interrupted.name().to_owned()),
+        false => Some(Stopped::Budget.name().to_owned()),
+    };
     let lecture = LectureCase {
         case: case.name.clone(),
         scale: wish.scale.name().into(),
@@ -82,6 +90,8 @@ pub(super) fn write_down(
             cpu_ns: CpuNs::default(),
             faults: Faults::default(),
             switches: Switches::default(),
+            hiccups: Default::default(),
+            stopped: stopped.clone(),
             steady: steady(&sum.batches),
             warnings,
             error: sum.error.clone().or_else(|| error.clone()),
@@ -95,6 +105,8 @@ pub(super) fn write_down(
         let Some(ratio) = compare::ratio(&pair_up(&by_itself.batches, &sum.batches)) else {
             continue;
         };
+        let verdict = (case.judge)(&ratio);
+        let undecided = verdict == compare::Verdict::TooClose;
         let id = book.next_id();
         book.say(Line::Comparison(Box::new(Comparison {
             id,
@@ -112,7 +124,8 @@ pub(super) fn write_down(
             threshold: SPEEDUP,
             pairs: ratio.pairs,
             generations: ratio.generations,
-            verdict: (case.judge)(&ratio),
+            verdict,
+            pairs_to_decide: undecided.then(|| ratio.pairs_to_pass(SPEEDUP)).flatten(),
         })))?;
     }
     Ok(())

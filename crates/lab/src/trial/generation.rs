@@ -13,7 +13,7 @@ use transport::Residency;
 
 use super::Setting;
 use crate::batch::{self, Batch, Load, Rooms};
-use crate::placement::pin;
+use crate::placement::{allowed_cores, pin};
 use crate::plan::{Arm, Cell};
 use crate::source::Windows;
 
@@ -47,6 +47,8 @@ pub(super) struct Generation {
     rooms: Rooms,
     /// What reading this thread's counters itself adds to them.
     reading: Option<Io>,
+    /// Core of this thread, then of each worker; empty where nobody is pinned.
+    cores: Vec<usize>,
 }
 
 /// A parked crew.
@@ -67,11 +69,13 @@ pub(super) struct Counted {
     /// Bytes put into rings to workers, over the batch's own tasks.
     pub(super) rung_out: u64,
     /// Of the workers, over all tasks since they were unparked.
-    pub(super) workers: Report,
+    pub(super) workers: Usage,
     pub(super) workers_io: Option<Io>,
     pub(super) rung_back: u64,
     pub(super) tasks_unparked: u64,
     pub(super) overlap: bool,
+    /// Who could run elsewhere than where it was pinned, if anybody.
+    pub(super) strayed: Option<String>,
 }
 
 impl Generation {
@@ -86,8 +90,10 @@ impl Generation {
         let mut crews: Vec<Fresh> = Vec::new();
         let mut keys = Vec::new();
         let mut of_arm = Vec::new();
-        for arm in &cell.arms {
-            let key = (arm.transport.name(), arm.wakeup, arm.segment);
+        for (number, arm) in cell.arms.iter().enumerate() {
+            // A control's arms are the same and share nothing.
+            let apart = if cell.control { number } else { 0 };
+            let key = (arm.transport.name(), arm.wakeup, arm.segment, apart);
             let at = match keys.iter().position(|known| *known == key) {
                 Some(at) => at,
                 None => {
@@ -100,7 +106,9 @@ impl Generation {
         }
         let reading = Io::of_this_thread().zip(Io::of_this_thread()).map(|(a, b)| b - a);
         let counts = vec![FEWEST; cell.arms.len()];
-        let mut fresh = Generation { crews, of_arm, counts, rooms: Rooms::default(), reading };
+        let rooms = Rooms::default();
+        let cores = cores.to_vec();
+        let mut fresh = Generation { crews, of_arm, counts, rooms, reading, cores };
         for arm in 0..cell.arms.len() {
             fresh.warm(cell, arm, windows)?;
         }
@@ -167,7 +175,8 @@ impl Generation {
         fresh.crew.park()?;
         let (_, rung_back) = subtract(fresh.crew.hub().ring_bytes(), (0, rung_before));
         let before = std::mem::replace(&mut fresh.report, fresh.crew.report()?);
-        let workers = Report { usage: fresh.report.usage - before.usage, io: None };
+        let strayed = strayed(&self.cores, &fresh.crew);
+        let workers = fresh.report.usage - before.usage;
         let workers_io = fresh.report.io.zip(before.io).map(|(after, before)| after - before);
         let workers_io = workers_io.zip(self.reading).map(|(mut io, reading)| {
             // Each worker's report is a reading too.
@@ -188,6 +197,7 @@ impl Generation {
             rung_back,
             tasks_unparked,
             overlap,
+            strayed,
         })
     }
 
@@ -253,6 +263,19 @@ impl Fresh {
         let report = crew.report()?;
         Ok(Fresh { crew, resident, report })
     }
+}
+
+/// Who could run elsewhere than on its core of `cores`, if anybody, in words.
+fn strayed(cores: &[usize], crew: &Crew) -> Option<String> {
+    let ours = *cores.first()?;
+    let (who, core) = match crew.strayed() {
+        Some(worker) => (format!("worker {worker}"), cores[1 + worker]),
+        None if allowed_cores().is_ok_and(|allowed| allowed != [ours]) => {
+            ("the coordinator".into(), ours)
+        }
+        None => return None,
+    };
+    Some(format!("{who} was moved from core {core}, where it was pinned"))
 }
 
 fn subtract(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {

@@ -2,25 +2,27 @@
 //! in random order and adjacent in time.
 
 mod generation;
+mod judged;
 mod sum;
 
 use std::time::{Duration, Instant};
 
-use measure::compare::{self, Pair};
-use measure::record::{Comparison, Trial};
+use measure::bystanders::Bystanders;
+use measure::record::{Comparison, Control, Trial};
 use measure::run::PairRow;
+use measure::stopping::{self, Stopped};
 use measure::{middle, now};
 use pool::PoolError;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use self::generation::Generation;
+pub(crate) use self::judged::pair_up;
 use self::sum::Sum;
 pub(crate) use self::sum::steady;
 use crate::interrupt::Interrupt;
 use crate::launch::Found;
-use crate::placement::Placement;
-use crate::plan::{Arm, Cell, Plan, Turn};
+use crate::plan::{Cell, Plan, Turn};
 use crate::source::Source;
 
 /// What every cell of a run shares.
@@ -43,6 +45,10 @@ pub struct Measured {
     pub trials: Vec<Trial>,
     /// Copy against each sharing arm, by index into `trials`.
     pub comparisons: Vec<(usize, usize, Comparison)>,
+    /// Of a control, in the place of both.
+    pub control: Option<Control>,
+    /// Whether somebody was moved from its core.
+    pub strayed: bool,
     /// Answers that came twice.
     pub duplicated: u64,
     /// Whether it ended early because it was asked to.
@@ -50,6 +56,9 @@ pub struct Measured {
     /// Whether a worker died.
     pub worker_lost: bool,
 }
+
+/// What pairs.csv adds to the name of a control's second arm.
+const AGAIN: &str = " again";
 
 /// Measures `cell` in `plan`'s generations and pairs, or as many as begin before `deadline`; each
 /// pair is told to `note` as soon as it is known.
@@ -71,10 +80,16 @@ pub fn measure(
     let mut interrupted = false;
     let mut worker_lost = false;
     let mut slowest = Duration::ZERO;
+    let mut strayed = None;
+    let mut stopped = None;
+    let looks = plan.looks();
+    let confidence = stopping::confidence(looks.len());
+    let before = Bystanders::now(setting.allowed);
     for generation in 0..plan.generations {
         interrupted = setting.interrupt.signal().is_some();
         let no_time = deadline.is_some_and(|deadline| Instant::now() + slowest > deadline);
         if interrupted || (no_time && generation > 0) {
+            stopped = Some(if interrupted { Stopped::Interrupted } else { Stopped::Budget });
             break;
         }
         let started = Instant::now();
@@ -101,7 +116,11 @@ pub fn measure(
                         let middle = middle(&round_trips);
                         sum.batches.push((generation, pair, middle));
                         let turn = Turn { generation, pair, order, time };
-                        rows.push(cell.pair_row(setting.run, "", arm, turn, &round_trips));
+                        let mut row =
+                            cell.pair_row(setting.run, cell.case(), arm, turn, &round_trips);
+                        row.arm += if cell.control && arm > 0 { AGAIN } else { "" };
+                        rows.push(row);
+                        strayed = strayed.or(counted.strayed.clone());
                         sum.add(counted);
                     }
                     Err(error) => {
@@ -114,83 +133,76 @@ pub fn measure(
                 }
             }
             note(&rows)?;
-            if sums.iter().any(|sum| sum.error.is_some()) || setting.interrupt.signal().is_some() {
+            let failed = sums.iter().any(|sum| sum.error.is_some());
+            if failed || strayed.is_some() || setting.interrupt.signal().is_some() {
                 break;
             }
         }
         generations += 1;
         slowest = slowest.max(started.elapsed());
+        if let Some(who) = &strayed {
+            sums.iter_mut().for_each(|sum| sum.error = Some(who.clone()));
+        }
         if sums.iter().any(|sum| sum.error.is_some()) {
             break;
         }
-    }
-    interrupted |= setting.interrupt.signal().is_some();
-    let whole = generations == plan.generations || !interrupted;
-    let comparisons = if whole { comparisons(plan, cell, &cores, &sums) } else { Vec::new() };
-    let duplicated = sums.iter().map(|sum| sum.duplicated).sum();
-    let trials = cell.arms.iter().zip(sums).map(|(arm, sum)| {
-        let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations);
-        if generations < plan.generations {
-            let few = format!("{generations} of {} generations", plan.generations);
-            match interrupted && trial.error.is_none() {
-                true => trial.error = Some(format!("interrupted after {few}")),
-                false => trial.warnings.push(few),
+        if looks.contains(&generations) {
+            let judged = judged::all(cell, &sums, confidence);
+            let ratios: Vec<_> = judged.iter().map(|judged| judged.ratio).collect();
+            stopped = stopping::settled(&ratios).filter(|_| plan.stops);
+            if stopped.is_some() {
+                break;
             }
         }
+    }
+    interrupted |= setting.interrupt.signal().is_some();
+    let failed = sums.iter().any(|sum| sum.error.is_some());
+    let stopped = match stopped {
+        _ if failed => None,
+        Some(why) => Some(why),
+        None if interrupted && generations < plan.generations => Some(Stopped::Interrupted),
+        None => Some(Stopped::Cap),
+    };
+    let after = Bystanders::now(setting.allowed);
+    let taken = after.zip(before).and_then(|(after, before)| after.since(&before));
+    let mut warnings = taken.map_or(Vec::new(), |taken| taken.warnings());
+    let duplicated = sums.iter().map(|sum| sum.duplicated).sum();
+    let few = format!("{generations} of {} generations", plan.generations);
+    let mut cut = None;
+    match stopped {
+        Some(Stopped::Interrupted) => cut = Some(format!("interrupted after {few}")),
+        Some(Stopped::Budget) => warnings.push(few),
+        _ => {}
+    }
+    let judged = match cut {
+        Some(_) => Vec::new(),
+        None => judged::all(cell, &sums, confidence),
+    };
+    let mut measured = Measured {
+        trials: Vec::new(),
+        comparisons: Vec::new(),
+        control: None,
+        strayed: strayed.is_some(),
+        duplicated,
+        interrupted,
+        worker_lost,
+    };
+    if cell.control {
+        let error = sums.iter().find_map(|sum| sum.error.clone()).or(cut);
+        let found = judged.first();
+        let control = judged::control(plan, cell, &cores, found, stopped, generations, warnings);
+        measured.control = Some(Control { error, ..control });
+        return Ok(measured);
+    }
+    measured.comparisons = judged.iter().map(|judged| judged.line(plan, cell, &cores)).collect();
+    let trials = cell.arms.iter().zip(sums).map(|(arm, sum)| {
+        let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations, stopped);
+        trial.error = trial.error.or_else(|| cut.clone());
+        trial.warnings.extend(warnings.iter().cloned());
         trial
     });
-    let trials = trials.collect();
-    Ok(Measured { trials, comparisons, duplicated, interrupted, worker_lost })
-}
-
-/// Copy (the first copying arm) against each sharing arm.
-fn comparisons(
-    plan: &Plan,
-    cell: &Cell,
-    cores: &[usize],
-    sums: &[Sum],
-) -> Vec<(usize, usize, Comparison)> {
-    let others = (0..cell.arms.len()).filter(|arm| !cell.arms[*arm].copies());
-    let compared = others.filter_map(|other| {
-        // A list that is built is compared with one that is built and copied.
-        let copies = || cell.arms.iter().enumerate().filter(|(_, arm)| arm.copies());
-        let alike = |arm: &Arm| arm.residency == cell.arms[other].residency;
-        let (base, _) = copies().find(|(_, arm)| alike(arm)).or_else(|| copies().next())?;
-        let ratio = compare::ratio(&pair_up(&sums[base].batches, &sums[other].batches))?;
-        let verdict = match cell.placement {
-            Placement::Unpinned => compare::Verdict::TooClose,
-            _ => ratio.verdict(),
-        };
-        let comparison = Comparison {
-            id: 0,
-            lab: plan.lab.into(),
-            base: 0,
-            other: 0,
-            what: "copy÷share".into(),
-            base_transport: cell.arms[base].transport.name().into(),
-            lecture: None,
-            cell: cell.record(&cell.arms[other], cores),
-            ratio: ratio.ratio,
-            low: ratio.low,
-            high: ratio.high,
-            confidence: ratio.confidence,
-            threshold: compare::MARGIN,
-            pairs: ratio.pairs,
-            generations: ratio.generations,
-            verdict,
-        };
-        Some((base, other, comparison))
-    });
-    compared.collect()
-}
-
-/// Batches of two arms that were measured side by side; each is a generation, a pair and a median.
-pub(crate) fn pair_up(base: &[(u32, u32, u64)], other: &[(u32, u32, u64)]) -> Vec<Pair> {
-    let of = |&(generation, pair, base_ns): &(u32, u32, u64)| {
-        let beside = other.iter().find(|(g, p, _)| (*g, *p) == (generation, pair));
-        beside.map(|(_, _, other_ns)| Pair { generation, base_ns, other_ns: *other_ns })
-    };
-    base.iter().filter_map(of).collect()
+    measured.trials = trials.collect();
+    Ok(measured)
 }
 
 fn died(error: &PoolError) -> bool {

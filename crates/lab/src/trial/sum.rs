@@ -3,8 +3,9 @@
 use measure::compare::median;
 use measure::counters::{Io, Usage};
 use measure::histogram::SAMPLES_FOR_P99;
-use measure::record::{CpuNs, Faults, Switches, Trial, WireBytes};
-use measure::{Histogram, Phase, Timeline};
+use measure::record::{CpuNs, Faults, Hiccups, Switches, Trial, WireBytes};
+use measure::stopping::Stopped;
+use measure::{Histogram, Phase, Timeline, middle};
 
 use super::Setting;
 use super::generation::Counted;
@@ -53,7 +54,7 @@ impl Sum {
         self.rung_back += counted.rung_back;
         self.tasks_unparked += counted.tasks_unparked;
         self.usage += counted.usage;
-        self.workers += counted.workers.usage;
+        self.workers += counted.workers;
         self.overlap |= counted.overlap;
     }
 
@@ -65,6 +66,7 @@ impl Sum {
         arm: &Arm,
         cores: &[usize],
         generations: u32,
+        stopped: Option<Stopped>,
     ) -> Trial {
         let per =
             |amount: u64, tasks: u64| (amount as f64 / tasks.max(1) as f64 * 10.0).round() / 10.0;
@@ -90,6 +92,12 @@ impl Sum {
         let mut warnings = Vec::new();
         if round_trips.count < SAMPLES_FOR_P99 {
             warnings.push(format!("p99 stands on {} samples", round_trips.count));
+        }
+        let drift = drift(&self.batches);
+        if drift > MOST_DRIFT {
+            warnings.push(format!(
+                "batches follow their neighbours (lag-1 autocorrelation {drift:.2})"
+            ));
         }
         if cell.placement == Placement::Unpinned {
             warnings.push("unpinned: a mixture of regimes, which carries no verdict".into());
@@ -125,11 +133,41 @@ impl Sum {
                 voluntary: self.usage.voluntary_switches + self.workers.voluntary_switches,
                 involuntary: self.usage.involuntary_switches + self.workers.involuntary_switches,
             },
+            hiccups: hiccups(&self.round_trips),
+            stopped: stopped.map(|why| why.name().into()),
             steady,
             warnings,
             error: self.error,
         }
     }
+}
+
+/// A batch that resembles the one before by more than this says less than a fresh one.
+const MOST_DRIFT: f64 = 0.3;
+
+/// How much each batch resembles the one before it in its generation: the lag-1 autocorrelation of
+/// the medians' logarithms, each less its generation's mean, which is a level of chance of its own.
+fn drift(batches: &[(u32, u32, u64)]) -> f64 {
+    let (mut products, mut squares) = (0.0, 0.0);
+    for generation in batches.chunk_by(|a, b| a.0 == b.0) {
+        let logs: Vec<f64> = generation.iter().map(|(_, _, ns)| (*ns as f64).ln()).collect();
+        let mean = logs.iter().sum::<f64>() / logs.len() as f64;
+        products += logs.windows(2).map(|two| (two[0] - mean) * (two[1] - mean)).sum::<f64>();
+        squares += logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>();
+    }
+    if squares > 0.0 { products / squares } else { 0.0 }
+}
+
+/// A round trip that takes so many medians is a hiccup.
+const HICCUP: u64 = 10;
+
+/// Those of `round_trips` that took more than ten times their median.
+fn hiccups(round_trips: &[u64]) -> Hiccups {
+    let mut sorted = round_trips.to_vec();
+    sorted.sort_unstable();
+    let most = HICCUP * middle(&sorted);
+    let long = &sorted[sorted.partition_point(|took| *took <= most)..];
+    Hiccups { count: long.len() as u64, ns: long.iter().sum() }
 }
 
 /// Whether half of the batches lie within a tenth of the median of all.
@@ -144,4 +182,30 @@ fn add_io(sum: Option<Io>, more: Option<Io>) -> Option<Io> {
     let mut more = more?;
     more += sum.unwrap_or_default();
     Some(more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_that_follow_each_other_are_seen_and_a_generation_s_level_is_not_taken_for_it() {
+        let batches = |of: fn(u32, u32) -> u64| -> Vec<(u32, u32, u64)> {
+            (0..60).map(|i| (i / 10, i % 10, of(i / 10, i % 10))).collect()
+        };
+        assert!(drift(&batches(|_, pair| 1000 + 10 * u64::from(pair))) > 0.5);
+        // Levels far apart, and inside them one up, one down.
+        let levels = batches(|g, pair| 1000 + 500 * u64::from(g) + 10 * u64::from(pair % 2));
+        assert!(drift(&levels) < 0.0);
+        assert_eq!(drift(&batches(|_, _| 1000)), 0.0);
+        assert_eq!(drift(&[]), 0.0);
+    }
+
+    #[test]
+    fn hiccups_are_counted_with_their_time_and_ten_medians_are_none() {
+        let mut round_trips = vec![10; 99];
+        round_trips.extend([100, 101, 5000]);
+        assert_eq!(hiccups(&round_trips), Hiccups { count: 2, ns: 5101 });
+        assert_eq!(hiccups(&[]), Hiccups::default());
+    }
 }

@@ -19,7 +19,7 @@ pub(super) fn section(lines: &[Line], lab: &str) -> Option<Section> {
         Column::left("case"),
         Column::left("way"),
         Column::right("all tasks"),
-        Column::right("speedup (range)"),
+        Column::right("speedup (interval)"),
         Column::left("verdict"),
     ];
     let rows = cases.into_iter().flat_map(|base| rows(lines, base)).collect();
@@ -31,8 +31,8 @@ pub(super) fn section(lines: &[Line], lab: &str) -> Option<Section> {
 }
 
 const LEGEND: [&str; 2] = [
-    "all tasks: median time of a round · speedup: sequential ÷ pool, pair by pair (range over generations)",
-    "FASTER: all of the range is above 1.2, as in the lecture",
+    "all tasks: median time of a round · speedup: sequential ÷ pool, pair by pair (95 % interval)",
+    "FASTER: all of it is above 1.2, as in the lecture",
 ];
 
 const REPEATED: &str = "(×14): times that a heavy job does its exact loop";

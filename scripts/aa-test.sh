@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Sets transports against themselves, and counts how often a winner is named all the same.
+set -euo pipefail
+
+help() {
+    cat <<'HELP'
+Measures a pipe and a shared segment against themselves with `coordinator sweep`, in many cells, and
+prints the share of cells that named a winner. There is none: each such verdict is false.
+
+Usage: scripts/aa-test.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
+
+Options:
+      --cells N   cells at least [default: 48]; each run adds 12 of each transport
+      --out DIR   folder for the records, which must not be there yet [default: runs/aa-test]
+      --dry-run   print the commands, one a line, and run nothing
+  -h, --help      print this
+
+stdout carries the result alone; progress goes to stderr.
+The variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 at most 1 % of the cells named a winner, 1 more did, 2 usage, else the coordinator's.
+
+Example: scripts/aa-test.sh --cells 24 --out runs/aa -- --generations 6 --pairs 4
+HELP
+}
+
+refuse() {
+    echo "aa-test.sh: $1" >&2
+    exit 2
+}
+
+cells=48
+out=runs/aa-test
+dry_run=false
+more=()
+while (($# > 0)); do
+    case $1 in
+    -h | --help) help && exit ;;
+    --dry-run) dry_run=true ;;
+    --cells | --out)
+        [[ -n ${2:-} && $2 != -* ]] || refuse "$1 needs a value: see --help"
+        if [[ $1 == --cells ]]; then cells=$2; else out=$2; fi
+        shift
+        ;;
+    --) more=("${@:2}") && break ;;
+    *) refuse "there is no option \`$1\`: see --help; options of coordinator sweep go after --" ;;
+    esac
+    shift
+done
+[[ $cells =~ ^[1-9][0-9]{0,5}$ ]] || refuse "--cells takes a number from 1 to 999999, not \`$cells\`"
+$dry_run || [[ ! -e $out ]] || refuse "$out is there already: name another --out"
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+coordinator=${COORDINATOR:-${CARGO_TARGET_DIR:-$root/target}/release/coordinator}
+if ! $dry_run; then
+    if [[ -z ${COORDINATOR:-} ]]; then
+        echo "build    the coordinator" >&2
+        cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p lab
+    elif ! command -v "$coordinator" >/dev/null; then
+        refuse "COORDINATOR names no program: $coordinator"
+    fi
+fi
+
+# Two placements and two regimes of three sizes: 12 cells a run. Transports take turns.
+planned=0
+run=0
+while ((planned < cells)); do
+    transport=pipe
+    if ((run % 2 == 1)); then transport=shared; fi
+    command=("$coordinator" sweep --transport "$transport,$transport" --residency place
+        --pin same --pin spread --wakeup "futex,hybrid" --sizes "64B,4KiB,256KiB" --quiet
+        --seed "$run" --out "$out/$run-$transport" "${more[@]}")
+    if $dry_run; then
+        printf '%s\n' "${command[*]}"
+    else
+        echo "sweep    $transport against itself, into $out/$run-$transport" >&2
+        code=0
+        "${command[@]}" >/dev/null || code=$?
+        # 6 says that a control named a winner: that is what is counted here.
+        ((code == 0 || code == 6)) || exit "$code"
+    fi
+    planned=$((planned + 12))
+    run=$((run + 1))
+done
+if $dry_run; then exit; fi
+
+# count VERDICT: cells of all records with that verdict.
+count() {
+    cat "$out"/*/run.jsonl | grep '"kind":"control"' | grep -c "\"verdict\":\"$1\"" || true
+}
+different=$(count DIFFERENT)
+same=$(count SAME)
+open=$(count "TOO CLOSE TO CALL")
+all=$((different + same + open))
+((all > 0)) || refuse "no cell was measured: see $out"
+echo "cells $all: named a winner $different, same $same, too close to call $open"
+awk -v winners="$different" -v all="$all" \
+    'BEGIN { printf "false winners %.1f %%\n", 100 * winners / all; exit winners > all / 100 }'
