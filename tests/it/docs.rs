@@ -37,7 +37,7 @@ fn each_command_in_the_docs_works() {
         let few = ["--generations", "6", "--pairs", "1", "--tasks", "60", "--quiet"];
         let run = ["sweep", "--sizes", "4KiB,64KiB", "--pin", "same", "--save", name];
         let mut save = coordinator(&[&run, &few[..]].concat());
-        assert!(save.current_dir(runs.path()).status().unwrap().success());
+        assert!(save.current_dir(runs.path()).output().unwrap().status.success());
     }
     for (page, words) in commands {
         let folder = tempfile::tempdir().unwrap();

@@ -118,3 +118,15 @@ fn assert(assertions: &[Assertion], lines: &[Line], code: u8) -> u8 {
 
 /// What the process ends with if something asserted does not hold.
 const ASSERT_FAILED: u8 = 5;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_failed_assertion_hides_no_other_code() {
+        let fails = ["share.p50<1s@8KiB".parse().unwrap()];
+        for (before, after) in [(0, 5), (3, 3), (4, 4), (6, 6), (130, 130), (143, 143)] {
+            assert_eq!(super::assert(&fails, &[], before), after);
+        }
+        assert_eq!(super::assert(&[], &[], 0), 0);
+    }
+}
