@@ -196,7 +196,8 @@ pub fn measure(
     }
     measured.comparisons = judged.iter().map(|judged| judged.line(plan, cell, &cores)).collect();
     let trials = cell.arms.iter().zip(sums).map(|(arm, sum)| {
-        let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations, stopped);
+        let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations);
+        trial.stopped = stopped.map(|why| why.name().into());
         trial.error = trial.error.or_else(|| cut.clone());
         trial.warnings.extend(warnings.iter().cloned());
         trial

@@ -4,7 +4,6 @@ use measure::compare::median;
 use measure::counters::{Io, Usage};
 use measure::histogram::SAMPLES_FOR_P99;
 use measure::record::{CpuNs, Faults, Hiccups, Switches, Trial, WireBytes};
-use measure::stopping::Stopped;
 use measure::{Histogram, Phase, Timeline, middle};
 
 use super::Setting;
@@ -66,7 +65,6 @@ impl Sum {
         arm: &Arm,
         cores: &[usize],
         generations: u32,
-        stopped: Option<Stopped>,
     ) -> Trial {
         let per =
             |amount: u64, tasks: u64| (amount as f64 / tasks.max(1) as f64 * 10.0).round() / 10.0;
@@ -134,7 +132,7 @@ impl Sum {
                 involuntary: self.usage.involuntary_switches + self.workers.involuntary_switches,
             },
             hiccups: hiccups(&self.round_trips),
-            stopped: stopped.map(|why| why.name().into()),
+            stopped: None,
             steady,
             warnings,
             error: self.error,
