@@ -349,6 +349,13 @@ impl Crew {
 
     /// A worker that could run elsewhere than where it was pinned when it was last asked for its
     /// report: somebody has moved it.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.park().unwrap();
+    /// crew.report().unwrap();
+    /// assert_eq!(crew.strayed(), None);
+    /// ```
     pub fn strayed(&self) -> Option<usize> {
         self.strayed
     }

@@ -197,7 +197,7 @@ pub fn measure(
     measured.comparisons = judged.iter().map(|judged| judged.line(plan, cell, &cores)).collect();
     let trials = cell.arms.iter().zip(sums).map(|(arm, sum)| {
         let mut trial = sum.trial(setting, plan, cell, arm, &cores, generations);
-        trial.stopped = stopped;
+        trial.stopped = stopped.map(|why| why.name().into());
         trial.error = trial.error.or_else(|| cut.clone());
         trial.warnings.extend(warnings.iter().cloned());
         trial

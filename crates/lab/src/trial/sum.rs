@@ -132,7 +132,7 @@ impl Sum {
                 involuntary: self.usage.involuntary_switches + self.workers.involuntary_switches,
             },
             hiccups: hiccups(&self.round_trips),
-            stopped: stopped.map(|why| why.name().into()),
+            stopped: None,
             steady,
             warnings,
             error: self.error,

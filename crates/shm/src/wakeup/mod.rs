@@ -249,8 +249,16 @@ mod tests {
             let begun = Instant::now();
             while begun.elapsed() < Duration::from_millis(1200) {
                 let asked = Instant::now();
-                assert!(!waiter.wait(&mut || false, Some(patience)));
+                let mut looks = 0;
+                let mut never = || {
+                    looks += 1;
+                    false
+                };
+                assert!(!waiter.wait(&mut never, Some(patience)));
                 let took = asked.elapsed();
+                // Whoever sleeps does not look again and again instead.
+                let asleep = wakeup.regime() != Regime::Sleeping || looks < 5000;
+                assert!(asleep, "{} looked {looks} times", wakeup.name());
                 assert!(took >= patience, "{} gave up after {took:?}", wakeup.name());
                 assert!(took < 15 * patience, "{} waited {took:?}", wakeup.name());
             }

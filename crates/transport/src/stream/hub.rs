@@ -217,20 +217,23 @@ impl StreamHub {
         if items > room { Err(TransportError::TooLong { items, room }) } else { Ok(()) }
     }
 
-    /// Writes a frame, or keeps a small one in the outbox of a corked link.
+    /// Writes a frame; in a corked link a small one waits in the outbox.
+    #[inline]
     fn carry(&mut self, worker: usize, head: &[u8], body: &[u8]) -> Result<(), TransportError> {
-        let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
-        if link.corked && body.len() < PAGE {
-            link.outbox.extend_from_slice(head);
-            link.outbox.extend_from_slice(body);
-            let full = link.outbox.len() > OUTBOX_BYTES;
-            return if full { self.empty_outbox(worker) } else { Ok(()) };
+        if let Some(link) = self.links[worker].as_mut().filter(|link| link.corked) {
+            if body.len() < PAGE {
+                link.outbox.extend_from_slice(head);
+                link.outbox.extend_from_slice(body);
+                let full = link.outbox.len() > OUTBOX_BYTES;
+                return if full { self.empty_outbox(worker) } else { Ok(()) };
+            }
+            self.empty_outbox(worker)?;
         }
-        self.empty_outbox(worker)?;
         self.write_frame(worker, head, body)
     }
 
     /// Writes the frames that wait, in one call if the stream takes them.
+    #[cold]
     fn empty_outbox(&mut self, worker: usize) -> Result<(), TransportError> {
         let frames = match &mut self.links[worker] {
             Some(link) if !link.outbox.is_empty() => std::mem::take(&mut link.outbox),
@@ -247,6 +250,7 @@ impl StreamHub {
 
     /// Writes a whole frame, taking replies whenever the stream is full. Nothing is written where
     /// nobody reads any more: that is told by [`Hub::recv`], after what that worker had answered.
+    #[inline]
     fn write_frame(
         &mut self,
         worker: usize,

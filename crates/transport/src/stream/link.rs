@@ -82,6 +82,7 @@ impl Link {
 
     /// One read; says whether anything came: bytes, the end of file, or something that cannot be. A
     /// part of a reply is taken too, so a worker that blocks in writing a long one goes on.
+    #[inline]
     pub(super) fn read_replies(&mut self) -> Result<bool, TransportError> {
         if self.arriving.is_some() || self.filled == self.inbox.len() {
             self.keep_whole();
@@ -114,6 +115,7 @@ impl Link {
 
     /// The oldest reply that is there as a whole; then, what was wrong with the one after. The
     /// buffer of its task's list goes to `spare`.
+    #[inline]
     pub(super) fn take_reply(
         &mut self,
         spare: &mut Vec<Vec<i64>>,
@@ -135,6 +137,7 @@ impl Link {
     }
 
     /// Takes whole replies out of the way of what comes next.
+    #[cold]
     fn keep_whole(&mut self) {
         loop {
             match self.next_reply() {
@@ -146,6 +149,7 @@ impl Link {
     }
 
     /// The next reply, if it is there as a whole. After one that cannot be nothing more is read.
+    #[inline]
     fn next_reply(&mut self) -> Result<Option<Reply>, TransportError> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
@@ -194,8 +198,12 @@ impl Link {
         let got = rest.len().min(list.len());
         list[..got].copy_from_slice(&rest[..got]);
         self.taken += got;
-        self.arriving = Some(Arriving { reply, got });
-        self.next_reply()
+        let arriving = Arriving { reply, got };
+        if arriving.is_whole() {
+            return Ok(Some(arriving.reply));
+        }
+        self.arriving = Some(arriving);
+        Ok(None)
     }
 }
 

@@ -30,12 +30,16 @@ fn without_any_patience_a_hub_looks_once_and_does_not_sleep() {
     for (transport, wakeup) in every() {
         let name = format!("{} {wakeup}", transport.name());
         let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
-        let asked = Instant::now();
-        for _ in 0..LOOKS {
-            assert_eq!(pair.hub.recv(Some(Duration::ZERO)).unwrap(), Arrival::Nothing, "{name}");
-        }
-        // Looking a thousand times each, or sleeping at all, would take longer.
-        let took = asked.elapsed();
+        let mut looks = || {
+            let asked = Instant::now();
+            for _ in 0..LOOKS {
+                let arrival = pair.hub.recv(Some(Duration::ZERO)).unwrap();
+                assert_eq!(arrival, Arrival::Nothing, "{name}");
+            }
+            asked.elapsed()
+        };
+        // Looking a thousand times each, or sleeping at all, would always take longer.
+        let took = (0..5).map(|_| looks()).min().unwrap();
         assert!(took < LOOKS * Duration::from_micros(200), "{name}: {LOOKS} looks took {took:?}");
         // One look is enough for an answer that is there.
         pair.hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
@@ -55,13 +59,14 @@ fn an_answer_ends_a_wait_before_its_patience_does() {
     for (transport, wakeup) in every() {
         let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
         let asked = Instant::now();
-        for id in 0..20 {
+        for id in 0..10 {
             pair.hub.send(0, &task(id, SUM, 0), List::None, None).unwrap();
             let arrival = pair.hub.recv(Some(Duration::from_secs(20))).unwrap();
             assert!(matches!(arrival, Arrival::Reply { worker: 0, .. }));
         }
+        // A hub that nobody wakes looks by itself every 200 ms.
         let took = asked.elapsed();
-        assert!(took < Duration::from_secs(2), "{} {wakeup}: {took:?}", transport.name());
+        assert!(took < Duration::from_millis(1500), "{} {wakeup}: {took:?}", transport.name());
     }
 }
 
