@@ -10,6 +10,7 @@
 //! | [`isotonic`] | the best curve that never falls |
 //! | [`crossover`] | from where on along an axis the other arm wins, with an interval |
 //! | [`machine`] | what a figure would be without: nothing |
+//! | [`model`] | what a size that was not measured will take, and how far that may be off |
 //! | [`record`] | the lines of run.jsonl |
 //! | [`run`] | a folder that keeps them, line by line, and the way back |
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod crossover;
 pub mod histogram;
 pub mod isotonic;
 pub mod machine;
+pub mod model;
 pub mod record;
 pub mod run;
 pub mod timeline;
