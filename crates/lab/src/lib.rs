@@ -13,6 +13,7 @@ pub mod cmd;
 pub mod interrupt;
 pub mod labs;
 pub mod launch;
+pub mod models;
 pub mod placement;
 pub mod plan;
 pub mod progress;

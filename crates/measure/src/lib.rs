@@ -23,6 +23,7 @@ pub mod histogram;
 pub mod isotonic;
 pub mod machine;
 pub mod model;
+
 pub mod record;
 pub mod run;
 pub mod timeline;

@@ -8,8 +8,10 @@
 //! hinges anew without it, and comparing; never by R².
 
 mod hinged;
+mod strata;
 
 pub use hinged::{Hinged, MOST_HINGES};
+pub use strata::of_record;
 
 /// Fewest sizes that a model is made from.
 pub const FEWEST: usize = 4;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod lecture;
+mod model;
 mod summary;
 mod table;
 mod units;
@@ -41,7 +42,8 @@ pub fn machine(machine: &Machine) -> String {
 /// Everything that a run's end prints: tables, verdicts, what to do next, where the record is.
 pub fn terminal(lines: &[Line], folder: &Path) -> String {
     let tables = table::strata(lines);
+    let models = model::table(lines);
     let lecture = lecture::labs(lines);
     let summary = summary::of(lines, folder);
-    format!("{tables}{lecture}{summary}")
+    format!("{tables}{models}{lecture}{summary}")
 }
