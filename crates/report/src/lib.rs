@@ -1,6 +1,7 @@
 //! Recorded runs as tables, CSV and verdicts in words: a pure function of the record's lines.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod lecture;
 mod model;
 mod summary;
@@ -12,6 +13,7 @@ use std::path::Path;
 use measure::machine::Machine;
 use measure::record::Line;
 
+pub use advice::advice;
 pub use table::csv;
 pub use units::{size, time};
 

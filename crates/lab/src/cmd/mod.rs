@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand that does something.
 
+mod advise;
 mod lab;
 mod quick;
 mod sweep;
@@ -32,6 +33,8 @@ enum Command {
     Sweep(Box<sweep::Args>),
     /// One of the lecture's labs, by name or number
     Lab(Box<lab::Args>),
+    /// Which plan for so many tasks: sequential, or a pool by which way
+    Advise(Box<advise::Args>),
     /// Be a worker, for a coordinator without a worker program beside it
     #[command(name = ROLE, hide = true)]
     Worker,
@@ -43,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Quick(args) => quick::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Lab(args) => lab::run(&args),
+        Command::Advise(args) => advise::run(&args),
         Command::Worker => return pool::serve(crate::BUILD, workload::ALL),
     };
     match result {
