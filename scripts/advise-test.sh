@@ -8,6 +8,10 @@
 # COORDINATOR names the program. Nothing is asserted: the figures are for reading.
 set -euo pipefail
 
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
+    exit
+fi
 coordinator=${COORDINATOR:-cargo run --release --quiet --bin coordinator --}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT

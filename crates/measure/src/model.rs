@@ -11,7 +11,7 @@ mod hinged;
 mod strata;
 
 pub use hinged::{Hinged, MOST_HINGES};
-pub use strata::of_record;
+pub use strata::{ModelLine, Off, of_record};
 
 /// Fewest sizes that a model is made from.
 pub const FEWEST: usize = 4;

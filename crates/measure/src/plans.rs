@@ -17,8 +17,8 @@ mod rounds;
 use serde::{Deserialize, Serialize};
 
 use self::rounds::{Round, rounds};
-use crate::model::{self, Basis, Model};
-use crate::record::{Line, ModelLine};
+use crate::model::{self, Basis, Model, ModelLine};
+use crate::record::Line;
 
 /// What is asked: so many equal tasks, each with a list and some computing.
 #[derive(Clone, Copy, Debug, PartialEq)]

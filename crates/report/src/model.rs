@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table};
-use measure::record::{Line, ModelLine};
+use measure::model::ModelLine;
+use measure::record::Line;
 
 use crate::units::{size, time};
 

@@ -1,7 +1,63 @@
 //! The models of a record: one for each way in each stratum that has sizes enough.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Model, Point, fit};
-use crate::record::{Cell, Line, ModelLine, Off, Trial};
+use crate::record::{Cell, Line, Trial};
+
+/// The cost model of one way in one stratum. Of two lines for the same, the later counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelLine {
+    /// Which lab asked.
+    pub lab: String,
+    /// Name of the transport.
+    pub transport: String,
+    /// place, build or resident.
+    pub residency: String,
+    /// How the other side was woken.
+    pub wakeup: String,
+    /// sleeping, polling or hybrid.
+    pub regime: String,
+    /// Kind of segment; null where nothing is shared.
+    pub segment: Option<String>,
+    /// Worker processes.
+    pub workers: usize,
+    /// Tasks in flight per worker.
+    pub depth: usize,
+    /// same, spread or unpinned.
+    pub placement: String,
+    /// Smallest size that it was made from, in bytes.
+    pub from: usize,
+    /// Largest size.
+    pub to: usize,
+    /// Sizes that it was made from.
+    pub sizes: usize,
+    /// Time for no bytes at all.
+    pub alpha_ns: f64,
+    /// Time for each further byte, one for each piece.
+    pub beta_ns_per_byte: Vec<f64>,
+    /// Where the slope changes: one fewer than there are pieces.
+    pub hinges_bytes: Vec<f64>,
+    /// What predicts: `hinged`, or `between points`.
+    pub form: String,
+    /// Mean relative error of the inner sizes, each predicted without itself.
+    pub loo_mean: f64,
+    /// The worst of them.
+    pub loo_worst: f64,
+    /// Sizes that are predicted with an error of more than 20 % without themselves.
+    pub off: Vec<Off>,
+}
+
+/// A size that the model would miss.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Off {
+    /// Bytes of the list.
+    pub bytes: usize,
+    /// Median that was measured.
+    pub measured_ns: u64,
+    /// What would have been predicted.
+    pub predicted_ns: u64,
+}
 
 /// An error from which a size is named.
 const FAR: f64 = 0.2;
