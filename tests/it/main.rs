@@ -1,6 +1,7 @@
 //! The whole, as its users meet it: real binaries, real processes, and the rules of the house.
 #![forbid(unsafe_code)]
 
+mod advise;
 mod cli;
 mod docs;
 mod ends;

@@ -276,3 +276,34 @@ fn a_sweep_looks_and_stops_and_the_cap_is_what_was_asked_for() {
     }
     assert!(matches!(record.lines.last(), Some(Line::End(end)) if end.status == "done"));
 }
+
+#[test]
+fn four_sizes_make_a_model_of_each_arm_and_three_make_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let sweep = |sizes: &str, out: &str| {
+        let out = folder.path().join(out);
+        let args =
+            ["--generations", "1", "--pairs", "1", "--quiet", "--json", "-", "--sizes", sizes];
+        let more = ["--out", out.to_str().unwrap()];
+        let output = coordinator(&[&["sweep"], &args[..], &more].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let all = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+        let models: Vec<_> = all.filter(|line| line["kind"] == "model").collect();
+        (models, String::from_utf8(output.stderr).unwrap())
+    };
+    let (models, said) = sweep("64B..256KiB*16", "four");
+    assert_eq!(models.len(), 3, "pipe, place, resident");
+    for model in models {
+        assert_eq!(
+            (&model["sizes"], &model["from"], &model["to"]),
+            (&4.into(), &64.into(), &262_144.into())
+        );
+        let (slopes, hinges) = (&model["beta_ns_per_byte"], &model["hinges_bytes"]);
+        assert_eq!(slopes.as_array().unwrap().len(), hinges.as_array().unwrap().len() + 1);
+        assert!(model["alpha_ns"].as_f64().unwrap() >= 0.0, "{model}");
+    }
+    assert!(said.contains("GB/s of each piece"), "{said}");
+    let (none, said) = sweep("64B..16KiB*16", "three");
+    assert!(none.is_empty() && !said.contains("GB/s"), "{said}");
+}

@@ -6,6 +6,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod advise;
 pub mod args;
 pub mod assertion;
 pub mod batch;
@@ -16,6 +17,7 @@ pub mod floor;
 pub mod interrupt;
 pub mod labs;
 pub mod launch;
+pub mod models;
 pub mod placement;
 pub mod plan;
 pub mod progress;

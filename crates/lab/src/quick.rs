@@ -9,6 +9,7 @@ use transport::Residency;
 use crate::args::Common;
 use crate::book::{Book, Done};
 use crate::labs::{self, Lab};
+use crate::models;
 use crate::placement::{self, Placement};
 use crate::plan::{self, Arm, Cell, Plan};
 use crate::run;
@@ -37,6 +38,7 @@ pub fn carry_out(common: &Common) -> anyhow::Result<Done> {
     let budget = common.budget.map_or(BUDGET, |budget| *budget);
     book.deadline = Some(started + budget.mul_f64(SWEEP));
     let mut outcome = run::measure_all(&mut book, &plan, &source, common.quiet)?;
+    models::say(&mut book)?;
     for (at, lab) in (1..).zip(labs::ALL) {
         let part = SWEEP + (1.0 - SWEEP) * f64::from(at) / labs::ALL.len() as f64;
         book.deadline = Some(started + budget.mul_f64(part));

@@ -11,6 +11,7 @@ use rand::seq::SliceRandom;
 
 use crate::args::Common;
 use crate::book::{Book, Done, Outcome};
+use crate::models;
 use crate::placement;
 use crate::plan::{Cell, Plan};
 use crate::progress::Progress;
@@ -31,6 +32,7 @@ pub fn carry_out(
     let source = source()?;
     let mut book = Book::begin(common, plan.fingerprint())?;
     let outcome = measure_all(&mut book, plan, &source, common.quiet)?;
+    models::say(&mut book)?;
     book.end(outcome)
 }
 

@@ -13,6 +13,8 @@
 //! | [`crossover`] | from where on along an axis the other arm wins, with an interval |
 //! | [`bystanders`] | what others took of the cores meanwhile |
 //! | [`machine`] | what a figure would be without: nothing |
+//! | [`model`] | what a size that was not measured will take, and how far that may be off |
+//! | [`plans`] | how long many tasks will take, alone and through pools |
 //! | [`record`] | the lines of run.jsonl |
 //! | [`run`] | a folder that keeps them, line by line, and the way back |
 #![forbid(unsafe_code)]
@@ -26,6 +28,9 @@ pub mod crossover;
 pub mod histogram;
 pub mod isotonic;
 pub mod machine;
+pub mod model;
+
+pub mod plans;
 pub mod record;
 pub mod run;
 pub mod stopping;

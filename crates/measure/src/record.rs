@@ -39,6 +39,10 @@ pub enum Line {
     Crossover(Box<CrossoverLine>),
     /// Something that the lecture says, and whether it was seen.
     Claim(Claim),
+    /// What the trials of one way in one stratum come to as a model.
+    Model(Box<crate::model::ModelLine>),
+    /// What is advised for a case, and what each plan is predicted to take.
+    Advice(Box<crate::plans::AdviceLine>),
     /// The last line; missing where a run was killed.
     End(End),
     /// A kind that this version does not know.

@@ -6,6 +6,7 @@
 //! and [`hlog`] write them.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod changes;
 mod control;
 mod csv;
@@ -17,6 +18,7 @@ mod lecture;
 mod machine;
 mod markdown;
 pub mod model;
+mod models;
 mod summary;
 mod table;
 mod terminal;
@@ -28,6 +30,7 @@ use std::path::Path;
 
 use measure::record::Line;
 
+pub use advice::advice;
 pub use changes::{Side, changes};
 pub use csv::csv;
 pub use hgrm::hgrm;
@@ -49,6 +52,7 @@ pub const TRIALS: &str = "trials.csv";
 pub fn of(lines: &[Line], folder: &Path) -> Report {
     let mut sections: Vec<_> = floor::section(lines).into_iter().collect();
     sections.extend(table::strata(lines));
+    sections.extend(models::section(lines));
     sections.extend(lecture::labs(lines));
     sections.extend(control::section(lines));
     Report {

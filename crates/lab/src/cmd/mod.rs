@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand that does something.
 
+mod advise;
 mod compare;
 mod doctor;
 mod floor;
@@ -48,6 +49,8 @@ enum Command {
     Report(report::Args),
     /// What changed from one recorded run to another, beyond noise
     Compare(compare::Args),
+    /// Which plan for so many tasks: sequential, or a pool by which way
+    Advise(Box<advise::Args>),
     /// Be a worker, for a coordinator without a worker program beside it
     #[command(name = ROLE, hide = true)]
     Worker,
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Lab(args) => lab::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Advise(args) => advise::run(&args),
         Command::Worker => return pool::serve(crate::BUILD, workload::ALL),
     };
     match result {

@@ -1,0 +1,231 @@
+//! Which plan for so many tasks of one kind: from the newest run that can say, or from a few seconds of
+//! measuring; and the check of an advice by doing all plans.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use measure::compare::Ratio;
+use measure::plans::{self, AdviceLine, Question, SEQUENTIAL};
+use measure::record::Line;
+use pool::{Job, Value};
+use transport::Residency;
+use workload::lecture::{
+    HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, SimulateWork, repeated,
+};
+
+use crate::args::Common;
+use crate::book::{Book, Outcome};
+use crate::models::hinges;
+use crate::refusal::Refusal;
+use crate::session::Session;
+use crate::speedup::{self, Case, arms, calibrate};
+use crate::wish::{Scale, Wish};
+
+/// Where runs are kept unless `--out` says otherwise.
+const RUNS: &str = "runs";
+/// Time to measure what is lacking, unless the user says otherwise.
+const LITTLE: Duration = Duration::from_secs(10);
+/// Checking an advice takes no longer than this for one round of a plan, in nanoseconds.
+const LONGEST_ROUND_NS: u64 = 10_000_000_000;
+/// Tasks of a round that is measured to learn from, as in the lecture.
+const TASKS: usize = 8;
+/// Square roots of a heavy task: some tenths of a millisecond.
+const ROOTS: u32 = 200_000;
+/// Ways through a pool.
+const WAYS: [(&str, Residency); 3] =
+    [("pipe", Residency::Place), ("shared", Residency::Place), ("shared", Residency::Resident)];
+
+/// An advice, and how it came about.
+pub struct Advised {
+    /// The plans.
+    pub advice: AdviceLine,
+    /// Whether it was learnt from a run that had to be made.
+    pub lacked: Option<String>,
+    /// The record that was written, where something was measured, and what to end with.
+    pub folder: Option<PathBuf>,
+    /// What the process should end with.
+    pub code: u8,
+}
+
+/// Answers `question` from `run`, or the newest run that can, or by measuring; checks it if `check`.
+///
+/// # Errors
+/// `run` holds no record, or nothing could be measured.
+pub fn advise(
+    question: &Question,
+    run: Option<&Path>,
+    check: bool,
+    common: &Common,
+) -> anyhow::Result<Advised> {
+    let (mut advice, lacked) = match known(question, run)? {
+        Ok(advice) => (Some(advice), None),
+        Err(lack) => (None, Some(lack)),
+    };
+    if let (Some(advice), false) = (&advice, check) {
+        return Ok(Advised { advice: advice.clone(), lacked: None, folder: None, code: 0 });
+    }
+    if let Some(advice) = &advice {
+        checkable(advice)?;
+    }
+    let need = question.bytes.saturating_mul(4 * question.workers + 8);
+    let free = shm::segment::memory_available().unwrap_or(usize::MAX);
+    if need > free / 10 * 9 {
+        return Err(refuse_memory(question.bytes, need, free).into());
+    }
+    let wish = Wish {
+        workers: question.workers,
+        scale: Scale::Calibrated,
+        durations: None,
+        sizes: None,
+        generations: 3,
+        pairs: 3,
+        common: common.clone(),
+    };
+    let mut book = Book::begin(common, format!("advise {question:?} {check}"))?;
+    let mut session = Session::new(&mut book, &wish, "advise");
+    if let Some(lack) = &lacked {
+        if !common.quiet {
+            anstream::eprintln!("advise   no run has {lack}: measuring it");
+        }
+        session.book.deadline = Some(Instant::now() + common.budget.map_or(LITTLE, |b| *b));
+        let cases = little(question.bytes);
+        session.progress.expect(cases.len());
+        cases.iter().try_for_each(|case| speedup::measure(&mut session, case))?;
+        let learnt = plans::advise(&session.book.lines, &hinges(), question);
+        advice = Some(learnt.map_err(|lack| anyhow::anyhow!("measuring did not give {lack}"))?);
+    }
+    let mut advice = advice.ok_or_else(|| anyhow::anyhow!("there is no advice to check"))?;
+    if check {
+        checkable(&advice)?;
+        session.book.deadline = common.budget.map(|budget| Instant::now() + *budget);
+        session.progress.expect(1);
+        let case = asked(question);
+        speedup::measure(&mut session, &case)?;
+        fill_in(&mut advice, &session.book.lines, &case.name);
+    }
+    let outcome = Outcome { worker_lost: session.worker_lost, ..Outcome::default() };
+    book.say(Line::Advice(Box::new(advice.clone())))?;
+    let done = book.end(outcome)?;
+    Ok(Advised { advice, lacked, folder: Some(done.folder), code: done.code })
+}
+
+/// Whether carrying all plans out takes no longer than people wait.
+fn checkable(advice: &AdviceLine) -> Result<(), Refusal> {
+    let longest = advice.plans.iter().map(|plan| plan.predicted_ns).max().unwrap_or(0);
+    if longest <= LONGEST_ROUND_NS {
+        return Ok(());
+    }
+    Err(Refusal::usage(format!(
+        "--measure: a round of the slowest plan would take about {}: ask for fewer --tasks or less --compute",
+        report::time(longest)
+    )))
+}
+
+/// Why lists of `bytes` are too large.
+pub fn refuse_memory(bytes: usize, need: usize, free: usize) -> Refusal {
+    Refusal::usage(format!(
+        "--bytes {}: lists of that size need about {} of memory, and {} are free",
+        report::size(bytes),
+        report::size(need),
+        report::size(free),
+    ))
+}
+
+/// What runs that are there say; or what they lack.
+fn known(question: &Question, run: Option<&Path>) -> Result<Result<AdviceLine, String>, Refusal> {
+    let of = |folder: &Path| -> Result<Result<AdviceLine, String>, Refusal> {
+        let record = measure::run::read(folder).map_err(|cause| {
+            Refusal::usage(format!("--run {}: there is no record ({cause})", folder.display()))
+        })?;
+        Ok(plans::advise(&record.lines, &hinges(), question))
+    };
+    if let Some(folder) = run {
+        return of(folder);
+    }
+    let entries = std::fs::read_dir(RUNS).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    folders.sort();
+    let mut lack = Err(format!("tasks through pools of {} workers", question.workers));
+    for folder in folders.iter().rev() {
+        match of(folder) {
+            Ok(Ok(advice)) => return Ok(Ok(advice)),
+            Ok(Err(why)) => lack = Err(why),
+            Err(_) => {} // a folder of something else
+        }
+    }
+    Ok(lack)
+}
+
+/// The cases that a model of a pool needs: light without a list, light with one, heavy.
+fn little(bytes: usize) -> Vec<Case> {
+    let list: Option<Arc<[i64]>> = list(bytes);
+    let one = Value::Int(1);
+    let mut cases = vec![
+        case("light".into(), &LightWorkSmallData, one, TASKS, 1, None),
+        case("heavy".into(), &HeavyWorkSmallData, repeated(ROOTS, 1), TASKS, 1, None),
+    ];
+    if list.is_some() {
+        let name = format!("light, {}", report::size(bytes));
+        cases.push(case(name, &LightWorkLargeData, Value::Int(0), TASKS, 1, list));
+    }
+    cases
+}
+
+/// The case that was asked about.
+fn asked(question: &Question) -> Case {
+    let millisecond = |repeats| repeated(1000, repeats);
+    let repeats = calibrate(&SimulateWork, &millisecond, &[], Duration::from_millis(1));
+    let us = (question.compute_ns as f64 / 1000.0).round() as u32;
+    let arg = repeated(us, repeats);
+    let name =
+        format!("{} × {}, {} B", question.tasks, report::time(question.compute_ns), question.bytes);
+    let list = list(question.bytes);
+    let of = case(name, &SimulateWork, arg, question.tasks, repeats, list);
+    Case { compute_ns: question.compute_ns, ..of }
+}
+
+fn case(
+    name: String,
+    job: &'static dyn Job,
+    arg: Value,
+    tasks: usize,
+    repeats: u32,
+    list: Option<Arc<[i64]>>,
+) -> Case {
+    Case {
+        name,
+        job,
+        args: vec![arg; tasks],
+        arms: arms(&WAYS, list.is_some()),
+        list,
+        repeats,
+        compute_ns: 0,
+        judge: Ratio::speedup,
+    }
+}
+
+fn list(bytes: usize) -> Option<Arc<[i64]>> {
+    (bytes > 0).then(|| (0..(bytes / shm::ITEM_BYTES) as i64).collect())
+}
+
+/// Sets what each plan took beside what it was predicted to take.
+fn fill_in(advice: &mut AdviceLine, lines: &[Line], case: &str) {
+    for line in lines {
+        let (plan, took) = match line {
+            Line::Sequential(alone) if alone.lecture.case == case => {
+                (SEQUENTIAL.to_owned(), alone.wall_ns.p50)
+            }
+            Line::Trial(trial) if trial.lecture.as_ref().is_some_and(|of| of.case == case) => {
+                let way = match trial.cell.segment.is_some() {
+                    true => format!("{} {}", trial.cell.transport, trial.cell.residency),
+                    false => trial.cell.transport.clone(),
+                };
+                (way, trial.round_ns.as_ref().map_or(0, |rounds| rounds.p50))
+            }
+            _ => continue,
+        };
+        let of_plan = advice.plans.iter_mut().filter(|of| of.plan == plan && took > 0);
+        of_plan.for_each(|of| of.measured_ns = Some(took));
+    }
+}
