@@ -16,16 +16,13 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
         std::iter::once(Column::left("model")).chain(columns.into_iter().map(Column::right));
     let rows = all.iter().map(|model| row(model)).collect();
     let mut notes: Vec<String> = LEGEND.map(String::from).to_vec();
-    for model in &all {
-        notes.extend(model.off.iter().map(|off| {
-            format!(
-                "off      {}, {}: measured {}, predicted without it {}",
-                name(model),
-                size(off.bytes),
-                time(off.measured_ns),
-                time(off.predicted_ns)
-            )
-        }));
+    for model in all.iter().filter(|model| !model.off.is_empty()) {
+        let off = model.off.iter().map(|off| {
+            let (measured, predicted) = (time(off.measured_ns), time(off.predicted_ns));
+            format!("{} {measured}, not {predicted}", size(off.bytes))
+        });
+        let off: Vec<String> = off.collect();
+        notes.push(format!("off by over 20 %  {}: {}", name(model), off.join(" · ")));
     }
     let title = "cost models".into();
     let table = Table { columns: columns.collect(), rows };

@@ -181,7 +181,7 @@ const LEGEND: [&str; 6] = [
     "closed loop: the next task is sent after an answer · open loop: on a schedule, from when it should have been sent",
     "build: the list is produced for each task, in the segment or in the coordinator's memory",
     "~ TOO CLOSE TO CALL: the interval holds a threshold, or there are fewer than six generations · ! unsteady: batches differ by a tenth",
-    "^ over 1 % of the time went into round trips of more than ten times the median",
+    "^ over 5 % of the time went into round trips of more than ten times the median",
 ];
 
 fn table(rows: &Rows<'_>) -> Table {
@@ -218,7 +218,7 @@ fn table(rows: &Rows<'_>) -> Table {
 }
 
 /// Part of all round trips' time from which hiccups are marked.
-const MANY: f64 = 0.01;
+const MANY: f64 = 0.05;
 
 fn times_of(trial: &Trial) -> Cell {
     let rt = &trial.round_trip_ns;
