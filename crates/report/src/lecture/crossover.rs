@@ -43,7 +43,7 @@ pub(super) fn sections(lines: &[Line], lab: &str) -> Vec<Section> {
 
 const LEGEND: [&str; 3] = [
     "Duration: as the lecture calls it · (×14): times that each task does its loop for that · measured: alone",
-    "Seq, Pool: median time of 8 tasks · Speedup: Seq ÷ Pool, pair by pair (95 % interval) · WINS: all of it is on one side of 1.2",
+    "Seq, Pool: median time of 8 tasks · Speedup: Seq ÷ Pool, pair by pair (95 % interval) · WINS: all of it is more than 5 % from 1.2",
     "a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)",
 ];
 
