@@ -65,18 +65,19 @@ fn verdict(sizes: &[&Comparison]) -> String {
     };
     let base = &largest.base_transport;
     let count = |verdict| sizes.iter().filter(|c| c.verdict == verdict).count();
-    // From where on, up to the largest size measured, every verdict is SHARE.
-    let run = sizes.iter().rev().take_while(|c| c.verdict == Verdict::Share).count();
-    let mut said = match sizes.get(sizes.len() - run) {
-        Some(first) if run == sizes.len() && run > 1 => {
-            format!(
-                "share at every size measured, {} to {}",
-                size(first.cell.bytes),
-                size(largest.cell.bytes)
-            )
+    // The largest sizes may be undecided: they are the first for which a budget is too short.
+    let undecided = sizes.iter().rev().take_while(|c| c.verdict == Verdict::TooClose).count();
+    let decided = &sizes[..sizes.len() - undecided];
+    let run = decided.iter().rev().take_while(|c| c.verdict == Verdict::Share).count();
+    let named = |comparison: &Comparison| size(comparison.cell.bytes);
+    let mut said = match &decided[decided.len() - run..] {
+        [] => "no size from which sharing wins throughout".into(),
+        [first, .., last] if run == sizes.len() => {
+            format!("share at every size measured, {} to {}", named(first), named(last))
         }
-        Some(first) => format!("share from {} up", size(first.cell.bytes)),
-        None => "no size from which sharing wins throughout".into(),
+        [first, ..] if undecided == 0 => format!("share from {} up", named(first)),
+        [only] => format!("share at {}", named(only)),
+        [first, .., last] => format!("share from {} to {}", named(first), named(last)),
     };
     let best = sizes
         .iter()
@@ -101,4 +102,50 @@ fn verdict(sizes: &[&Comparison]) -> String {
         }
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of verdicts at 64 B, 256 B, and so on.
+    fn said(verdicts: &str) -> String {
+        let of = |(index, letter): (usize, char)| {
+            let verdict = match letter {
+                'S' => Verdict::Share,
+                'C' => Verdict::Copy,
+                '=' => Verdict::Same,
+                _ => Verdict::TooClose,
+            };
+            let line = format!(
+                r#"{{"id":1,"lab":"sweep","base":1,"other":2,"what":"copy÷share","base_transport":"pipe",
+                "job":"sum","transport":"shared","residency":"place","wakeup":"futex","regime":"sleeping",
+                "segment":"memfd","workers":1,"depth":1,"placement":"same","cores":[0,0],"bytes":{},
+                "items":8,"compute_ns":0,"ratio":2.0,"low":1.9,"high":2.1,"confidence":0.95,
+                "threshold":1.05,"pairs":24,"generations":6,"verdict":"SAME"}}"#,
+                64 << (2 * index)
+            );
+            Comparison { verdict, ..serde_json::from_str(&line).unwrap() }
+        };
+        let all: Vec<Comparison> = verdicts.chars().enumerate().map(of).collect();
+        verdict(&all.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_sentence_claims_no_size_that_its_rows_do_not() {
+        for (verdicts, begins) in [
+            ("SSS", "share at every size measured, 64 B to 1 KiB"),
+            ("=SS", "share from 256 B up"),
+            ("=SS~", "share from 256 B to 1 KiB"),
+            ("SS~~", "share from 64 B to 256 B"),
+            ("=S~", "share at 256 B"),
+            ("S~C", "no size from which sharing wins throughout"),
+            ("S=~", "no size from which sharing wins throughout"),
+            ("~~", "no size from which sharing wins throughout"),
+        ] {
+            let said = said(verdicts);
+            assert_eq!(said.split(';').next().unwrap().split(", at best").next(), Some(begins));
+            assert_eq!(said.contains("too close to call"), verdicts.contains('~'), "{said}");
+        }
+    }
 }
