@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use measure::compare::Ratio;
+use measure::model::hinges;
 use measure::plans::{self, AdviceLine, Question, SEQUENTIAL};
 use measure::record::Line;
 use pool::{Job, Value};
@@ -16,7 +17,6 @@ use workload::lecture::{
 
 use crate::args::Common;
 use crate::book::{Book, Outcome};
-use crate::models::hinges;
 use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::speedup::{self, Case, arms, calibrate};
@@ -92,7 +92,7 @@ pub fn advise(
         let cases = little(question.bytes);
         session.progress.expect(cases.len());
         cases.iter().try_for_each(|case| speedup::measure(&mut session, case))?;
-        let learnt = plans::advise(&session.book.lines, &hinges(), question);
+        let learnt = plans::advise(&session.book.lines, &hinges(&session.book.lines), question);
         advice = Some(learnt.map_err(|lack| anyhow::anyhow!("measuring did not give {lack}"))?);
     }
     let mut advice = advice.ok_or_else(|| anyhow::anyhow!("there is no advice to check"))?;
@@ -138,7 +138,7 @@ fn known(question: &Question, run: Option<&Path>) -> Result<Result<AdviceLine, S
         let record = measure::run::read(folder).map_err(|cause| {
             Refusal::usage(format!("--run {}: there is no record ({cause})", folder.display()))
         })?;
-        Ok(plans::advise(&record.lines, &hinges(), question))
+        Ok(plans::advise(&record.lines, &hinges(&record.lines), question))
     };
     if let Some(folder) = run {
         return of(folder);

@@ -24,6 +24,9 @@ pub struct Machine {
     pub pipe_max_bytes: Option<u64>,
     /// Size of a page.
     pub page_bytes: usize,
+    /// Data caches of the first core, the nearest first; empty where the system does not say.
+    #[serde(default)]
+    pub cache_bytes: Vec<u64>,
     /// Policy for huge pages.
     pub thp: Option<String>,
     /// Frequency governor of the first core.
@@ -62,12 +65,28 @@ pub fn this() -> Machine {
         shm_free_bytes: rustix::fs::statvfs("/dev/shm").ok().map(|fs| fs.f_bavail * fs.f_frsize),
         pipe_max_bytes: line("/proc/sys/fs/pipe-max-size").and_then(|text| text.parse().ok()),
         page_bytes: rustix::param::page_size(),
+        cache_bytes: caches(),
         thp: line("/sys/kernel/mm/transparent_hugepage/enabled").and_then(|text| chosen(&text)),
         governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         load1,
         clock_ns: clock::cost(),
         warnings,
     }
+}
+
+/// Sizes of the first core's data caches, ascending.
+fn caches() -> Vec<u64> {
+    let folder = std::path::Path::new("/sys/devices/system/cpu/cpu0/cache");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let caches = entries.filter_map(|entry| {
+        let kind = std::fs::read_to_string(entry.path().join("type")).ok()?;
+        let size = std::fs::read_to_string(entry.path().join("size")).ok()?;
+        let kib: u64 = size.trim().strip_suffix('K')?.parse().ok()?;
+        (kind.trim() != "Instruction").then_some(kib << 10)
+    });
+    let mut caches: Vec<u64> = caches.collect();
+    caches.sort_unstable();
+    caches
 }
 
 /// The first line of a file of the system.

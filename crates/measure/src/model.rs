@@ -11,7 +11,7 @@ mod hinged;
 mod strata;
 
 pub use hinged::{Hinged, MOST_HINGES};
-pub use strata::{ModelLine, Off, of_record};
+pub use strata::{ModelLine, Off, hinges, of_record};
 
 /// Fewest sizes that a model is made from.
 pub const FEWEST: usize = 4;
@@ -164,6 +164,16 @@ impl Model {
         let inner = 1..self.points.len() - 1;
         let of = |at: usize| (self.points[at].0, self.points[at].1, self.left_out[at]);
         inner.filter(|at| self.error(*at) > limit).map(of).collect()
+    }
+
+    /// What was measured, by size, with times that never fall.
+    pub fn rising(&self) -> &[Point] {
+        &self.rising
+    }
+
+    /// Relative error of each size when it is left out; those of the two ends are extrapolations.
+    pub fn errors(&self) -> Vec<f64> {
+        (0..self.points.len()).map(|at| self.error(at)).collect()
     }
 
     fn error(&self, at: usize) -> f64 {

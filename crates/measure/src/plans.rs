@@ -13,10 +13,12 @@
 //! adds. `rounds` is how many tasks the busiest core does, and `efficiency` is found from heavy tasks.
 
 mod rounds;
+mod terms;
 
 use serde::{Deserialize, Serialize};
 
 use self::rounds::{Round, rounds};
+pub use self::terms::{Curve, Terms, Way, terms};
 use crate::model::{self, Basis, Model, ModelLine};
 use crate::record::Line;
 
@@ -145,12 +147,7 @@ impl Learnt {
             return Ok((0.0, LEAST_MARGIN, Basis::Inside));
         }
         // A task that does nothing but read its list.
-        let mut light: Vec<f64> = self
-            .rounds
-            .iter()
-            .filter(|round| round.bytes == bytes && round.only_reads)
-            .map(|round| round.alone_ns)
-            .collect();
+        let mut light = light_reads(&self.rounds, bytes);
         if !light.is_empty() {
             return Ok((middle(&mut light), LEAST_MARGIN, Basis::Inside));
         }
@@ -168,7 +165,14 @@ impl Learnt {
         let serial = of.tasks as f64 * hand;
         let parallel = shared_out(of.tasks, of.workers, self.cores) * each / efficiency;
         let total = serial + parallel;
-        // How far the same two numbers miss the rounds that they come from.
+        let margin = self.miss(way).max(LEAST_MARGIN) + hand_margin * serial / total.max(1.0);
+        let basis = if each > 10.0 * self.heaviest() { Basis::Extrapolated } else { basis };
+        Ok((total.max(1.0), margin, basis))
+    }
+
+    /// How far the same two numbers usually miss the rounds that they come from.
+    fn miss(&self, way: &str) -> f64 {
+        let efficiency = self.efficiency();
         let mut misses: Vec<f64> = Vec::new();
         for round in self.rounds.iter().filter(|round| round.way == way) {
             let Ok((hand, ..)) = self.hand(way, round.bytes) else { continue };
@@ -177,11 +181,12 @@ impl Learnt {
             misses.push((told / round.round_ns - 1.0).abs());
         }
         misses.sort_by(f64::total_cmp);
-        let usual = misses.get(misses.len() * 3 / 4).copied().unwrap_or(0.0);
-        let margin = usual.max(LEAST_MARGIN) + hand_margin * serial / total.max(1.0);
-        let heaviest = self.rounds.iter().map(|round| round.alone_ns).fold(0.0, f64::max);
-        let basis = if each > 10.0 * heaviest { Basis::Extrapolated } else { basis };
-        Ok((total.max(1.0), margin, basis))
+        misses.get(misses.len() * 3 / 4).copied().unwrap_or(0.0)
+    }
+
+    /// The longest task that was measured alone.
+    fn heaviest(&self) -> f64 {
+        self.rounds.iter().map(|round| round.alone_ns).fold(0.0, f64::max)
     }
 
     /// Time of the coordinator for each task, its margin, and what that stands on.
@@ -189,31 +194,41 @@ impl Learnt {
         if let Some(hand) = self.light(way, bytes) {
             return Ok((hand, 0.0, Basis::Inside));
         }
-        // What is resident is not carried: it costs what a task without a list does.
-        let bare = if way.ends_with("resident") { "shared place" } else { way };
-        let none = self.light(bare, 0).ok_or("light tasks without a list through a pool")?;
+        let none = self.none(way).ok_or("light tasks without a list through a pool")?;
         if bytes == 0 || way.ends_with("resident") {
             return Ok((none, 0.0, Basis::Inside));
         }
-        let carry = |bytes: usize| -> Option<(f64, f64, Basis)> {
-            let (all, read) = (self.model(way)?.at(bytes as f64), self.model("shared resident")?);
-            let carried = (all.ns - read.at(bytes as f64).ns).max(0.0);
-            Some((carried, all.high / all.ns - 1.0, all.basis.max(Basis::Inside)))
-        };
-        let (carried, margin, basis) = carry(bytes).ok_or_else(|| lists(bytes))?;
+        let (carried, margin, basis) = self.carry(way, bytes).ok_or_else(|| lists(bytes))?;
+        let factor = self.factor(way).ok_or_else(|| lists(bytes))?;
+        Ok((none + factor * carried, margin, basis))
+    }
+
+    /// Time of the coordinator for each task without a list. What is resident is not carried: it
+    /// costs what a task without a list does.
+    fn none(&self, way: &str) -> Option<f64> {
+        self.light(if way.ends_with("resident") { "shared place" } else { way }, 0)
+    }
+
+    /// What the model says that carrying a list adds, its margin, and what that stands on.
+    fn carry(&self, way: &str, bytes: usize) -> Option<(f64, f64, Basis)> {
+        let (all, read) = (self.model(way)?.at(bytes as f64), self.model("shared resident")?);
+        let carried = (all.ns - read.at(bytes as f64).ns).max(0.0);
+        Some((carried, all.high / all.ns - 1.0, all.basis.max(Basis::Inside)))
+    }
+
+    /// How many times what the model says a list adds in a pool, where both are known.
+    fn factor(&self, way: &str) -> Option<f64> {
+        let none = self.none(way)?;
         let mut sizes: Vec<usize> = self.rounds.iter().map(|round| round.bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
         let mut factors: Vec<f64> = sizes
             .into_iter()
             .filter(|size| *size > 0)
-            .filter_map(|size| Some((self.light(way, size)? - none) / carry(size)?.0))
+            .filter_map(|size| Some((self.light(way, size)? - none) / self.carry(way, size)?.0))
             .filter(|factor| factor.is_finite() && *factor > 0.0)
             .collect();
-        if factors.is_empty() {
-            return Err(lists(bytes));
-        }
-        Ok((none + middle(&mut factors) * carried, margin, basis))
+        (!factors.is_empty()).then(|| middle(&mut factors))
     }
 
     /// What light rounds of that size say of handing over, for each task: the shortest round, and such
@@ -278,6 +293,12 @@ fn plan(name: &str, total: f64, margin: f64, alone: f64, basis: Basis) -> PlanLi
         basis: basis.name().into(),
         measured_ns: None,
     }
+}
+
+/// What tasks took that do nothing but read a list of that size.
+fn light_reads(rounds: &[Round], bytes: usize) -> Vec<f64> {
+    let reads = rounds.iter().filter(|round| round.bytes == bytes && round.only_reads);
+    reads.map(|round| round.alone_ns).collect()
 }
 
 /// Models of one worker with one task at a time, where the pools were.

@@ -92,6 +92,18 @@ pub fn of_record(lines: &[Line], known: &[f64]) -> Vec<(ModelLine, Model)> {
     models
 }
 
+/// Sizes, in bytes, at which a hand-over may change its bandwidth: the pieces in which a list is
+/// written, a pipe's capacity as made and as grown, and the caches of the machine in the record.
+pub fn hinges(lines: &[Line]) -> Vec<f64> {
+    let machine = lines.iter().rev().find_map(|line| match line {
+        Line::Machine(machine) => Some(machine),
+        _ => None,
+    });
+    let caches = machine.map_or(&[][..], |machine| &machine.cache_bytes);
+    let caches = caches.iter().map(|bytes| *bytes as f64);
+    [8192.0, 65_536.0, 1_048_576.0].into_iter().chain(caches).collect()
+}
+
 fn of_transport(line: &Line) -> Option<&Trial> {
     match line {
         Line::Trial(trial)
