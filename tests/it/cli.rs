@@ -114,3 +114,47 @@ fn a_list_of_one_s_own_is_carried_raw_and_npy() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("8 kB"), "{said}");
     }
 }
+
+#[test]
+fn completions_and_manual_pages_know_every_subcommand_and_option() {
+    let help = text(&run(&["--help"]));
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<&str> = commands
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.len() >= 10, "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = text(&run(&["completions", shell]));
+        let missing = commands.iter().find(|name| !script.contains(**name));
+        assert_eq!(missing, None, "{shell}");
+        assert!(script.contains("generations") && script.contains("rate"), "{shell}");
+        // Other shells are told of options and subcommands only.
+        let names = ["bash", "zsh"].contains(&shell);
+        assert!(!names || lab::labs::ALL.iter().all(|lab| script.contains(lab.name())), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("man");
+    let said = text(&run(&["man", "--out", out.to_str().unwrap()]));
+    assert_eq!(said.lines().count(), commands.len() + 1);
+    for name in commands {
+        let page = fs::read_to_string(out.join(format!("coordinator-{name}.1"))).unwrap();
+        assert!(page.contains(&format!(".SH NAME\ncoordinator\\-{name} \\- ")), "{page}");
+        assert_eq!(text(&run(&["man", name])), page);
+    }
+    assert_eq!(text(&run(&["man"])), fs::read_to_string(out.join("coordinator.1")).unwrap());
+    let refused = run(&["man", "tea"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there are quick, sweep"));
+    // The script is one that its shell reads.
+    let script = folder.path().join("script");
+    fs::write(&script, text(&run(&["completions", "bash"]))).unwrap();
+    let read = std::process::Command::new("bash").arg("-n").arg(&script).output();
+    assert!(read.is_ok_and(|read| read.status.success() && read.stderr.is_empty()));
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}

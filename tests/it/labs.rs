@@ -256,3 +256,32 @@ fn every_lab_has_its_page_and_every_page_its_lab() {
         assert!(text.contains(lab.number()), "{file}");
     }
 }
+
+#[test]
+fn labs_lists_every_lab_and_a_run_of_one_makes_it_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = |args: &[&str]| {
+        let output = coordinator(args).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let done = || -> Vec<Json> {
+        here(&["labs", "--json", "-"])
+            .lines()
+            .map(|line| serde_json::from_str::<Json>(line).unwrap())
+            .collect()
+    };
+    assert_eq!(done().len(), lab::labs::ALL.len());
+    assert!(done().iter().all(|line| line["done"] == "no"));
+    let tiny = ["lab", "26.2", "--scale", "lecture", "--generations", "1", "--pairs", "1"];
+    here(&[&tiny[..], &["--quiet", "--workers", "1", "--save", "mine"]].concat());
+    for (line, lab) in done().iter().zip(lab::labs::ALL) {
+        assert_eq!((&line["name"], &line["number"]), (&lab.name().into(), &lab.number().into()));
+        let want = if lab.number() == "26.2" { "yes" } else { "no" };
+        assert_eq!(line["done"], want, "{line}");
+    }
+    let text = here(&["labs"]);
+    assert!(text.contains("done: runs/mine"), "{text}");
+    let refused = coordinator(&["labs", "/nowhere"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+}

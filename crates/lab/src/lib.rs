@@ -26,6 +26,7 @@ pub mod refusal;
 pub mod run;
 pub mod saved;
 pub mod session;
+pub mod shelf;
 pub mod size;
 pub mod source;
 pub mod speedup;

@@ -8,11 +8,11 @@ use crate::saved;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Run before: its folder, its run.jsonl, or the name it was saved under
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", value_hint = clap::ValueHint::AnyPath)]
     a: String,
 
     /// Run after
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", value_hint = clap::ValueHint::AnyPath)]
     b: String,
 
     /// In which form

@@ -2,10 +2,13 @@
 
 mod advise;
 mod compare;
+mod completions;
 mod doctor;
 mod floor;
 mod form;
 mod lab;
+mod labs;
+mod man;
 mod quick;
 mod report;
 mod sweep;
@@ -27,7 +30,7 @@ use crate::refusal::Refusal;
 /// Copies lists through pipes and leaves them in shared segments, measures both on this machine,
 /// and says which is faster, from which size, and where the evidence carries no answer.
 #[derive(Parser)]
-#[command(name = "coordinator", version, about, arg_required_else_help = true)]
+#[command(name = "coordinator", version, arg_required_else_help = true)]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -45,12 +48,18 @@ enum Command {
     Doctor(doctor::Args),
     /// One of the lecture's labs, by name or number
     Lab(Box<lab::Args>),
+    /// Every lab: its number, its name, what it asks, whether it was done
+    Labs(labs::Args),
     /// A recorded run again, as text or for other programs
     Report(report::Args),
     /// What changed from one recorded run to another, beyond noise
     Compare(compare::Args),
     /// Which plan for so many tasks: sequential, or a pool by which way
     Advise(Box<advise::Args>),
+    /// What a shell completes, as a script for it on stdout
+    Completions(completions::Args),
+    /// Its manual pages
+    Man(man::Args),
     /// Be a worker, for a coordinator without a worker program beside it
     #[command(name = ROLE, hide = true)]
     Worker,
@@ -67,6 +76,9 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Advise(args) => advise::run(&args),
+        Command::Labs(args) => labs::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Worker => return pool::serve(crate::BUILD, workload::ALL),
     };
     match result {

@@ -12,7 +12,7 @@ use crate::saved::{self, Saved};
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Folder of the run, its run.jsonl, or the name it was saved under
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_hint = clap::ValueHint::AnyPath)]
     run: String,
 
     /// In which form
