@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets transports against themselves, and counts how often a winner is named all the same.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
@@ -23,42 +24,12 @@ Example: scripts/aa-test.sh --cells 24 --out runs/aa -- --generations 6 --pairs 
 HELP
 }
 
-refuse() {
-    echo "aa-test.sh: $1" >&2
-    exit 2
-}
-
 cells=48
 out=runs/aa-test
-dry_run=false
-more=()
-while (($# > 0)); do
-    case $1 in
-    -h | --help) help && exit ;;
-    --dry-run) dry_run=true ;;
-    --cells | --out)
-        [[ -n ${2:-} && $2 != -* ]] || refuse "$1 needs a value: see --help"
-        if [[ $1 == --cells ]]; then cells=$2; else out=$2; fi
-        shift
-        ;;
-    --) more=("${@:2}") && break ;;
-    *) refuse "there is no option \`$1\`: see --help; options of coordinator sweep go after --" ;;
-    esac
-    shift
-done
-[[ $cells =~ ^[1-9][0-9]{0,5}$ ]] || refuse "--cells takes a number from 1 to 999999, not \`$cells\`"
-$dry_run || [[ ! -e $out ]] || refuse "$out is there already: name another --out"
-
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-coordinator=${COORDINATOR:-${CARGO_TARGET_DIR:-$root/target}/release/coordinator}
-if ! $dry_run; then
-    if [[ -z ${COORDINATOR:-} ]]; then
-        echo "build    the coordinator" >&2
-        cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p lab
-    elif ! command -v "$coordinator" >/dev/null; then
-        refuse "COORDINATOR names no program: $coordinator"
-    fi
-fi
+options "cells out" "$@"
+number cells 999999
+fresh "$out"
+find_coordinator
 
 # Two placements and two regimes of three sizes: 12 cells a run. Transports take turns.
 planned=0
@@ -70,11 +41,11 @@ while ((planned < cells)); do
         --pin same --pin spread --wakeup "futex,hybrid" --sizes "64B,4KiB,256KiB" --quiet
         --seed "$run" --out "$out/$run-$transport" "${more[@]}")
     if $dry_run; then
-        printf '%s\n' "${command[*]}"
+        quoted "${command[@]}"
     else
         echo "sweep    $transport against itself, into $out/$run-$transport" >&2
         code=0
-        "${command[@]}" >/dev/null || code=$?
+        attend "${command[@]}" >/dev/null || code=$?
         # 6 says that a control named a winner: that is what is counted here.
         ((code == 0 || code == 6)) || exit "$code"
     fi

@@ -1,23 +1,40 @@
 #!/usr/bin/env bash
-# How good is an advice? Asks `coordinator advise` for points that no run was made for, has each checked
-# by measuring all of its plans, and counts: winners that were right among those that were decided, and
-# the median error of the predicted times.
-#
-#   scripts/advise-test.sh [RUN]      RUN: the run to learn from; a fresh `quick` unless given
-#
-# COORDINATOR names the program. Nothing is asserted: the figures are for reading.
-set -euo pipefail
+# How good is an advice? Asks for points that no run was made for, and measures what was advised.
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
-    exit
+help() {
+    cat <<'HELP'
+Asks `coordinator advise` for twenty points that are in no run, has each checked by measuring all of its
+plans, and counts: winners that were right among those that were decided, the median error of the
+predicted times, and intervals that held.
+
+Usage: scripts/advise-test.sh [OPTIONS]
+
+Options:
+      --run RUN  the run to learn from [default: a fresh `quick`]
+      --out DIR  folder for the records, which must not be there yet [default: runs/advise-test]
+      --dry-run  print the commands, one a line, and run nothing
+  -h, --help     print this
+
+It needs jq. stdout carries the result alone; progress goes to stderr.
+The variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 done, whatever the figures are: they are for reading; 2 usage, else the coordinator's.
+HELP
+}
+
+run=
+out=runs/advise-test
+options "run out" "$@"
+fresh "$out"
+needs jq "read the advices"
+find_coordinator
+
+if [[ -z $run ]]; then
+    run=$out/quick
+    command=("$coordinator" quick --quiet --out "$run")
+    if $dry_run; then quoted "${command[@]}"; else attend "${command[@]}" >/dev/null; fi
 fi
-coordinator=${COORDINATOR:-cargo run --release --quiet --bin coordinator --}
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-run=${1:-$out/quick}
-# shellcheck disable=SC2086 # it may be several words
-[[ -e $run/run.jsonl ]] || $coordinator quick --quiet --out "$run" >/dev/null
 
 # Bytes, computing and tasks: none of them in quick's own points.
 points="
@@ -42,14 +59,19 @@ none 900us 24
 20MB 1ms 6
 20MB 8ms 5
 "
-advices=$out/advices
+advices=$out/advices.jsonl
 while read -r bytes compute tasks; do
-    [[ -n $bytes ]] || continue
-    # shellcheck disable=SC2086
-    $coordinator advise --bytes "$bytes" --compute "$compute" --tasks "$tasks" --run "$run" \
-        --measure --json - --quiet --out "$out/$bytes-$compute" 2>/dev/null |
-        grep '"kind":"advice"' >>"$advices"
+    if [[ -z $bytes ]]; then continue; fi
+    command=("$coordinator" advise --bytes "$bytes" --compute "$compute" --tasks "$tasks" --run "$run"
+        --measure --json - --quiet --out "$out/$bytes-$compute")
+    if $dry_run; then
+        quoted "${command[@]}"
+    else
+        echo "advise   $bytes, $compute, $tasks tasks" >&2
+        attend "${command[@]}" 2>/dev/null | grep '"kind":"advice"' >>"$advices"
+    fi
 done <<<"$points"
+if $dry_run; then exit; fi
 
 jq -rs '
   def winner: .plans | min_by(.measured_ns) | .plan;

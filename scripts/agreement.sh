@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs one sweep again and again, half of the times beside a busy process, and counts how often its
 # verdicts agree.
-set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
@@ -25,43 +26,13 @@ Example: scripts/agreement.sh --runs 4 --out runs/agree -- --sizes 4KiB..1MiB*4 
 HELP
 }
 
-refuse() {
-    echo "agreement.sh: $1" >&2
-    exit 2
-}
-
 runs=8
 out=runs/agreement
-dry_run=false
-more=()
-while (($# > 0)); do
-    case $1 in
-    -h | --help) help && exit ;;
-    --dry-run) dry_run=true ;;
-    --runs | --out)
-        [[ -n ${2:-} && $2 != -* ]] || refuse "$1 needs a value: see --help"
-        if [[ $1 == --runs ]]; then runs=$2; else out=$2; fi
-        shift
-        ;;
-    --) more=("${@:2}") && break ;;
-    *) refuse "there is no option \`$1\`: see --help; options of coordinator sweep go after --" ;;
-    esac
-    shift
-done
-[[ $runs =~ ^[1-9][0-9]{0,3}$ ]] || refuse "--runs takes a number from 1 to 9999, not \`$runs\`"
-$dry_run || [[ ! -e $out ]] || refuse "$out is there already: name another --out"
-$dry_run || command -v python3 >/dev/null || refuse "it needs python3 to read the records"
-
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-coordinator=${COORDINATOR:-${CARGO_TARGET_DIR:-$root/target}/release/coordinator}
-if ! $dry_run; then
-    if [[ -z ${COORDINATOR:-} ]]; then
-        echo "build    the coordinator" >&2
-        cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p lab
-    elif ! command -v "$coordinator" >/dev/null; then
-        refuse "COORDINATOR names no program: $coordinator"
-    fi
-fi
+options "runs out" "$@"
+number runs 9999
+fresh "$out"
+needs python3 "read the records"
+find_coordinator
 
 busy=
 trap 'if [[ -n $busy ]]; then kill "$busy" 2>/dev/null || true; fi' EXIT
@@ -70,7 +41,7 @@ for ((run = 0; run < runs; run++)); do
     if ((run % 2 == 1)); then beside=loaded; fi
     command=("$coordinator" sweep --quiet --seed "$run" --out "$out/$run-$beside" "${more[@]}")
     if $dry_run; then
-        printf '%s\n' "${command[*]}"
+        quoted "${command[@]}"
         continue
     fi
     if [[ $beside == loaded ]]; then
@@ -78,7 +49,7 @@ for ((run = 0; run < runs; run++)); do
         busy=$!
     fi
     echo "sweep    $beside, into $out/$run-$beside" >&2
-    "${command[@]}" >/dev/null
+    attend "${command[@]}" >/dev/null
     if [[ -n $busy ]]; then
         kill "$busy"
         wait "$busy" 2>/dev/null || true

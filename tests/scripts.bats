@@ -94,8 +94,8 @@ ended() {
     run stdout_of "$sweep" --dry-run --out "$out" --sizes '64B..1KiB*4' -- --seed 7
     [ "$status" -eq 0 ]
     [ "${#lines[@]}" -eq 2 ]
-    [[ ${lines[0]} == *" sweep --pin same --wakeup futex "*"--out $out/same-sleeping "* ]]
-    [[ ${lines[1]} == *" sweep --pin spread --wakeup hybrid "*"--out $out/spread-hybrid "* ]]
+    [[ ${lines[0]} == *" sweep --out $out/same-sleeping --pin same --wakeup futex "* ]]
+    [[ ${lines[1]} == *" sweep --out $out/spread-hybrid --pin spread --wakeup hybrid "* ]]
     for line in "${lines[@]}"; do
         [[ $line == *" --transport pipe,pipe-serde,shared --residency place,resident "* ]]
         [[ $line == *" --sizes '64B..1KiB*4' --seed 7" ]]
@@ -264,8 +264,8 @@ real_coordinator() {
     skip "no coordinator is built"
 }
 
-@test "aa-test and agreement help, refuse in one sentence, and run nothing then" {
-    for script in aa-test agreement; do
+@test "aa-test, agreement and advise-test help, refuse in one sentence, and run nothing then" {
+    for script in aa-test agreement advise-test; do
         run "$root/scripts/$script.sh" --help
         [ "$status" -eq 0 ]
         [[ $output == *--out* && $output == *--dry-run* ]]
