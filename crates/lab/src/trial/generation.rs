@@ -40,8 +40,10 @@ const WARM_TIME: Duration = Duration::from_millis(40);
 /// One set of fresh workers for each crew that the cell's arms need.
 pub(super) struct Generation {
     crews: Vec<Fresh>,
-    /// Which crew each arm uses.
-    of_arm: Vec<usize>,
+    /// Which crew each arm uses; none where it could not be started.
+    of_arm: Vec<Option<usize>>,
+    /// Arms whose crews could not be started here, and why: the others go on without them.
+    pub(super) barred: Vec<(usize, PoolError)>,
     /// Tasks in a batch of each arm.
     counts: Vec<usize>,
     rooms: Rooms,
@@ -79,9 +81,11 @@ pub(super) struct Counted {
 }
 
 impl Generation {
+    /// Fresh workers for the arms of `cell` that are in `arms`.
     pub(super) fn begin(
         setting: &Setting<'_>,
         cell: &Cell,
+        arms: &[usize],
         windows: &Windows<'_>,
         cores: &[usize],
         random: &mut StdRng,
@@ -89,35 +93,43 @@ impl Generation {
         pin(cores.first().map_or(setting.allowed, std::slice::from_ref))?;
         let mut crews: Vec<Fresh> = Vec::new();
         let mut keys = Vec::new();
-        let mut of_arm = Vec::new();
-        for (number, arm) in cell.arms.iter().enumerate() {
+        let mut of_arm = vec![None; cell.arms.len()];
+        let mut barred = Vec::new();
+        for &number in arms {
+            let arm = &cell.arms[number];
             // A control's arms are the same and share nothing.
             let apart = if cell.control { number } else { 0 };
             let key = (arm.transport.name(), arm.wakeup, arm.segment, apart);
-            let at = match keys.iter().position(|known| *known == key) {
-                Some(at) => at,
-                None => {
+            if let Some(at) = keys.iter().position(|known| *known == key) {
+                of_arm[number] = Some(at);
+                continue;
+            }
+            match Fresh::start(setting, cell, arm, windows, cores, random) {
+                Ok(fresh) => {
                     keys.push(key);
-                    crews.push(Fresh::start(setting, cell, arm, windows, cores, random)?);
-                    keys.len() - 1
+                    crews.push(fresh);
+                    of_arm[number] = Some(crews.len() - 1);
                 }
-            };
-            of_arm.push(at);
+                Err(PoolError::Died(death)) => return Err(PoolError::Died(death)),
+                Err(error) => barred.push((number, error)),
+            }
         }
         let reading = Io::of_this_thread().zip(Io::of_this_thread()).map(|(a, b)| b - a);
         let counts = vec![FEWEST; cell.arms.len()];
         let rooms = Rooms::default();
         let cores = cores.to_vec();
-        let mut fresh = Generation { crews, of_arm, counts, rooms, reading, cores };
-        for arm in 0..cell.arms.len() {
-            fresh.warm(cell, arm, windows)?;
+        let mut fresh = Generation { crews, of_arm, barred, counts, rooms, reading, cores };
+        for &arm in arms {
+            if fresh.of_arm[arm].is_some() {
+                fresh.warm(cell, arm, windows)?;
+            }
         }
         Ok(fresh)
     }
 
     /// Runs one arm until it is as fast as it will be, and finds how many tasks fill a batch.
     fn warm(&mut self, cell: &Cell, arm: usize, windows: &Windows<'_>) -> Result<(), PoolError> {
-        let at = self.of_arm[arm];
+        let at = self.crew_of(arm);
         self.crews[at].crew.unpark()?;
         let started = Instant::now();
         let mut before = 0;
@@ -157,13 +169,13 @@ impl Generation {
         arm: usize,
         windows: &Windows<'_>,
     ) -> Result<Counted, PoolError> {
-        let at = self.of_arm[arm];
+        let at = self.crew_of(arm);
         let count = self.counts[arm];
-        let (_, rung_before) = self.crews[at].crew.hub().ring_bytes();
+        let (_, rung_before) = self.crews[at].crew.hub().uncounted_bytes();
         self.crews[at].crew.unpark()?;
         // The first task after a switch of arms finds cold caches: it is not measured.
         let dropped = self.tasks(cell, arm, windows, 1, None)?.ok;
-        let (rung_out, _) = self.crews[at].crew.hub().ring_bytes();
+        let (rung_out, _) = self.crews[at].crew.hub().uncounted_bytes();
         let usage = Usage::of_this_thread();
         let io = Io::of_this_thread();
         let batch = self.tasks(cell, arm, windows, count, cell.rate)?;
@@ -171,9 +183,9 @@ impl Generation {
         let io = io.zip(self.reading).map(|(io, reading)| io - reading);
         let usage = Usage::of_this_thread() - usage;
         let fresh = &mut self.crews[at];
-        let (rung_out, _) = subtract(fresh.crew.hub().ring_bytes(), (rung_out, 0));
+        let (rung_out, _) = subtract(fresh.crew.hub().uncounted_bytes(), (rung_out, 0));
         fresh.crew.park()?;
-        let (_, rung_back) = subtract(fresh.crew.hub().ring_bytes(), (0, rung_before));
+        let (_, rung_back) = subtract(fresh.crew.hub().uncounted_bytes(), (0, rung_before));
         let before = std::mem::replace(&mut fresh.report, fresh.crew.report()?);
         let strayed = strayed(&self.cores, &fresh.crew);
         let workers = fresh.report.usage - before.usage;
@@ -206,6 +218,10 @@ impl Generation {
         self.rooms.unanswered()
     }
 
+    fn crew_of(&self, arm: usize) -> usize {
+        self.of_arm[arm].expect("an arm that is measured has a crew")
+    }
+
     fn tasks(
         &mut self,
         cell: &Cell,
@@ -214,7 +230,8 @@ impl Generation {
         count: usize,
         rate: Option<f64>,
     ) -> Result<Batch, PoolError> {
-        let fresh = &mut self.crews[self.of_arm[arm]];
+        let at = self.crew_of(arm);
+        let fresh = &mut self.crews[at];
         let load = Load {
             windows,
             residency: cell.arms[arm].residency,

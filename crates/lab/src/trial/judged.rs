@@ -28,7 +28,9 @@ pub(super) fn all(cell: &Cell, sums: &[Sum], confidence: f64) -> Vec<Judged> {
     let others = (0..cell.arms.len()).filter(|arm| !cell.arms[*arm].copies());
     let compared = others.filter_map(|other| {
         // A list that is built is compared with one that is built and copied.
-        let copies = || cell.arms.iter().enumerate().filter(|(_, arm)| arm.copies());
+        let measured = |arm: &usize| !sums[*arm].batches.is_empty();
+        let copies =
+            || cell.arms.iter().enumerate().filter(|(at, arm)| arm.copies() && measured(at));
         let alike = |arm: &Arm| arm.residency == cell.arms[other].residency;
         let (base, _) = copies().find(|(_, arm)| alike(arm)).or_else(|| copies().next())?;
         judge(base, other)

@@ -76,6 +76,9 @@ pub fn measure(
     let windows = setting.source.windows(cell.items());
     let cores = cell.placement.cores(setting.allowed, cell.workers);
     let mut sums: Vec<Sum> = cell.arms.iter().map(|_| Sum::default()).collect();
+    // What is measured: a transport that cannot be had here is a row that says so, and no more.
+    let mut arms: Vec<usize> = (0..cell.arms.len()).collect();
+    let mut failed = false;
     let mut generations = 0;
     let mut interrupted = false;
     let mut worker_lost = false;
@@ -93,17 +96,26 @@ pub fn measure(
             break;
         }
         let started = Instant::now();
-        let fresh = Generation::begin(setting, cell, &windows, &cores, random);
+        let fresh = Generation::begin(setting, cell, &arms, &windows, &cores, random);
         let mut fresh = match fresh {
             Ok(fresh) => fresh,
             Err(error) => {
-                sums.iter_mut().for_each(|sum| sum.error = Some(error.to_string()));
+                arms.iter().for_each(|arm| sums[*arm].error = Some(error.to_string()));
                 worker_lost |= died(&error);
+                failed = true;
                 break;
             }
         };
+        for (arm, error) in std::mem::take(&mut fresh.barred) {
+            sums[arm].error = Some(error.to_string());
+            arms.retain(|other| *other != arm);
+        }
+        if arms.is_empty() {
+            failed = true;
+            break;
+        }
         for pair in 0..plan.pairs {
-            let mut turns: Vec<usize> = (0..cell.arms.len()).collect();
+            let mut turns = arms.clone();
             turns.shuffle(random);
             let mut rows = Vec::with_capacity(turns.len());
             for (order, &arm) in (0..).zip(&turns) {
@@ -129,11 +141,11 @@ pub fn measure(
                             worker_lost = true;
                         }
                         sums[arm].error = Some(error.to_string());
+                        failed = true;
                     }
                 }
             }
             note(&rows)?;
-            let failed = sums.iter().any(|sum| sum.error.is_some());
             if failed || strayed.is_some() || setting.interrupt.signal().is_some() {
                 break;
             }
@@ -141,9 +153,10 @@ pub fn measure(
         generations += 1;
         slowest = slowest.max(started.elapsed());
         if let Some(who) = &strayed {
-            sums.iter_mut().for_each(|sum| sum.error = Some(who.clone()));
+            arms.iter().for_each(|arm| sums[*arm].error = Some(who.clone()));
+            failed = true;
         }
-        if sums.iter().any(|sum| sum.error.is_some()) {
+        if failed {
             break;
         }
         if looks.contains(&generations) {
@@ -156,7 +169,6 @@ pub fn measure(
         }
     }
     interrupted |= setting.interrupt.signal().is_some();
-    let failed = sums.iter().any(|sum| sum.error.is_some());
     let stopped = match stopped {
         _ if failed => None,
         Some(why) => Some(why),
