@@ -35,7 +35,7 @@ fn bad_input_is_refused_in_one_sentence_that_says_how_to_mend_it() {
         (&["--sizes", "64MiB..64B"], "smaller size first"),
         (&["--sizes", "4000TiB"], "smaller --sizes"),
         (&["--transport", "pipe,shared,pipe"], "names pipe twice"),
-        (&["--transport", "pigeon"], "pipe, pipe-serde, socket, shared"),
+        (&["--transport", "pigeon"], "pipe, pipe-serde, socket, vmsplice, vm_read, shared"),
         (&["--wakeup", "shout"], "futex"),
         (&["--residency", "nowhere"], "place, build, resident"),
         (&["--segment", "clay"], "memfd, posix, file"),

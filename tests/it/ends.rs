@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use measure::record::Line;
@@ -11,7 +11,9 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::tools::{alive, children, coordinator, segments_of, wait_until};
+use crate::tools::{
+    COORDINATOR, TINY, alive, children, coordinator, segments_of, skip, wait_until,
+};
 
 /// A run that would take long, once its first cell is on the disk.
 fn begin(out: &Path, segment: &str, generations: &str) -> Child {
@@ -233,4 +235,38 @@ fn a_worker_that_is_moved_from_its_core_makes_the_run_invalid_and_is_named() {
         _ => false,
     });
     assert!(named);
+}
+
+#[test]
+fn a_call_that_is_forbidden_is_the_error_of_its_rows_and_the_others_go_on() {
+    for (call, transport) in [("process_vm_readv", "vm_read"), ("vmsplice", "vmsplice")] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+        command.args(["-e", &format!("inject={call}:error=EPERM"), COORDINATOR, "sweep"]);
+        command.args(["--transport", &format!("pipe,{transport},shared"), "--pin", "same"]);
+        let output = command.arg("--out").arg(&out).args(TINY).output();
+        let Ok(output) = output else { return skip("there is no strace") };
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !out.exists() {
+            return skip(&format!("strace may not trace here: {said}"));
+        }
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        let record = measure::run::read(&out).unwrap();
+        let trials = record.lines.iter().filter_map(|line| match line {
+            Line::Trial(trial) => Some(trial),
+            _ => None,
+        });
+        let (forbidden, well): (Vec<_>, Vec<_>) =
+            trials.partition(|trial| trial.cell.transport == transport);
+        assert!(!forbidden.is_empty() && well.len() >= 2, "{transport}");
+        for trial in forbidden {
+            let error = trial.error.as_deref().unwrap_or_default();
+            assert!(error.contains(call) && error.contains("not permitted"), "{error}");
+        }
+        for trial in well {
+            assert!(trial.error.is_none() && trial.verified == trial.tasks, "{trial:?}");
+        }
+    }
 }

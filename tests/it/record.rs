@@ -170,7 +170,7 @@ fn every_axis_of_a_sweep_reaches_the_record() {
     let folder = tempfile::tempdir().unwrap();
     let more = [
         "--transport",
-        "pipe,pipe-serde,socket,shared",
+        "pipe,pipe-serde,socket,vmsplice,vm_read,shared",
         "--residency",
         "place,build,resident",
         "--wakeup",
@@ -194,8 +194,8 @@ fn every_axis_of_a_sweep_reaches_the_record() {
         assert_eq!((&control["bytes"], &control["transport"]), (&4096.into(), &"pipe".into()));
         assert_eq!(control["verdict"], "TOO CLOSE TO CALL", "one generation carries no verdict");
     }
-    // 4 wake-ups x 2 numbers of workers x 2 depths x (3 streams x 2 + 3 residencies).
-    assert_eq!(trials.len(), 4 * 2 * 2 * 9);
+    // 4 wake-ups x 2 numbers of workers x 2 depths x (5 streams x 2 + 3 residencies).
+    assert_eq!(trials.len(), 4 * 2 * 2 * 13);
     for trial in trials {
         assert_eq!(trial["verified"], trial["tasks"], "{trial}");
         let shares = trial["transport"] == "shared";
@@ -207,9 +207,9 @@ fn every_axis_of_a_sweep_reaches_the_record() {
         );
     }
     let table = fs::read_to_string(folder.path().join("trials.csv")).unwrap();
-    assert_eq!(table.lines().count(), 1 + 144);
+    assert_eq!(table.lines().count(), 1 + 208);
     let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
-    assert_eq!(pairs.lines().count(), 1 + 144 + 2 * controls.len());
+    assert_eq!(pairs.lines().count(), 1 + 208 + 2 * controls.len());
     assert_eq!(pairs.matches(",control,").count(), 2 * controls.len());
     assert_eq!(pairs.matches(",pipe again,").count(), controls.len());
     assert!(pairs.starts_with(

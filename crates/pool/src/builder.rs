@@ -96,7 +96,7 @@ impl Builder {
     ///
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
     /// # example::main(|| {
-    /// for name in ["shared", "pipe", "pipe-serde", "socket"] {
+    /// for name in ["shared", "pipe", "pipe-serde", "socket", "vmsplice", "vm_read"] {
     ///     let pool = Pool::builder().transport(name).workers(1).build()?;
     ///     assert!(pool.submit("halve", 8, ())?.result().is_ok());
     /// }

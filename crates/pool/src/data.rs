@@ -35,7 +35,7 @@ pub enum Data {
     /// It has none.
     #[default]
     None,
-    /// Here: it is copied when the task is sent.
+    /// Here: it is copied when the task is sent, or by its worker. The pool keeps it until then.
     Items(Arc<[i64]>),
     /// In the room that [`crate::Pool::list`] lent: it is not copied again.
     Built(Room),

@@ -34,6 +34,20 @@ pub enum TransportError {
         /// task or list.
         what: &'static str,
     },
+    /// This kernel, container or user may not do what the transport is made of.
+    #[error(
+        "transport `{transport}` needs {call}, which this system does not allow: {cause}{hint}"
+    )]
+    Forbidden {
+        /// Which transport.
+        transport: &'static str,
+        /// The call that was tried.
+        call: &'static str,
+        /// What the system said.
+        cause: io::Error,
+        /// What decides it, if that can be told; empty otherwise.
+        hint: &'static str,
+    },
     /// A frame or plan makes no sense.
     #[error("the other side sent something that cannot be: {0}")]
     Nonsense(String),

@@ -14,6 +14,8 @@ mod pipe_serde;
 mod shared;
 mod socket;
 pub mod stream;
+mod vm_read;
+mod vmsplice;
 
 use std::fmt;
 use std::ops::Range;
@@ -33,8 +35,14 @@ pub use message::{Failure, Reply, Task, Value, What};
 pub use shm::Resident;
 
 /// Every transport.
-pub static ALL: &[&dyn Transport] =
-    &[&pipe::PIPE, &pipe_serde::PIPE_SERDE, &socket::SOCKET, &shared::Shared];
+pub static ALL: &[&dyn Transport] = &[
+    &pipe::PIPE,
+    &pipe_serde::PIPE_SERDE,
+    &socket::SOCKET,
+    &vmsplice::VMSPLICE,
+    &vm_read::VM_READ,
+    &shared::Shared,
+];
 
 /// The transport of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Transport> {
@@ -197,7 +205,9 @@ pub struct Unanswered {
 pub enum List<'a> {
     /// None: the task is its words.
     None,
-    /// To be copied from here.
+    /// To be copied from here. Until its task was answered it must lie still: some transports copy
+    /// it, or let the worker copy it, only then. A list that was changed or freed meanwhile harms
+    /// nobody, but its answer may be wrong, or a failure.
     Copy(&'a [i64]),
     /// Built in the room that [`Hub::reserve`] gave.
     Built(Room),
@@ -274,8 +284,9 @@ pub trait Hub: Send {
     /// Whether sending and receiving a list of that many bytes overlap in time.
     fn overlaps(&self, bytes: usize) -> bool;
 
-    /// Descriptors' bytes put into rings so far, to workers and back: no kernel counts those.
-    fn ring_bytes(&self) -> (u64, u64) {
+    /// Bytes so far, to workers and back, that no kernel counts as written: descriptors put into
+    /// rings, and pages put into pipes.
+    fn uncounted_bytes(&self) -> (u64, u64) {
         (0, 0)
     }
 

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
 
-use crate::stream::{Streams, Way};
+use crate::stream::{Body, Streams, Way};
 use crate::{Ledger, TransportError};
 
 pub(crate) static PIPE: Streams = Streams {
@@ -18,7 +18,7 @@ pub(crate) static PIPE: Streams = Streams {
     make: pipe,
     piece: PIECE,
     overlap_from: PIECE,
-    codec: None,
+    body: Body::Bytes,
 };
 
 /// Two pages are what the kernel keeps for a pipe instead of allocating new ones: at 400 kB and

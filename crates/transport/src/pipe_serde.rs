@@ -7,7 +7,7 @@
 //! it travels as in `pipe`.
 
 use crate::pipe::{PIECE, pipe};
-use crate::stream::{Codec, Streams};
+use crate::stream::{Body, Codec, Streams};
 use crate::{Ledger, TransportError};
 
 pub(crate) static PIPE_SERDE: Streams = Streams {
@@ -16,7 +16,7 @@ pub(crate) static PIPE_SERDE: Streams = Streams {
     make: pipe,
     piece: PIECE,
     overlap_from: PIECE,
-    codec: Some(&Postcard),
+    body: Body::Coded(&Postcard),
 };
 
 struct Postcard;

@@ -8,7 +8,7 @@
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use crate::stream::{Streams, Way};
+use crate::stream::{Body, Streams, Way};
 use crate::{Ledger, TransportError};
 
 pub(crate) static SOCKET: Streams = Streams {
@@ -17,7 +17,7 @@ pub(crate) static SOCKET: Streams = Streams {
     make: sockets,
     piece: usize::MAX,
     overlap_from: QUEUED,
-    codec: None,
+    body: Body::Bytes,
 };
 
 /// What the kernel queues at once of a longer write.

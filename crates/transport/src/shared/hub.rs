@@ -238,7 +238,7 @@ impl Hub for SharedHub {
         false
     }
 
-    fn ring_bytes(&self) -> (u64, u64) {
+    fn uncounted_bytes(&self) -> (u64, u64) {
         self.ring_bytes
     }
 

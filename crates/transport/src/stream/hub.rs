@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use measure::{Stamp, Timeline};
+use nix::fcntl::{SpliceFFlags, vmsplice};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, writev};
@@ -14,8 +15,9 @@ use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, Regime, poll_spinning, poll_yielding
 use shm::{ITEM_BYTES, Resident};
 use smallvec::SmallVec;
 
+use super::fetch::{self, Source};
 use super::link::{InFlight, Link};
-use super::{LINE, PAGE, Plan, Streams, looks, padding, poll_fds, regime};
+use super::{Body, LINE, PAGE, Plan, Streams, looks, padding, poll_fds, regime};
 use crate::{Alarm, Arrival, Handover, Hub, List, Room, Setup, Task, TransportError, Unanswered};
 
 /// Workers that are waited for without asking for memory.
@@ -26,7 +28,7 @@ const OUTBOX_BYTES: usize = 64 * 1024;
 
 /// Words of a head, and of a head with the longest padding.
 const HEAD_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
-const MOST_HEAD_WORDS: usize = HEAD_WORDS + LINE / size_of::<u64>();
+pub(super) const MOST_HEAD_WORDS: usize = HEAD_WORDS + LINE / size_of::<u64>();
 
 pub(super) struct StreamHub {
     streams: &'static Streams,
@@ -39,6 +41,8 @@ pub(super) struct StreamHub {
     encoded: Vec<u8>,
     /// Buffers of built lists whose tasks were answered.
     spare: Vec<Vec<i64>>,
+    /// Bytes of pages that went into streams without being written.
+    spliced: u64,
     alarm: Arc<Alarm>,
 }
 
@@ -54,9 +58,11 @@ impl Hub for StreamHub {
         let link = Link::new(there.write, back.read, there.capacity, depth, answer);
         self.links[worker] = Some(link);
         let bytes = self.setup.room * ITEM_BYTES;
-        let longest = self.streams.codec.map_or(bytes, |codec| codec.longest(self.setup.room));
+        let codec = self.streams.body.codec();
+        let longest = codec.map_or(bytes, |codec| codec.longest(self.setup.room));
         let (wait, apart) = (self.setup.wakeup.clone(), self.setup.apart);
-        let plan = Plan { wait, longest, answer, apart };
+        let source = matches!(self.streams.body, Body::Address).then(Source::here);
+        let plan = Plan { wait, longest, answer, apart, source };
         let plan = serde_json::to_string(&plan).expect("a plan is plain data");
         Ok(Handover { plan, fds: vec![there.read, back.write] })
     }
@@ -104,31 +110,35 @@ impl Hub for StreamHub {
             }
         };
         self.check_length(items.len())?;
-        let link = self.links[worker].as_ref().ok_or(TransportError::Gone)?;
+        let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
         if link.in_flight.len() >= self.setup.depth {
             return Err(TransportError::NoRoom { what: "task" });
         }
+        let mut heads = std::mem::take(&mut link.heads);
+        let turn = link.turn;
         mark(Stamp::Filled);
         let mut descriptor = task.describe(!matches!(list, List::None));
         let mut encoded = std::mem::take(&mut self.encoded);
-        let body: &[u8] = match self.streams.codec {
-            Some(codec) if !matches!(list, List::None) => {
+        descriptor.length = items.len() as u32;
+        let body: &[u8] = match self.streams.body {
+            Body::Coded(codec) if !matches!(list, List::None) => {
                 encoded.clear();
                 encoded = codec.encode(items, encoded);
                 descriptor.length = encoded.len() as u32;
                 &encoded
             }
-            _ => {
-                descriptor.length = items.len() as u32;
-                bytemuck::cast_slice(items)
+            Body::Address => {
+                fetch::describe(items, &mut descriptor);
+                &[]
             }
+            Body::Bytes | Body::Pages | Body::Coded(_) => bytemuck::cast_slice(items),
         };
         mark(Stamp::Encoded);
         let padding = padding(body);
         descriptor.offset = padding as u32;
-        let mut head = [0; MOST_HEAD_WORDS];
+        let head = &mut heads[turn];
         head[..HEAD_WORDS].copy_from_slice(&descriptor.to_words());
-        let head = &bytemuck::cast_slice(&head)[..DESCRIPTOR_BYTES + padding];
+        let head = &bytemuck::cast_slice(head)[..DESCRIPTOR_BYTES + padding];
         mark(Stamp::Sent);
         let sent = self.carry(worker, head, body);
         self.encoded = encoded;
@@ -137,10 +147,16 @@ impl Hub for StreamHub {
             _ => None,
         };
         match &mut self.links[worker] {
-            Some(link) if sent.is_ok() => {
-                link.in_flight.push_back(InFlight { task: task.id, built })
+            Some(link) => {
+                link.heads = heads;
+                if sent.is_ok() {
+                    link.turn = (turn + 1) % self.setup.depth;
+                    link.in_flight.push_back(InFlight { task: task.id, built });
+                    return Ok(());
+                }
+                self.spare.extend(built);
             }
-            _ => self.spare.extend(built),
+            None => self.spare.extend(built),
         }
         sent
     }
@@ -189,6 +205,10 @@ impl Hub for StreamHub {
         self.links.iter().flatten().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
     }
 
+    fn uncounted_bytes(&self) -> (u64, u64) {
+        (self.spliced, 0)
+    }
+
     fn alarm(&self) -> Arc<Alarm> {
         self.alarm.clone()
     }
@@ -208,6 +228,7 @@ impl StreamHub {
             turn: 0,
             encoded: Vec::new(),
             spare: Vec::new(),
+            spliced: 0,
             alarm: Alarm::new(None),
         })
     }
@@ -258,6 +279,7 @@ impl StreamHub {
         body: &[u8],
     ) -> Result<(), TransportError> {
         let at_once = if self.setup.apart { self.streams.piece } else { usize::MAX };
+        let pages = matches!(self.streams.body, Body::Pages) && body.len() >= PAGE;
         let mut written = 0;
         let mut full_since = None;
         while written < head.len() + body.len() {
@@ -268,9 +290,13 @@ impl StreamHub {
             if link.closed {
                 return Ok(());
             }
-            match writev(&link.write, &[IoSlice::new(head), IoSlice::new(body)]) {
+            let parts = [IoSlice::new(head), IoSlice::new(body)];
+            let went =
+                if pages { splice(&link.write, &parts) } else { writev(&link.write, &parts) };
+            match went {
                 Ok(count) => {
                     written += count;
+                    self.spliced += if pages { count as u64 } else { 0 };
                     full_since = None;
                 }
                 Err(Errno::INTR) => {}
@@ -279,7 +305,10 @@ impl StreamHub {
                 }
                 // Its end of file is on the way.
                 Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
-                Err(error) => return Err(TransportError::system("writev")(error)),
+                Err(error) => {
+                    let call = if pages { "vmsplice" } else { "writev" };
+                    return Err(TransportError::system(call)(error));
+                }
             }
         }
         Ok(())
@@ -391,6 +420,12 @@ impl StreamHub {
         }
         None
     }
+}
+
+/// Puts the pages of `parts` into a pipe, as far as there is room.
+fn splice(pipe: &OwnedFd, parts: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    vmsplice(pipe, parts, SpliceFFlags::SPLICE_F_NONBLOCK)
+        .map_err(|error| Errno::from_raw_os_error(error as i32))
 }
 
 fn set_blocking(fd: &OwnedFd, blocking: bool) -> Result<(), TransportError> {

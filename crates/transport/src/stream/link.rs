@@ -8,6 +8,7 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::results::ROOM_BYTES;
 use shm::{Descriptor, ITEM_BYTES};
 
+use super::hub::MOST_HEAD_WORDS;
 use crate::{Reply, Room, TransportError, Unanswered};
 
 /// Bytes of heads and payloads that are read at once: more than the longest head and payload.
@@ -24,6 +25,10 @@ pub(super) struct Link {
     /// Whether small frames wait in the outbox, which is empty otherwise.
     pub(super) corked: bool,
     pub(super) outbox: Vec<u8>,
+    /// Heads of the tasks in flight, and whose turn is next. As many as may be in flight: one that
+    /// the stream still refers to is not written again before its task was answered.
+    pub(super) heads: Vec<[u64; MOST_HEAD_WORDS]>,
+    pub(super) turn: usize,
     /// Bytes of replies: those from `taken` to `filled` were read and not understood yet.
     inbox: Vec<u8>,
     taken: usize,
@@ -68,6 +73,8 @@ impl Link {
             capacity,
             corked: false,
             outbox: Vec::new(),
+            heads: vec![[0; MOST_HEAD_WORDS]; depth],
+            turn: 0,
             inbox: vec![0; INBOX_BYTES],
             taken: 0,
             filled: 0,

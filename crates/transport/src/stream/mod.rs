@@ -12,6 +12,7 @@
 //! Nothing can deadlock however large a list is, in a task or in an answer: the coordinator never
 //! blocks in a write without taking what comes meanwhile, be it a part of a reply.
 
+mod fetch;
 mod hub;
 mod landing;
 mod link;
@@ -57,8 +58,31 @@ pub struct Streams {
     pub piece: usize,
     /// Bytes from which a worker on another core reads while the rest is still being written.
     pub overlap_from: usize,
-    /// Gives the list another form for its journey; none: its bytes as they lie.
-    pub codec: Option<&'static dyn Codec>,
+    /// How a list travels.
+    pub body: Body,
+}
+
+/// How a list travels behind the head of its frame.
+#[derive(Clone, Copy)]
+pub enum Body {
+    /// Its bytes as they lie, copied into the stream.
+    Bytes,
+    /// Its pages themselves, from lists of one page on: the stream refers to them until they are
+    /// read, so the list must lie still until then. Only a pipe can carry them.
+    Pages,
+    /// Another form of it.
+    Coded(&'static dyn Codec),
+    /// It does not travel: the head says where it lies, and the worker fetches it from there.
+    Address,
+}
+
+impl Body {
+    fn codec(self) -> Option<&'static dyn Codec> {
+        match self {
+            Body::Coded(codec) => Some(codec),
+            Body::Bytes | Body::Pages | Body::Address => None,
+        }
+    }
 }
 
 impl Transport for Streams {
@@ -109,6 +133,8 @@ struct Plan {
     /// Items of the longest list that an answer may have.
     answer: usize,
     apart: bool,
+    /// Where lists are fetched from, where they do not travel.
+    source: Option<fetch::Source>,
 }
 
 /// Looks before giving the core away. Each is a system call: on one core, where nothing can come
@@ -129,7 +155,7 @@ fn regime(streams: &Streams, wait: &str) -> Result<Regime, TransportError> {
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// Bodies from here on are padded.
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// Bytes between head and body, whole words, with which each page of the stream begins where a
 /// cache line of the body does: the kernel then copies whole lines (8 to 12 % at 400 kB).

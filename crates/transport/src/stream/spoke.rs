@@ -12,12 +12,13 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
 use shm::{Descriptor, ITEM_BYTES};
 
+use super::fetch::Fetched;
 use super::landing::Landing;
-use super::{Codec, LINE, Plan, Streams, looks, poll_fds, regime};
+use super::{Body, LINE, Plan, Streams, looks, poll_fds, regime};
 use crate::{Handover, Incoming, Received, Reply, Spoke, Task, TransportError};
 
 pub(super) struct StreamSpoke {
-    codec: Option<&'static dyn Codec>,
+    body: Body,
     read: ReadEnd,
     write: OwnedFd,
     longest: usize,
@@ -25,6 +26,8 @@ pub(super) struct StreamSpoke {
     landing: Landing,
     /// The list, where it had another form.
     decoded: Vec<i64>,
+    /// The list, where it did not travel.
+    fetched: Option<Fetched>,
     /// Where answers' lists are built.
     room: Vec<i64>,
     /// Bytes of the last padding and body: the next are expected to be as long.
@@ -39,15 +42,16 @@ impl Spoke for StreamSpoke {
         let (task, has_list) = Task::from_descriptor(&descriptor);
         let stamp = || if task.phase { now() } else { 0 };
         let received = stamp();
-        let list = match self.codec {
-            Some(codec) if has_list => {
+        let list = match (self.body, &mut self.fetched) {
+            (Body::Coded(codec), _) if has_list => {
                 self.decoded = codec.decode(&self.landing.bytes_mut(body.end)[body])?;
-                &self.decoded
+                Ok(&self.decoded[..])
             }
-            _ => self.landing.items(body),
+            (_, Some(fetched)) if has_list => fetched.fetch(&descriptor),
+            _ => Ok(self.landing.items(body)),
         };
         let stamps = [received, stamp()];
-        Ok(Received::Task(Incoming { task, list: Ok(list), room: &mut self.room, stamps }))
+        Ok(Received::Task(Incoming { task, list, room: &mut self.room, stamps }))
     }
 
     fn reply(&mut self, mut reply: Reply, items: usize) -> Result<(), TransportError> {
@@ -74,7 +78,8 @@ impl StreamSpoke {
         let [read, write] = <[OwnedFd; 2]>::try_from(handover.fds)
             .map_err(|fds| TransportError::Nonsense(format!("{} descriptors", fds.len())))?;
         Ok(StreamSpoke {
-            codec: streams.codec,
+            body: streams.body,
+            fetched: plan.source.map(Fetched::open).transpose()?,
             read: ReadEnd { fd: read, regime, looks: looks(plan.apart) },
             write,
             longest: plan.longest,
@@ -105,12 +110,13 @@ impl StreamSpoke {
         }
         let descriptor = Descriptor::from_words(bytemuck::pod_read_unaligned(&head));
         let (_, has_list) = Task::from_descriptor(&descriptor);
-        let unit = if self.codec.is_some() && has_list { 1 } else { ITEM_BYTES };
-        let bytes = descriptor.length as usize * unit;
+        let coded = matches!(self.body, Body::Coded(_)) && has_list;
+        let bytes = descriptor.length as usize * if coded { 1 } else { ITEM_BYTES };
         if bytes > self.longest {
-            let what = format!("a frame of {bytes} bytes, where {} is the most", self.longest);
+            let what = format!("a list of {bytes} bytes, where {} is the most", self.longest);
             return Err(TransportError::Nonsense(what));
         }
+        let bytes = if self.fetched.is_some() { 0 } else { bytes };
         let padding = descriptor.offset as usize;
         if padding >= LINE || !padding.is_multiple_of(size_of::<u64>()) {
             return Err(TransportError::Nonsense(format!("{padding} bytes of padding")));

@@ -61,17 +61,16 @@ fn corked_tasks_arrive_whole_and_in_order_whatever_their_lengths() {
         for apart in [false, true] {
             let setup = Setup { apart, ..setup(wakeup, lengths.len(), 300_000) };
             let mut pair = Pair::new(transport, &setup);
+            let lists: Vec<_> = (0..).zip(&lengths).map(|(id, items)| list(id, *items)).collect();
             pair.hub.cork(0);
-            for (id, items) in (0..).zip(&lengths) {
-                let (list, _) = list(i64::from(id), *items);
-                pair.hub.send(0, &task(id, SUM, 0), List::Copy(&list), None).unwrap();
+            for (id, (list, _)) in (0..).zip(&lists) {
+                pair.hub.send(0, &task(id, SUM, 0), List::Copy(list), None).unwrap();
             }
             pair.hub.uncork(0).unwrap();
-            for (id, items) in (0..).zip(&lengths) {
-                let (_, sum) = list(i64::from(id), *items);
+            for (id, (_, sum)) in (0..).zip(&lists) {
                 let reply = pair.reply();
                 let name = format!("{} {wakeup} {id}", transport.name());
-                assert_eq!((reply.task, reply.outcome), (id, Ok(Value::Int(sum))), "{name}");
+                assert_eq!((reply.task, reply.outcome), (id, Ok(Value::Int(*sum))), "{name}");
             }
         }
     }

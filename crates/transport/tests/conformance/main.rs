@@ -314,7 +314,7 @@ fn a_resident_list_sends_at_most_128_bytes_a_task_at_8_bytes_and_at_64_mib_alike
         let mut pair = Pair::new(transport, &setup(wakeup, 1, LONG));
         let resident = pair.hub.place(&vec![1; LONG]).unwrap();
         for items in [1, LONG] {
-            let (rung, _) = pair.hub.ring_bytes();
+            let (rung, _) = pair.hub.uncounted_bytes();
             // The sum of 64 MiB takes a while: the first item of it is enough to carry.
             let send = |pair: &mut Pair, id| {
                 let job = if items == 1 { SUM } else { NOT_A_JOB };
@@ -326,7 +326,7 @@ fn a_resident_list_sends_at_most_128_bytes_a_task_at_8_bytes_and_at_64_mib_alike
                 println!("skipped: this kernel does not count a thread's bytes");
                 return;
             };
-            let (rung_after, _) = pair.hub.ring_bytes();
+            let (rung_after, _) = pair.hub.uncounted_bytes();
             let bytes = io.written_bytes + rung_after - rung;
             assert!(
                 bytes <= u64::from(TASKS + 1) * 128,
@@ -353,6 +353,26 @@ fn a_pipe_sends_the_list_and_an_envelope() {
     // Reading the counters is a read too, and its length grows by a digit now and then.
     let replies = u64::from(TASKS) * 32;
     assert!((replies..replies + 32).contains(&io.read_bytes), "{} bytes read", io.read_bytes);
+}
+
+/// What travels of a list of 400 kB: its pages, unwritten; and nothing of it at all.
+#[test]
+fn pages_leave_without_being_written_and_an_address_is_all_that_vm_read_sends() {
+    for (name, uncounted) in [("vmsplice", 400_032..400_128), ("vm_read", 0..1)] {
+        let mut pair = Pair::new(transport::by_name(name).unwrap(), &setup("block", 1, 50_000));
+        let (list, _) = list(1, 50_000);
+        let send = |pair: &mut Pair, id| {
+            pair.hub.send(0, &task(id, SUM, 0), List::Copy(&list), None).unwrap();
+        };
+        let Some(io) = counted(&mut pair, send) else {
+            return;
+        };
+        let (out, back) = pair.hub.uncounted_bytes();
+        assert!(uncounted.contains(&(out / u64::from(TASKS + 1))), "{name}: {out} bytes");
+        assert_eq!(back, 0);
+        let written = if name == "vm_read" { 32 } else { 0 };
+        assert_eq!(io.written_bytes, u64::from(TASKS) * written, "{name}");
+    }
 }
 
 #[test]
