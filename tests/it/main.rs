@@ -3,6 +3,7 @@
 
 mod advise;
 mod cli;
+mod deaths;
 mod docs;
 mod ends;
 mod files;

@@ -297,6 +297,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
         ("chunk", builder().depth(usize::MAX).chunk(2)),
         ("bound", builder().bound(0)),
         ("task_timeout", builder().task_timeout(long)),
+        ("attempts", builder().attempts(0)),
     ] {
         match refused.build() {
             Err(PoolError::Setting { field: named, .. }) => assert_eq!(named, field),

@@ -21,6 +21,9 @@ pub const MOST_WORKERS: usize = 64;
 const MOST_IN_FLIGHT: usize = 1 << 16;
 /// Unfinished tasks of a pool that nobody bounded.
 const BOUND: usize = 4096;
+/// Times that a task may be begun: one death is bad luck, and a second one with the same task is
+/// hardly.
+const ATTEMPTS: u32 = 2;
 
 /// How a pool is made; see [`Pool::builder`].
 ///
@@ -68,7 +71,7 @@ impl Builder {
             setup,
             cores: Vec::new(),
             initialiser: None,
-            limits: Limits { chunk: 1, bound: BOUND, task_timeout: None },
+            limits: Limits { chunk: 1, bound: BOUND, task_timeout: None, attempts: ATTEMPTS },
         }
     }
 
@@ -241,6 +244,24 @@ impl Builder {
         self
     }
 
+    /// How often a task may be begun whose workers die with it; twice unless said otherwise. That is
+    /// for jobs that may be repeated ([`crate::Job::repeatable`]); any other is begun once. A task
+    /// that kills whoever takes it, ends as many workers as this and no more.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).attempts(3).build()?;
+    /// assert_eq!(pool.submit("halve", 8, ())?.result()?.attempts, 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn attempts(mut self, times: u32) -> Builder {
+        self.limits.attempts = times;
+        self
+    }
+
     /// A job that each worker runs before its first task, one that replaces a dead worker too.
     ///
     /// ```
@@ -380,7 +401,7 @@ impl Builder {
     }
 
     fn check(&self) -> Result<(), PoolError> {
-        let Limits { chunk, bound, task_timeout } = self.limits;
+        let Limits { chunk, bound, task_timeout, attempts } = self.limits;
         let refuse = |field, value: String, why| Err(PoolError::Setting { field, value, why });
         match &self.setup {
             Setup { workers, .. } if !(1..=MOST_WORKERS).contains(workers) => {
@@ -397,6 +418,9 @@ impl Builder {
             ),
             _ if bound == 0 => {
                 refuse("bound", bound.to_string(), "at least one task must be possible")
+            }
+            _ if attempts == 0 => {
+                refuse("attempts", attempts.to_string(), "a task is begun at least once")
             }
             _ if task_timeout.is_some_and(|limit| limit.is_zero()) => {
                 refuse("task_timeout", "0s".into(), "a task takes some time")

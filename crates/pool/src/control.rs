@@ -41,8 +41,9 @@ pub(crate) enum Order {
 pub(crate) enum Word {
     /// The first word: who is there.
     Hello { build: String },
-    /// It has taken its place, and these are its jobs: a task says an index into them.
-    Ready { jobs: Vec<String> },
+    /// It has taken its place, and these are its jobs, each with whether a task of it may be begun
+    /// again: a task says an index into them.
+    Ready { jobs: Vec<(String, bool)> },
     /// It could not.
     Trouble { message: String },
     /// What the kernel has counted for it so far.

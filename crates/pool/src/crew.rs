@@ -74,6 +74,9 @@ pub enum Event {
 /// Not a job: sends a worker to its control socket.
 const PARK: Task = Task { id: u32::MAX, job: 0, arg: Value::Int(0), phase: false, park: true };
 
+/// Processes that are started for one place while each is killed before it has taken it.
+const REPLACEMENTS: usize = 32;
+
 /// A hub with its workers. Dropping it ends them all.
 ///
 /// ```
@@ -88,6 +91,8 @@ const PARK: Task = Task { id: u32::MAX, job: 0, arg: Value::Int(0), phase: false
 pub struct Crew {
     plan: CrewPlan,
     jobs: Vec<String>,
+    /// Of each job, whether a task of it may be begun again.
+    repeatable: Vec<bool>,
     workers: Vec<Option<Worker>>,
     dying: VecDeque<Death>,
     strayed: Option<usize>,
@@ -110,8 +115,9 @@ impl Crew {
         let hub = plan.transport.hub(&plan.setup)?;
         let keeper = Keeper::new(hub.alarm())?;
         let workers = (0..plan.setup.workers).map(|_| None).collect();
-        let (plan, jobs, dying) = (plan.clone(), Vec::new(), VecDeque::new());
-        let mut crew = Crew { plan, jobs, workers, dying, strayed: None, keeper, hub };
+        let (plan, dying, strayed) = (plan.clone(), VecDeque::new(), None);
+        let (jobs, repeatable) = (Vec::new(), Vec::new());
+        let mut crew = Crew { plan, jobs, repeatable, workers, dying, strayed, keeper, hub };
         let plan = crew.plan.clone();
         let mut order: Vec<usize> = (0..plan.setup.workers).collect();
         if plan.order.len() == order.len() {
@@ -277,6 +283,11 @@ impl Crew {
         self.jobs.iter().position(|job| job == name).and_then(|at| u16::try_from(at).ok())
     }
 
+    /// Whether a task of job number `job` may be begun again where its worker died.
+    pub(crate) fn repeatable(&self, job: u16) -> bool {
+        self.repeatable.get(usize::from(job)).is_some_and(|repeatable| *repeatable)
+    }
+
     /// Ends worker `worker` at once; its death is told by [`Crew::recv`].
     ///
     /// ```
@@ -290,7 +301,8 @@ impl Crew {
         }
     }
 
-    /// Starts a new process in the place of one that died.
+    /// Starts a new process in the place of one that died. One that is killed while it takes that
+    /// place is replaced too, a few times.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
@@ -303,8 +315,26 @@ impl Crew {
     /// As [`Crew::start`].
     pub fn replace(&mut self, worker: usize) -> Result<(), PoolError> {
         assert!(self.workers[worker].is_none(), "worker {worker} is still there");
-        self.workers[worker] = Some(self.spawn(worker)?);
-        self.welcome(worker)
+        let mut left = REPLACEMENTS;
+        loop {
+            self.workers[worker] = Some(self.spawn(worker)?);
+            let Err(fault) = self.welcome(worker) else { return Ok(()) };
+            self.dismiss(worker);
+            left -= 1;
+            if left == 0 || !matches!(fault, PoolError::Died(_)) {
+                return Err(fault);
+            }
+        }
+    }
+
+    /// Ends a worker that could not take its place, and forgets it.
+    fn dismiss(&mut self, worker: usize) {
+        if self.workers[worker].is_some() {
+            self.kill(worker);
+            let _ = self.bury(worker);
+            self.workers[worker] = None;
+        }
+        self.hub.detach(worker);
     }
 
     /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
@@ -427,7 +457,7 @@ impl Crew {
         let patience = self.plan.initialiser.is_none().then_some(self.plan.launch.patience);
         match there.control.recv(patience)? {
             Some((Word::Ready { jobs }, _)) => {
-                self.jobs = jobs;
+                (self.jobs, self.repeatable) = jobs.into_iter().unzip();
                 Ok(())
             }
             Some((Word::Trouble { message }, _)) => Err(trouble(message)),

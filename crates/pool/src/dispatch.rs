@@ -3,10 +3,12 @@
 //! ```text
 //! enter -> in line -> sent, in a worker's hands -> done -> taken, or forgotten
 //!             ^               |
-//!             '--- the worker died before it could begin
+//!             '--- the worker died: it had not begun, or may be begun again
 //! ```
 //!
-//! A worker does its tasks in order, so only the first in its hands can have begun.
+//! A worker does its tasks in order, so only the first in its hands can have begun. Whoever died was
+//! reaped before its tasks go on, so nothing of its own can come late: the first completion is the
+//! only one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -27,6 +29,8 @@ pub(crate) struct Limits {
     pub(crate) chunk: usize,
     pub(crate) bound: usize,
     pub(crate) task_timeout: Option<Duration>,
+    /// Times that a task may be begun.
+    pub(crate) attempts: u32,
 }
 
 /// All tasks of one pool, and its workers.
@@ -55,6 +59,8 @@ struct Entry {
     /// Nothing while its list is in the hands of the transport, which had been built there.
     data: Option<Data>,
     state: State,
+    /// Workers that died with it in their hands, where it may have begun.
+    deaths: u32,
     /// Whether its future was dropped.
     forgotten: bool,
 }
@@ -77,7 +83,9 @@ struct Hand {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(crew: Crew, setup: &Setup, limits: Limits) -> Dispatcher {
+    pub(crate) fn new(mut crew: Crew, setup: &Setup, limits: Limits) -> Dispatcher {
+        // Sending is a wait too, and ends as soon as a task's time does.
+        limits.task_timeout.into_iter().for_each(|limit| crew.hub().set_stall(limit));
         Dispatcher {
             crew,
             limits,
@@ -128,7 +136,8 @@ impl Dispatcher {
         self.next = id.wrapping_add(1);
         let task = Task { id, job, arg, phase: false, park: false };
         let data = Some(data);
-        self.tasks.insert(id, Entry { task, data, state: State::InLine, forgotten: false });
+        let state = State::InLine;
+        self.tasks.insert(id, Entry { task, data, state, deaths: 0, forgotten: false });
         self.line.push_back(id);
         self.unfinished += 1;
         if self.line.len() >= self.limits.chunk {
@@ -177,8 +186,9 @@ impl Dispatcher {
         hand.tasks.pop_front();
         hand.since = self.limits.task_timeout.map(|_| Instant::now());
         let pid = self.crew.pid(worker).unwrap_or(0);
+        let attempts = 1 + self.tasks.get(&reply.task).map_or(0, |entry| entry.deaths);
         let outcome = match reply.outcome {
-            Ok(value) => Ok(Answer { value, list: reply.list, worker, pid }),
+            Ok(value) => Ok(Answer { value, list: reply.list, worker, pid, attempts }),
             Err(failure) => Err(self.told(failure, worker, pid)),
         };
         self.finish(reply.task, outcome);
@@ -213,8 +223,8 @@ impl Dispatcher {
         self.finished += 1;
     }
 
-    /// Sorts out what a dead worker had in its hands: the first may have begun and has no answer;
-    /// the others go back to the head of the line.
+    /// Sorts out what a dead worker had in its hands: the first may have begun, and goes on only if
+    /// it may be begun again; the others go back to the head of the line.
     fn mourn(&mut self, death: Death, unanswered: Vec<Unanswered>) {
         let hand = std::mem::take(&mut self.hands[death.worker]);
         let began = unanswered.first().map(|first| first.task);
@@ -225,11 +235,22 @@ impl Dispatcher {
         for id in hand.tasks.into_iter().rev() {
             if hand.overdue == Some(id) {
                 self.finish(id, Err(self.timed_out(death)));
-            } else if began == Some(id) || !self.back_to_line(id, rooms.remove(&id)) {
+                continue;
+            }
+            let goes_on = began != Some(id) || self.may_begin_again(id);
+            if !goes_on || !self.back_to_line(id, rooms.remove(&id)) {
                 let Death { worker, pid, ending } = death;
-                self.finish(id, Err(TaskError::WorkerDied { worker, pid, ending }));
+                let attempts = self.tasks.get(&id).map_or(0, |entry| entry.deaths);
+                self.finish(id, Err(TaskError::WorkerDied { worker, pid, ending, attempts }));
             }
         }
+    }
+
+    /// Notes that a worker died with that task begun, and says whether another may begin it.
+    fn may_begin_again(&mut self, id: u32) -> bool {
+        let Some(entry) = self.tasks.get_mut(&id) else { return false };
+        entry.deaths += 1;
+        entry.deaths < self.limits.attempts && self.crew.repeatable(entry.task.job)
     }
 
     fn timed_out(&self, Death { worker, pid, .. }: Death) -> TaskError {
@@ -237,7 +258,7 @@ impl Dispatcher {
         TaskError::TimedOut { limit, worker, pid }
     }
 
-    /// Puts a task that never began at the head of the line; false if its list is gone.
+    /// Puts a task at the head of the line; false if its list is gone.
     fn back_to_line(&mut self, id: u32, room: Option<Room>) -> bool {
         let Some(entry) = self.tasks.get_mut(&id) else { return true };
         entry.data = entry.data.take().or(room.map(Data::Built));

@@ -84,9 +84,10 @@ pub enum TaskError {
         /// Why.
         message: String,
     },
-    /// The worker died with this task in its hands. Tasks that only waited there are sent to
-    /// another worker instead.
-    #[error("worker {worker} (pid {pid}) died with this task: {ending}")]
+    /// The worker died with this task in its hands, and it was not to be begun again: its job is not
+    /// [`crate::Job::repeatable`], or it was begun [`crate::Builder::attempts`] times. Tasks that
+    /// only waited there are sent to another worker instead.
+    #[error("worker {worker} (pid {pid}) died with this task{}: {ending}", times(*attempts))]
     WorkerDied {
         /// Number of the worker.
         worker: usize,
@@ -94,6 +95,8 @@ pub enum TaskError {
         pid: u32,
         /// How.
         ending: Ending,
+        /// Workers that died with it.
+        attempts: u32,
     },
     /// The transport refused the task before any worker saw it.
     #[error("the task could not be sent: {0}")]
@@ -170,6 +173,15 @@ impl TaskError {
             | TaskError::Pool(_) => None,
         }
     }
+}
+
+/// How often a task was begun, where that was more than once.
+fn times(attempts: u32) -> String {
+    if attempts > 1 { format!(", as {} had before", others(attempts - 1)) } else { String::new() }
+}
+
+fn others(count: u32) -> String {
+    if count == 1 { "another".into() } else { format!("{count} others") }
 }
 
 /// Why there is no pool, or no more of it.

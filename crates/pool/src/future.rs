@@ -33,6 +33,8 @@ pub struct Answer {
     pub worker: usize,
     /// Its process.
     pub pid: u32,
+    /// Workers that had it in their hands: more than one where one died with it.
+    pub attempts: u32,
 }
 
 /// What became of a task.

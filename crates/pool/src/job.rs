@@ -148,6 +148,33 @@ pub trait Job: Sync {
     /// # Errors
     /// Whatever the job calls an error: it comes home as a value, and the worker lives.
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError>;
+
+    /// Whether a task may be begun again where its worker died with it: [`crate::Builder::attempts`]
+    /// says how often. False unless said otherwise: whoever died may have done half of it, and only
+    /// the job's author knows whether doing that twice is the same as doing it once.
+    ///
+    /// ```
+    /// use pool::{Call, Job, JobError, Value};
+    ///
+    /// /// Computes, and changes nothing: again is as good as once.
+    /// struct Sum;
+    ///
+    /// impl Job for Sum {
+    ///     fn name(&self) -> &'static str {
+    ///         "sum"
+    ///     }
+    ///     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+    ///         Ok(Value::Int(call.list.iter().sum()))
+    ///     }
+    ///     fn repeatable(&self) -> bool {
+    ///         true
+    ///     }
+    /// }
+    /// assert!(Sum.repeatable());
+    /// ```
+    fn repeatable(&self) -> bool {
+        false
+    }
 }
 
 /// A job's own error, made in the worker.

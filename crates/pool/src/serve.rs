@@ -86,8 +86,8 @@ impl<'a> Served<'a> {
         let attached = attach(&transport, Handover { plan, fds }, core);
         match attached.and_then(|spoke| initialise(jobs, initialiser).map(|()| spoke)) {
             Ok(spoke) => {
-                let names = jobs.iter().map(|job| job.name().to_owned()).collect();
-                control.send(&Word::Ready { jobs: names }, &[])?;
+                let jobs_told = jobs.iter().map(|job| (job.name().to_owned(), job.repeatable()));
+                control.send(&Word::Ready { jobs: jobs_told.collect() }, &[])?;
                 Ok(Served { control, spoke, jobs })
             }
             Err(message) => {

@@ -259,6 +259,11 @@ pub trait Hub: Send {
         timeline: Option<&mut Timeline>,
     ) -> Result<(), TransportError>;
 
+    /// How long a worker may take nothing while [`Hub::send`] waits for it; for ever unless said.
+    /// Whoever stays longer is sent nothing any more: what it was sent, be it in part, stays in flight
+    /// until [`Hub::detach`] gives it back. A transport whose send never waits has no use for it.
+    fn set_stall(&mut self, _limit: Duration) {}
+
     /// From here to [`Hub::uncork`], tasks sent to `worker` may wait, so that several small ones
     /// cost one wake-up or one write. Their order is kept, and they count as in flight.
     ///

@@ -10,10 +10,13 @@ pub struct Panic;
 /// Ends its whole process by SIGABRT.
 pub struct Abort;
 
-/// Sleeps for as many milliseconds as its argument says, and gives it back.
+/// Does so too, and says that it may be repeated: no worker survives it.
+pub struct Poison;
+
+/// Sleeps for as many milliseconds as its argument says, and gives it back; it may be repeated.
 pub struct Sleep;
 
-/// Answers with a list of as many items as its argument says: more than an answer may have.
+/// Answers with a list of as many items as its argument says, be it more than an answer may have.
 pub struct Hoard;
 
 impl Job for Panic {
@@ -34,6 +37,18 @@ impl Job for Abort {
     }
 }
 
+impl Job for Poison {
+    fn name(&self) -> &'static str {
+        "poison"
+    }
+    fn run(&self, _call: &mut Call<'_>) -> Result<Value, JobError> {
+        std::process::abort()
+    }
+    fn repeatable(&self) -> bool {
+        true
+    }
+}
+
 impl Job for Sleep {
     fn name(&self) -> &'static str {
         "sleep"
@@ -42,6 +57,9 @@ impl Job for Sleep {
         let ms = call.int()?;
         std::thread::sleep(Duration::from_millis(ms.max(0).unsigned_abs()));
         Ok(Value::Int(ms))
+    }
+    fn repeatable(&self) -> bool {
+        true
     }
 }
 
@@ -53,5 +71,8 @@ impl Job for Hoard {
         let items = usize::try_from(call.int()?).unwrap_or(0);
         call.answer(items)?.fill(1);
         Ok(Value::Int(items as i64))
+    }
+    fn repeatable(&self) -> bool {
+        true
     }
 }

@@ -60,6 +60,9 @@ impl Job for LightWorkSmallData {
         let overflow = || JobError::new("OverflowError", "twice the value passes 64 bits");
         call.int()?.checked_mul(2).map(Value::Int).ok_or_else(overflow)
     }
+    fn repeatable(&self) -> bool {
+        true
+    }
 }
 
 impl Job for HeavyWorkSmallData {
@@ -70,6 +73,9 @@ impl Job for HeavyWorkSmallData {
         let (count, repeats) = split(call.int()?);
         again_and_again(repeats, || add_roots(0..black_box(count))).map(Value::Float)
     }
+    fn repeatable(&self) -> bool {
+        true
+    }
 }
 
 impl Job for LightWorkLargeData {
@@ -78,6 +84,9 @@ impl Job for LightWorkLargeData {
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         Ok(Value::Int(sum(call.list)))
+    }
+    fn repeatable(&self) -> bool {
+        true
     }
 }
 
@@ -93,6 +102,9 @@ impl Job for HeavyWorkLargeData {
         let list = call.list;
         again_and_again(repeats, || add_roots(black_box(list).iter().copied())).map(Value::Float)
     }
+    fn repeatable(&self) -> bool {
+        true
+    }
 }
 
 impl Job for ComputeHash {
@@ -107,6 +119,9 @@ impl Job for ComputeHash {
         let value = |i: i64| ((i as f64).sqrt() * 1000.0) as i64 % 9973;
         let hash = || (0..black_box(range)).map(value).sum::<i64>();
         again_and_again(repeats, hash).map(Value::Int)
+    }
+    fn repeatable(&self) -> bool {
+        true
     }
 }
 
@@ -129,6 +144,9 @@ impl Job for SimulateWork {
         let iterations = (ms * 50_000.0) as i64;
         let total = again_and_again(repeats, || add_roots(1..black_box(iterations) + 1))?;
         Ok(Value::Float(round4(total) + sum(call.list) as f64))
+    }
+    fn repeatable(&self) -> bool {
+        true
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod faults;
 pub mod lecture;
+pub mod shift;
 pub mod sum;
 
 use pool::Job;
@@ -12,6 +13,7 @@ use pool::Job;
 /// Every job that our workers know.
 pub static ALL: &[&dyn Job] = &[
     &sum::Sum,
+    &shift::Shift,
     &lecture::LightWorkSmallData,
     &lecture::HeavyWorkSmallData,
     &lecture::LightWorkLargeData,
@@ -20,6 +22,7 @@ pub static ALL: &[&dyn Job] = &[
     &lecture::SimulateWork,
     &faults::Panic,
     &faults::Abort,
+    &faults::Poison,
     &faults::Sleep,
     &faults::Hoard,
 ];

@@ -12,6 +12,9 @@ impl Job for Sum {
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         Ok(Value::Int(sum(call.list)))
     }
+    fn repeatable(&self) -> bool {
+        true
+    }
 }
 
 /// The sum of `list`, wrapping; the order of additions does not matter to it, so the compiler may

@@ -43,6 +43,8 @@ pub(super) struct StreamHub {
     spare: Vec<Vec<i64>>,
     /// Bytes of pages that went into streams without being written.
     spliced: u64,
+    /// How long a stream may stay full before nothing more is written to it.
+    stall: Option<Duration>,
     alarm: Arc<Alarm>,
 }
 
@@ -161,6 +163,10 @@ impl Hub for StreamHub {
         sent
     }
 
+    fn set_stall(&mut self, limit: Duration) {
+        self.stall = Some(limit);
+    }
+
     fn cork(&mut self, worker: usize) {
         if let Some(link) = &mut self.links[worker] {
             link.corked = true;
@@ -229,6 +235,7 @@ impl StreamHub {
             encoded: Vec::new(),
             spare: Vec::new(),
             spliced: 0,
+            stall: None,
             alarm: Alarm::new(None),
         })
     }
@@ -287,7 +294,7 @@ impl StreamHub {
             let head = head.get(written..).unwrap_or_default();
             let body = &body[..body.len().min(at_once.saturating_sub(head.len()))];
             let link = self.links[worker].as_ref().ok_or(TransportError::Gone)?;
-            if link.closed {
+            if link.closed || link.stalled {
                 return Ok(());
             }
             let parts = [IoSlice::new(head), IoSlice::new(body)];
@@ -301,7 +308,13 @@ impl StreamHub {
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
-                    self.wait_for_room(worker, *full_since.get_or_insert_with(Instant::now))?;
+                    let since = *full_since.get_or_insert_with(Instant::now);
+                    let left = self.stall.map(|stall| stall.saturating_sub(since.elapsed()));
+                    if left.is_some_and(|left| left.is_zero()) {
+                        self.links[worker].as_mut().ok_or(TransportError::Gone)?.stalled = true;
+                        return Ok(());
+                    }
+                    self.wait_for_room(worker, since, left)?;
                 }
                 // Its end of file is on the way.
                 Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
@@ -315,11 +328,16 @@ impl StreamHub {
     }
 
     /// Waits a while for room in `worker`'s stream, and takes whatever replies come meanwhile.
-    fn wait_for_room(&mut self, worker: usize, since: Instant) -> Result<(), TransportError> {
+    fn wait_for_room(
+        &mut self,
+        worker: usize,
+        since: Instant,
+        patience: Option<Duration>,
+    ) -> Result<(), TransportError> {
         match self.regime {
             Regime::Polling => std::hint::spin_loop(),
             Regime::Hybrid if since.elapsed() < POLL_BUDGET => std::thread::yield_now(),
-            Regime::Sleeping | Regime::Hybrid => return self.sleep(Some(worker), None),
+            Regime::Sleeping | Regime::Hybrid => return self.sleep(Some(worker), patience),
         }
         self.read_all().map(drop)
     }

@@ -45,6 +45,8 @@ pub(super) struct Link {
     pub(super) in_flight: VecDeque<InFlight>,
     /// Nothing more comes from this worker.
     pub(super) closed: bool,
+    /// It has taken nothing for too long: nothing more is written, be it in the midst of a frame.
+    pub(super) stalled: bool,
 }
 
 /// A task that was sent: its number, and the buffer that its list was built in.
@@ -84,6 +86,7 @@ impl Link {
             answer,
             in_flight: VecDeque::with_capacity(depth),
             closed: false,
+            stalled: false,
         }
     }
 

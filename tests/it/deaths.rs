@@ -1,0 +1,96 @@
+//! What becomes of tasks whose workers die: nothing lost, nothing done without being asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::pool::{Builder, Ending, Future, Pool, TaskError, Value};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::tools::launch;
+
+fn builder(transport: &str, workers: usize) -> Builder {
+    let builder = Pool::builder().launch(launch()).transport(transport).workers(workers);
+    builder.depth(4).longest_list(50_000).longest_answer(1000)
+}
+
+fn send(signal: Signal, pool: &Pool, worker: usize) {
+    kill(Pid::from_raw(pool.pids()[worker] as i32), signal).unwrap();
+}
+
+#[test]
+fn a_task_whose_worker_is_killed_is_begun_again_by_another_wherever_its_list_lies() {
+    for transport in transport::ALL {
+        let name = transport.name();
+        let pool = builder(name, 1).build().unwrap();
+        let before = pool.pids()[0];
+        // A stopped worker begins none of them, and nobody but it can know that.
+        send(Signal::SIGSTOP, &pool, 0);
+        let mut room = pool.list(3).unwrap();
+        room.items_mut().copy_from_slice(&[1, 2, 3]);
+        let first = pool.submit("shift", 10, room).unwrap();
+        let then = pool.submit("shift", 20, vec![4; 2]).unwrap();
+        send(Signal::SIGKILL, &pool, 0);
+        let (first, then) = (first.result().unwrap(), then.result().unwrap());
+        assert_eq!((first.list, first.attempts), (vec![11, 12, 13], 2), "{name}");
+        assert_eq!((then.list, then.attempts), (vec![24; 2], 1), "{name}: it had not begun");
+        assert!(first.pid != before && first.pid == pool.pids()[0], "{name}");
+    }
+}
+
+#[test]
+fn a_task_that_must_not_be_repeated_is_begun_once_and_its_worker_s_death_told() {
+    for transport in transport::ALL {
+        let pool = builder(transport.name(), 1).attempts(9).build().unwrap();
+        let pid = pool.pids()[0];
+        send(Signal::SIGSTOP, &pool, 0);
+        // It says nothing of repeating it, so it may not be.
+        let once = pool.submit("panic", 0, ()).unwrap();
+        let behind = pool.submit("sum", 0, vec![5]).unwrap();
+        send(Signal::SIGKILL, &pool, 0);
+        let ending = Ending::Killed(9);
+        let died = TaskError::WorkerDied { worker: 0, pid, ending, attempts: 1 };
+        assert_eq!(once.result(), Err(died), "{}", transport.name());
+        assert_eq!(behind.result().unwrap().value, Value::Int(5));
+    }
+}
+
+#[test]
+fn a_task_that_kills_whoever_takes_it_ends_two_workers_and_a_thousand_others_are_done() {
+    for transport in transport::ALL {
+        let name = transport.name();
+        let pool = builder(name, 2).build().unwrap();
+        let list: Arc<[i64]> = vec![1; 100].into();
+        let sum = |_| pool.submit("sum", 0, list.clone()).unwrap();
+        let mut futures: Vec<Future> = (0..500).map(sum).collect();
+        let poison = pool.submit("poison", 0, ()).unwrap();
+        futures.extend((0..500).map(sum));
+        for future in futures {
+            assert_eq!(future.result().unwrap().value, Value::Int(100), "{name}");
+        }
+        let told = poison.result().unwrap_err();
+        let TaskError::WorkerDied { ending, attempts, .. } = &told else { panic!("{told:?}") };
+        assert_eq!((*ending, *attempts), (Ending::Killed(6), 2), "{name}");
+        let words = "died with this task, as another had before: it was killed by SIGABRT";
+        assert!(told.to_string().ends_with(words), "{told}");
+        assert_eq!(pool.pids().len(), 2);
+    }
+}
+
+#[test]
+fn a_worker_that_hangs_before_it_has_taken_all_of_a_long_list_is_ended_by_the_timeout() {
+    for transport in transport::ALL {
+        let name = transport.name();
+        let limit = Duration::from_millis(150);
+        let pool = builder(name, 1).longest_list(1 << 20).task_timeout(limit).build().unwrap();
+        let pid = pool.pids()[0];
+        send(Signal::SIGSTOP, &pool, 0);
+        // More than any pipe or socket holds: nobody takes the rest.
+        let long: Arc<[i64]> = vec![1; 1 << 20].into();
+        let first = pool.submit("sum", 0, long.clone()).unwrap();
+        let second = pool.submit("sum", 0, long).unwrap();
+        let told = TaskError::TimedOut { limit, worker: 0, pid };
+        assert_eq!(first.result(), Err(told), "{name}");
+        assert_eq!(second.result().unwrap().value, Value::Int(1 << 20), "{name}");
+    }
+}
