@@ -1,0 +1,98 @@
+//! Workers that sleep over their control sockets, where they disturb nobody and tell their counters.
+
+use transport::List;
+
+use super::{Crew, Event, PARK};
+use crate::control::{Order, Report, Word};
+use crate::error::PoolError;
+
+impl Crew {
+    /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// assert!(crew.park().is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// A worker died instead.
+    pub fn park(&mut self) -> Result<(), PoolError> {
+        for worker in 0..self.workers.len() {
+            self.send(worker, &PARK, List::None, None)?;
+            match self.recv(None)? {
+                Event::Died { death, .. } => return Err(PoolError::Died(death)),
+                Event::Reply { .. } | Event::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes all parked workers.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.park().unwrap();
+    /// assert!(crew.unpark().is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// A worker's control socket is closed.
+    pub fn unpark(&mut self) -> Result<(), PoolError> {
+        for worker in 0..self.workers.len() {
+            let Some(there) = &self.workers[worker] else { continue };
+            if let Err(fault) = there.control.send(&Order::Go, &[]) {
+                return Err(self.cause(worker, fault.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// A worker that could run elsewhere than where it was pinned when it was last asked for its
+    /// report: somebody has moved it.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.park().unwrap();
+    /// crew.report().unwrap();
+    /// assert_eq!(crew.strayed(), None);
+    /// ```
+    pub fn strayed(&self) -> Option<usize> {
+        self.strayed
+    }
+
+    /// What the kernel has counted for all parked workers together.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.park().unwrap();
+    /// assert!(crew.report().unwrap().usage.cpu_ns > 0);
+    /// ```
+    ///
+    /// # Errors
+    /// A worker's control socket is closed.
+    pub fn report(&mut self) -> Result<Report, PoolError> {
+        let mut sum = Report { io: Some(Default::default()), ..Report::default() };
+        for worker in 0..self.workers.len() {
+            let Some(there) = &self.workers[worker] else { continue };
+            let asked = there.control.send(&Order::Report, &[]);
+            let heard = asked.and_then(|()| there.control.recv(Some(self.plan.launch.patience)));
+            let report = match heard {
+                Ok(Some((Word::Report(report), _))) => report,
+                Ok(_) => {
+                    let silent = std::io::Error::other("it gave no report");
+                    return Err(self.cause(worker, silent.into()));
+                }
+                Err(fault) => return Err(self.cause(worker, fault.into())),
+            };
+            if self.plan.cores.get(worker).is_some_and(|core| report.core != Some(*core)) {
+                self.strayed = Some(worker);
+            }
+            sum.usage += report.usage;
+            sum.io = sum.io.zip(report.io).map(|(mut sum, io)| {
+                sum += io;
+                sum
+            });
+        }
+        Ok(sum)
+    }
+}
