@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod advise;
+mod browser;
 mod cli;
 mod deaths;
 mod docs;
@@ -10,7 +11,9 @@ mod files;
 mod house;
 mod labs;
 mod machine;
+mod made;
 mod open_loop;
+mod page;
 mod pool;
 mod record;
 mod tools;

@@ -58,6 +58,7 @@ pub fn changes(a: Side<'_>, b: Side<'_>) -> Report {
         verdicts: vec![Verdicts { title: "from A to B".into(), sentences: sentences(&verdicts) }],
         ending: Vec::new(),
         record: format!("A {} · B {}", a.name, b.name),
+        page: None,
     }
 }
 

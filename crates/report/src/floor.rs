@@ -46,7 +46,7 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
 }
 
 /// As people say it.
-fn name(what: &str, bytes: usize) -> String {
+pub(crate) fn name(what: &str, bytes: usize) -> String {
     match what {
         "clock" => "reading the clock".into(),
         "null_system_call" => "a system call that does nothing".into(),
@@ -58,6 +58,14 @@ fn name(what: &str, bytes: usize) -> String {
         "pipe_round_trip" => "a pipe there and back, sleeping".into(),
         other => other.replace('_', " "),
     }
+}
+
+/// The limits in the record; of one that was measured again, the last.
+pub(crate) fn latest(lines: &[Line]) -> Vec<&FloorLine> {
+    let all: Vec<&FloorLine> = lines.iter().filter_map(floor).collect();
+    let key = |floor: &FloorLine| (floor.what.clone(), floor.bytes, floor.placement.clone());
+    let again = |at: usize| all[at + 1..].iter().any(|later| key(later) == key(all[at]));
+    (0..all.len()).filter(|at| !again(*at)).map(|at| all[at]).collect()
 }
 
 fn floor(line: &Line) -> Option<&FloorLine> {

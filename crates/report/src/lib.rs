@@ -2,7 +2,7 @@
 //! record's lines.
 //!
 //! [`of`] makes one [`Report`] of the lines, which says everything once; [`terminal`], [`markdown`],
-//! [`csv`] and [`json`] show it. Histograms have formats of their own: [`whole`] finds them, [`hgrm`]
+//! [`csv`] and [`json`] show it, and [`page()`] adds pictures. Histograms have formats of their own: [`whole`] finds them, [`hgrm`]
 //! and [`hlog`] write them.
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ mod machine;
 mod markdown;
 pub mod model;
 mod models;
+mod page;
 mod summary;
 mod table;
 mod terminal;
@@ -39,14 +40,20 @@ pub use json::json;
 pub use machine::machine;
 pub use markdown::markdown;
 pub use model::Report;
+pub use page::{Source, page};
 pub use table::arm;
 pub use terminal::{head, terminal};
 pub use trials::trials;
 pub use units::{size, time};
 pub use whole::{Whole, whole};
 
+/// Name of the page in a run's folder.
+pub const PAGE: &str = "report.html";
 /// Name of the table of trials in a run's folder.
 pub const TRIALS: &str = "trials.csv";
+
+/// What is beside a page.
+pub(crate) const FILES: &str = "run.jsonl, pairs.csv, trials.csv";
 
 /// Everything that `lines`, the record in `folder`, say.
 pub fn of(lines: &[Line], folder: &Path) -> Report {
@@ -60,6 +67,7 @@ pub fn of(lines: &[Line], folder: &Path) -> Report {
         sections,
         verdicts: summary::verdicts(lines),
         ending: summary::ending(lines),
-        record: format!("{} (run.jsonl, pairs.csv, {TRIALS})", folder.display()),
+        record: format!("{} ({FILES})", folder.display()),
+        page: None,
     }
 }

@@ -16,6 +16,9 @@ pub struct Report {
     pub ending: Vec<String>,
     /// Where it was read from.
     pub record: String,
+    /// The page that was made of it, where one was.
+    #[serde(skip)]
+    pub page: Option<String>,
 }
 
 /// One table, and what belongs to it.

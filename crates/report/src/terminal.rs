@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, presets};
 
+use crate::FILES;
 use crate::model::{Cell, Report, Section, Table};
 
 /// The report as text: tables, verdicts, how it ended, where the record is. What stands at its head
@@ -23,7 +24,10 @@ pub fn terminal(report: &Report) -> String {
     for line in &report.ending {
         let _ = writeln!(text, "         {line}");
     }
-    let _ = write!(text, "record   {}", report.record);
+    let _ = match &report.page {
+        Some(page) => write!(text, "report   {page} ({FILES})"),
+        None => write!(text, "record   {}", report.record),
+    };
     tidy(&text)
 }
 

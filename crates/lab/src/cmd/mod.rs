@@ -103,13 +103,24 @@ fn choose_color(choice: ColorChoice) {
 }
 
 /// Prints the result, on stdout or on stderr where stdout carries the record, and keeps its trials
-/// as a table for other programs.
+/// as a table for other programs, and all of it as a page.
 fn print(done: &Done, json: bool) {
-    let table = done.folder.join(::report::TRIALS);
-    if let Err(cause) = std::fs::write(&table, ::report::trials(&done.lines)) {
-        let _ = writeln!(std::io::stderr(), "coordinator: {}: {cause}", table.display());
-    }
-    let text = ::report::terminal(&::report::of(&done.lines, &done.folder));
+    let keep = |name: &str, text: String| -> Option<String> {
+        let path = done.folder.join(name).display().to_string();
+        match std::fs::write(&path, text) {
+            Ok(()) => Some(path),
+            Err(cause) => {
+                let _ = writeln!(std::io::stderr(), "coordinator: {path}: {cause}");
+                None
+            }
+        }
+    };
+    keep(::report::TRIALS, ::report::trials(&done.lines));
+    let name = done.folder.display().to_string();
+    let source = ::report::Source { name: &name, lines: &done.lines, folder: &done.folder };
+    let mut report = ::report::of(&done.lines, &done.folder);
+    report.page = keep(::report::PAGE, ::report::page(&[source]));
+    let text = ::report::terminal(&report);
     match json {
         // A reader that has had enough (`| head`) is no error.
         true => drop(writeln!(anstream::stderr(), "{text}")),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use report::Whole;
+use report::{Source, Whole};
 
 use super::form::Form;
 use crate::assertion::Assertion;
@@ -11,15 +11,19 @@ use crate::saved::{self, Saved};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the run, its run.jsonl, or the name it was saved under
-    #[arg(value_name = "RUN", value_hint = clap::ValueHint::AnyPath)]
-    run: String,
+    /// Folder of the run, its run.jsonl, or the name it was saved under; a page shows several
+    #[arg(value_name = "RUN", required = true, value_hint = clap::ValueHint::AnyPath)]
+    runs: Vec<String>,
 
     /// In which form
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
-    /// Folder for the report's files, instead of stdout; several .hgrm go into the run's folder
+    /// Open the page in a browser
+    #[arg(long)]
+    open: bool,
+
+    /// Folder for the report's files, instead of stdout; a page or several .hgrm go into the run's folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -32,6 +36,8 @@ pub(super) struct Args {
 enum Format {
     /// As a terminal shows it
     Text,
+    /// A page for a browser, in one file
+    Html,
     /// Markdown
     Md,
     /// Comma-separated values, one row for each number
@@ -45,17 +51,26 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let Saved { folder, record } = saved::open(&args.run)?;
+    if args.open || args.format == Format::Html {
+        return page(args);
+    }
+    let [run] = &args.runs[..] else {
+        return Err(Refusal::usage(
+            "several runs are laid over each other with --format html; `coordinator compare` tells two apart",
+        )
+        .into());
+    };
+    let Saved { folder, record } = saved::open(run)?;
     let form = match args.format {
         Format::Text => Form::Text,
         Format::Md => Form::Md,
         Format::Csv => Form::Csv,
         Format::Json => Form::Json,
+        Format::Html => return page(args),
         Format::Hgrm | Format::Hlog => {
             let (trials, faults) = report::whole(&record.lines);
             faults.iter().for_each(|fault| anstream::eprintln!("coordinator: {fault}"));
             if trials.is_empty() {
-                let run = &args.run;
                 return Err(Refusal::usage(format!("{run}: no trial has a histogram")).into());
             }
             match args.format {
@@ -69,6 +84,43 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     write(args, &format!("report.{}", form.extension()), &text)?;
     Ok(super::assert(&args.assertions, &record.lines, 0))
 }
+
+/// The page of one run, or of several laid over each other; a file, and on request in a browser.
+fn page(args: &Args) -> anyhow::Result<u8> {
+    if !matches!(args.format, Format::Text | Format::Html) {
+        return Err(Refusal::usage("--open shows a page: leave --format away, or say html").into());
+    }
+    if args.runs.len() > MOST_RUNS {
+        return Err(Refusal::usage(format!("one page holds {MOST_RUNS} runs at most")).into());
+    }
+    let saved: Vec<Saved> =
+        args.runs.iter().map(|run| saved::open(run)).collect::<Result<_, Refusal>>()?;
+    let sources: Vec<Source<'_>> = args
+        .runs
+        .iter()
+        .zip(&saved)
+        .map(|(name, of)| Source { name, lines: &of.record.lines, folder: &of.folder })
+        .collect();
+    let name = if saved.len() > 1 { OVERLAID } else { report::PAGE };
+    let folder = args.out.as_ref().unwrap_or(&saved[0].folder);
+    keep(folder, name, &report::page(&sources))?;
+    if args.open {
+        let path = folder.join(name);
+        open::that_detached(&path).map_err(|cause| {
+            anyhow::anyhow!(
+                "no browser could be started ({cause}): open {} yourself",
+                path.display()
+            )
+        })?;
+    }
+    let code = |code, of: &Saved| super::assert(&args.assertions, &of.record.lines, code);
+    Ok(saved.iter().fold(0, code))
+}
+
+/// Name of a page of several runs.
+const OVERLAID: &str = "overlaid.html";
+/// More runs in one picture cannot be told apart.
+const MOST_RUNS: usize = 4;
 
 /// One file for each trial; a single one to stdout.
 fn percentiles(args: &Args, folder: &Path, trials: &[Whole<'_>]) -> Result<(), Refusal> {

@@ -47,17 +47,25 @@ const LEGEND: [&str; 3] = [
     "a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)",
 ];
 
-/// One sentence for each crossover; of one that was found again, the last.
+/// One sentence for each crossover.
 pub(super) fn sentences(lines: &[Line]) -> Vec<String> {
-    let of = |line: &Line| match line {
-        Line::Crossover(line) => Some((name(line), sentence(line) + disturbed(lines, line))),
-        _ => None,
+    let all = latest(lines);
+    let longest = all.iter().map(|line| name(line).chars().count()).max().unwrap_or(0);
+    let said = |line: &&CrossoverLine| {
+        format!("{:longest$}  {}{}", name(line), sentence(line), disturbed(lines, line))
     };
-    let all: Vec<(String, String)> = lines.iter().filter_map(of).collect();
-    let again = |at: usize| all[at + 1..].iter().any(|(later, _)| *later == all[at].0);
-    let longest = all.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let last = (0..all.len()).filter(|at| !again(*at)).map(|at| &all[at]);
-    last.map(|(name, sentence)| format!("{name:longest$}  {sentence}")).collect()
+    all.iter().map(said).collect()
+}
+
+/// The crossovers; of one that was found again, the last.
+pub(super) fn latest(lines: &[Line]) -> Vec<&CrossoverLine> {
+    let crossovers = lines.iter().filter_map(|line| match line {
+        Line::Crossover(line) => Some(&**line),
+        _ => None,
+    });
+    let all: Vec<&CrossoverLine> = crossovers.collect();
+    let again = |at: usize| all[at + 1..].iter().any(|later| name(later) == name(all[at]));
+    (0..all.len()).filter(|at| !again(*at)).map(|at| all[at]).collect()
 }
 
 /// What a reader must know who sees shorter tasks win than the sentence says.

@@ -4,7 +4,7 @@ mod cases;
 mod crossover;
 mod futures;
 
-use measure::record::{Claim, Comparison, Line, Sequential, Trial};
+use measure::record::{Claim, Comparison, CrossoverLine, Line, Sequential, Trial};
 
 use crate::model::Section;
 
@@ -41,6 +41,23 @@ pub(crate) fn crossovers(lines: &[Line]) -> Vec<String> {
     crossover::sentences(lines)
 }
 
+/// The crossovers; of one that was found again, the last.
+pub(crate) fn last_crossovers(lines: &[Line]) -> Vec<&CrossoverLine> {
+    crossover::latest(lines)
+}
+
+/// A case alone, a pool against it, and that pool's trial.
+pub(crate) type Compared<'a> = (&'a Sequential, &'a Comparison, Option<&'a Trial>);
+
+/// Every pool that was set against doing the same alone, lab by lab.
+pub(crate) fn all_compared(lines: &[Line]) -> Vec<Compared<'_>> {
+    let mut labs: Vec<&str> = lines.iter().filter_map(lab).collect();
+    labs.sort_unstable();
+    labs.dedup();
+    let cases = labs.into_iter().flat_map(|lab| alone(lines, lab));
+    cases.flat_map(|base| compared(lines, base).map(move |(c, t)| (base, c, t))).collect()
+}
+
 /// The lab that a line of its own kinds belongs to.
 fn lab(line: &Line) -> Option<&str> {
     match line {
@@ -73,7 +90,7 @@ fn compared<'a>(
 }
 
 /// Median time of a round through a pool.
-fn round(trial: &Trial) -> u64 {
+pub(crate) fn round(trial: &Trial) -> u64 {
     trial.round_ns.as_ref().map_or(0, |rounds| rounds.p50)
 }
 

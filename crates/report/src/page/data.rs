@@ -1,0 +1,303 @@
+//! What the page's scripts draw: the record's numbers, without a choice of how.
+
+use measure::Histogram;
+use measure::compare::Verdict;
+use measure::model::hinges;
+use measure::plans::{Terms, terms};
+use measure::record::{Comparison, CrossoverLine, FloorLine, Line, Trial};
+use serde::Serialize;
+
+use crate::lecture::{self, way};
+use crate::table::{Rows, arm, rows};
+use crate::{floor, units};
+
+/// A run's numbers; times in nanoseconds, sizes in bytes.
+#[derive(Serialize)]
+pub(super) struct Run {
+    name: String,
+    strata: Vec<Stratum>,
+    speedups: Vec<Speedup>,
+    crossovers: Vec<Crossover>,
+    floors: Vec<Floor>,
+    terms: Vec<Terms>,
+}
+
+/// What was measured under the same conditions.
+#[derive(Serialize)]
+struct Stratum {
+    title: String,
+    placement: String,
+    trials: Vec<Row>,
+    ratios: Vec<Ratio>,
+    crossings: Vec<Crossing>,
+}
+
+/// One arm at one size.
+#[derive(Serialize)]
+struct Row {
+    arm: String,
+    bytes: usize,
+    count: u64,
+    p50: u64,
+    p90: u64,
+    p99: u64,
+    p999: u64,
+    max: u64,
+    steady: bool,
+    overlap: bool,
+    error: Option<String>,
+    /// Values at log10(1 / (1 - p)) = 0, 0.1, 0.2, …, and the largest last.
+    curve: Vec<u64>,
+    /// Median of each phase, by name.
+    phases: Vec<(&'static str, u64)>,
+}
+
+/// A sharing arm against a copying one.
+#[derive(Serialize)]
+struct Ratio {
+    arm: String,
+    base: String,
+    bytes: usize,
+    ratio: f64,
+    low: f64,
+    high: f64,
+    confidence: f64,
+    threshold: f64,
+    generations: usize,
+    verdict: &'static str,
+}
+
+/// From where on an arm wins, along sizes.
+#[derive(Serialize)]
+struct Crossing {
+    arm: String,
+    /// Where its interval crosses the threshold, drawn straight between measured sizes; none where
+    /// it does not.
+    bytes: Option<(f64, f64)>,
+    said: String,
+}
+
+/// A pool against doing it alone.
+#[derive(Serialize)]
+struct Speedup {
+    lab: String,
+    case: String,
+    way: String,
+    bytes: usize,
+    compute_ns: u64,
+    /// One task alone.
+    task_ns: u64,
+    alone_ns: u64,
+    pool_ns: u64,
+    ratio: f64,
+    low: f64,
+    high: f64,
+    threshold: f64,
+    verdict: &'static str,
+}
+
+/// From where on a pool wins, along the computing of a task.
+#[derive(Serialize)]
+struct Crossover {
+    lab: String,
+    way: String,
+    bytes: usize,
+    at: Option<u64>,
+    low: Option<u64>,
+    high: Option<u64>,
+    verdict: String,
+}
+
+/// A limit of the machine.
+#[derive(Serialize)]
+struct Floor {
+    what: String,
+    name: String,
+    placement: String,
+    bytes: usize,
+    p50: u64,
+}
+
+pub(super) fn of(name: &str, lines: &[Line]) -> Run {
+    let crossovers = lecture::last_crossovers(lines);
+    Run {
+        name: name.into(),
+        strata: rows(lines).iter().map(stratum).collect(),
+        speedups: speedups(lines),
+        crossovers: crossovers.into_iter().map(crossover).collect(),
+        floors: floor::latest(lines).into_iter().map(limit).collect(),
+        terms: terms(lines, &hinges(lines)),
+    }
+}
+
+fn stratum(rows: &Rows<'_>) -> Stratum {
+    let mut trials: Vec<Row> = Vec::new();
+    // Of an arm that was measured anew, the last.
+    for trial in &rows.trials {
+        let row = row(trial);
+        trials.retain(|other| (&other.arm, other.bytes) != (&row.arm, row.bytes));
+        trials.push(row);
+    }
+    trials.sort_by_key(|row| row.bytes);
+    let base = |comparison: &Comparison| {
+        let trial = rows.trials.iter().find(|trial| trial.id == comparison.base);
+        trial.map_or(comparison.base_transport.clone(), |trial| arm(&trial.cell))
+    };
+    let mut ratios: Vec<Ratio> = Vec::new();
+    for comparison in &rows.comparisons {
+        let ratio = ratio(comparison, base(comparison));
+        ratios.retain(|other| (&other.arm, other.bytes) != (&ratio.arm, ratio.bytes));
+        ratios.push(ratio);
+    }
+    ratios.sort_by_key(|ratio| ratio.bytes);
+    let mut arms: Vec<&str> = ratios.iter().map(|ratio| ratio.arm.as_str()).collect();
+    arms.sort_unstable();
+    arms.dedup();
+    let crossings = arms.iter().filter_map(|arm| {
+        let sizes: Vec<&Ratio> = ratios.iter().filter(|ratio| ratio.arm == **arm).collect();
+        crossing(arm, &sizes)
+    });
+    Stratum {
+        title: rows.stratum.title(),
+        placement: rows.trials.first().map_or(String::new(), |t| t.cell.placement.clone()),
+        crossings: crossings.collect(),
+        trials,
+        ratios,
+    }
+}
+
+fn row(trial: &Trial) -> Row {
+    let rt = &trial.round_trip_ns;
+    let phases = trial.phases_ns.iter().map(|(phase, ns)| (phase.name(), ns.p50));
+    Row {
+        arm: arm(&trial.cell),
+        bytes: trial.cell.bytes,
+        count: rt.count,
+        p50: rt.p50,
+        p90: rt.p90,
+        p99: rt.p99,
+        p999: rt.p999,
+        max: rt.max,
+        steady: trial.steady,
+        overlap: trial.overlap,
+        error: trial.error.clone(),
+        curve: rt.histogram().map_or_else(|_| Vec::new(), |histogram| curve(&histogram)),
+        phases: phases.collect(),
+    }
+}
+
+/// The quantile at each tenth on the axis of log10(1 / (1 - p)), as far as samples go, and the
+/// largest value.
+fn curve(histogram: &Histogram) -> Vec<u64> {
+    let count = histogram.count();
+    let last = (10.0 * (count.max(1) as f64).log10()).floor() as i32;
+    let rank = |step: i32| {
+        let quantile = 1.0 - 10f64.powf(-f64::from(step) / 10.0);
+        ((quantile * count as f64 + 0.5) as u64).max(1)
+    };
+    let mut ranks = (0..=last).map(rank).peekable();
+    let mut seen = 0;
+    let mut values = Vec::new();
+    for bucket in histogram.hdr().iter_recorded() {
+        seen += bucket.count_since_last_iteration();
+        while ranks.next_if(|rank| *rank <= seen).is_some() {
+            values.push(bucket.value_iterated_to());
+        }
+    }
+    if count > 0 {
+        values.push(histogram.hdr().max());
+    }
+    values
+}
+
+fn ratio(comparison: &Comparison, base: String) -> Ratio {
+    Ratio {
+        arm: arm(&comparison.cell),
+        base,
+        bytes: comparison.cell.bytes,
+        ratio: comparison.ratio,
+        low: comparison.low,
+        high: comparison.high,
+        confidence: comparison.confidence,
+        threshold: comparison.threshold,
+        generations: comparison.generations,
+        verdict: comparison.verdict.name(),
+    }
+}
+
+/// Where the interval of one arm's ratios, by ascending size, crosses the threshold for good.
+fn crossing(arm: &str, sizes: &[&Ratio]) -> Option<Crossing> {
+    let (first, last) = (sizes.first()?, sizes.last()?);
+    let share = Verdict::Share.name();
+    let of = |bytes, said| Some(Crossing { arm: arm.into(), bytes, said });
+    let Some(below) = sizes.iter().rposition(|ratio| ratio.verdict != share) else {
+        let (from, to) = (units::size(first.bytes), units::size(last.bytes));
+        return of(None, format!("{arm}: sharing wins at every size measured, {from} to {to}"));
+    };
+    if below + 1 == sizes.len() {
+        return of(None, format!("{arm}: there is no size from which sharing wins throughout"));
+    }
+    // The lower ends cross above `below`; the upper ends where they first may.
+    let cross = |at: usize, end: fn(&Ratio) -> f64| {
+        let (from, to) = (sizes[at], sizes[at + 1]);
+        let share = (from.threshold.ln() - end(from).ln()) / (end(to).ln() - end(from).ln());
+        let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 1.0 };
+        let (a, b) = ((from.bytes.max(1) as f64).ln(), (to.bytes.max(1) as f64).ln());
+        (a + share * (b - a)).exp()
+    };
+    let high = cross(below, |ratio| ratio.low);
+    let surely_below = sizes[..=below].iter().rposition(|ratio| ratio.high < ratio.threshold);
+    let low = surely_below.map_or(first.bytes as f64, |at| cross(at, |ratio| ratio.high));
+    let words = |bytes: f64| units::size(round(bytes));
+    let (low, high) = (low.min(high), high);
+    of(Some((low, high)), format!("{arm}: sharing wins above {} to {}", words(low), words(high)))
+}
+
+/// Two digits that count, in whole KiB from there on.
+fn round(bytes: f64) -> usize {
+    let unit = if bytes >= 1024.0 { 1024.0 } else { 1.0 };
+    let whole = bytes / unit;
+    let step = 10f64.powf((whole.max(1.0).log10().floor() - 1.0).max(0.0));
+    ((whole / step).round() * step * unit) as usize
+}
+
+fn speedups(lines: &[Line]) -> Vec<Speedup> {
+    let speedup = |(alone, comparison, trial): lecture::Compared<'_>| Speedup {
+        lab: comparison.lab.clone(),
+        case: alone.lecture.case.clone(),
+        way: way(&comparison.cell),
+        bytes: comparison.cell.bytes,
+        compute_ns: comparison.cell.compute_ns,
+        task_ns: alone.wall_ns.p50 / alone.tasks.max(1) as u64,
+        alone_ns: alone.wall_ns.p50,
+        pool_ns: trial.map_or(0, lecture::round),
+        ratio: comparison.ratio,
+        low: comparison.low,
+        high: comparison.high,
+        threshold: comparison.threshold,
+        verdict: comparison.verdict.name(),
+    };
+    lecture::all_compared(lines).into_iter().map(speedup).collect()
+}
+
+fn crossover(line: &CrossoverLine) -> Crossover {
+    Crossover {
+        lab: line.lab.clone(),
+        way: way(&line.cell),
+        bytes: line.cell.bytes,
+        at: line.at,
+        low: line.low,
+        high: line.high,
+        verdict: line.verdict.clone(),
+    }
+}
+
+fn limit(floor: &FloorLine) -> Floor {
+    Floor {
+        what: floor.what.clone(),
+        name: floor::name(&floor.what, floor.bytes),
+        placement: floor.placement.clone(),
+        bytes: floor.bytes,
+        p50: floor.ns.p50,
+    }
+}

@@ -1,0 +1,242 @@
+//! The page of a run: written beside its record, whole whatever the record lacks, and in a browser.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use measure::model::hinges;
+use measure::plans::{Question, advise};
+use serde_json::{Value as Json, json};
+
+use crate::browser::Browser;
+use crate::made::{parsed, sweep, text, whole};
+use crate::tools::{TINY, coordinator, skip};
+
+/// A page that opens at once and travels well.
+const LARGEST: usize = 1_000_000;
+
+#[test]
+fn a_sweep_writes_its_page_and_names_it_last_and_a_report_makes_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = coordinator(&[&["sweep", "--out", "run"], TINY].concat())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(run.stdout).unwrap();
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("report   run/report.html (run.jsonl, "), "{said}");
+    let path = folder.path().join("run/report.html");
+    let first = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let again = coordinator(&["report", "run", "--format", "html"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(again.stdout).unwrap().trim(), "run/report.html");
+    assert_eq!(fs::read_to_string(&path).unwrap().trim_end(), first.trim_end());
+}
+
+#[test]
+fn several_runs_are_refused_in_a_form_that_shows_one_and_laid_over_each_other_on_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join("run.jsonl"), text(&whole())).unwrap();
+    }
+    let report = |args: &[&str]| {
+        coordinator(&[&["report"], args].concat()).current_dir(folder.path()).output().unwrap()
+    };
+    let refused = report(&["a", "b"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("--format html"));
+    let refused = report(&["a", "--open", "--format", "csv"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let made = report(&["a", "b", "--format", "html"]);
+    assert_eq!(String::from_utf8(made.stdout).unwrap().trim(), "a/overlaid.html");
+    let page = fs::read_to_string(folder.path().join("a/overlaid.html")).unwrap();
+    assert!(page.contains("A = a") && page.contains("B = b") && page.len() < LARGEST);
+}
+
+/// The page of a record with these lines, as a file.
+fn page(folder: &Path, name: &str, lines: &[Json]) -> PathBuf {
+    let lines = parsed(lines);
+    let page = report::page(&[report::Source { name, lines: &lines, folder: Path::new("runs/x") }]);
+    assert!(page.len() < LARGEST, "{name}: {} bytes", page.len());
+    let path = folder.join(format!("{name}.html"));
+    fs::write(&path, page).unwrap();
+    path
+}
+
+/// Records that lack something, and what their page must say of it.
+fn broken() -> Vec<(&'static str, Vec<Json>, &'static str)> {
+    let all = whole();
+    let head = all[..2].to_vec();
+    let with = |more: &[Json]| [&head, more].concat();
+    let end = all.last().unwrap().clone();
+    let mut failed = sweep("same", "sleeping", &[64, 4096]);
+    failed[0]["error"] = json!("</script><b>the worker died</b>");
+    failed[0]["round_trip_ns"] = json!({ "count": 0, "min": 0, "p50": 0, "p90": 0, "p99": 0, "p999": 0, "max": 0, "mean": 0, "hdr": "no histogram" });
+    let mut invalid = end.clone();
+    invalid["status"] = json!("invalid");
+    invalid["reason"] = json!("an answer was wrong");
+    let mut only_failed = failed[..1].to_vec();
+    only_failed.push(end.clone());
+    vec![
+        ("empty", Vec::new(), "no complete trial"),
+        ("head", head.clone(), "no complete trial"),
+        ("only-failed", with(&only_failed), "no complete trial"),
+        (
+            "one-trial",
+            with(&[sweep("same", "sleeping", &[64])[0].clone(), end.clone()]),
+            "no verdict",
+        ),
+        (
+            "one-size",
+            with(&[sweep("same", "sleeping", &[65536]), vec![end.clone()]].concat()),
+            "share from 64 KiB up",
+        ),
+        ("failed-rows", with(&failed), "it was killed"),
+        (
+            "invalid",
+            with(&[sweep("same", "sleeping", &[64]), vec![invalid]].concat()),
+            "INVALID: an answer was wrong",
+        ),
+    ]
+}
+
+#[test]
+fn a_page_of_a_record_that_lacks_something_says_what() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, lines, says) in broken() {
+        let page = fs::read_to_string(page(folder.path(), name, &lines)).unwrap();
+        assert!(page.contains(says), "{name}: no `{says}`");
+        assert!(!page.contains("<b>the worker died"), "{name}: a record's text is no markup");
+        assert_eq!(page.matches("</script>").count(), 3, "{name}: nothing ends a script early");
+    }
+}
+
+/// Every picture of a whole run.
+const FIGURES: [&str; 7] =
+    ["percentiles", "latency", "ratio", "phases", "map", "speedup", "crossover"];
+
+#[test]
+fn in_a_browser_a_page_shows_verdict_and_pictures_asks_for_nothing_and_sliders_change_the_plan() {
+    let Some(mut browser) = Browser::start() else { return skip("no chromium") };
+    let folder = tempfile::tempdir().unwrap();
+    browser.resize(1240, 900);
+    let file = page(folder.path(), "whole", &whole());
+    browser.open(&file);
+    assert!(browser.said.is_empty(), "{:?}", browser.said);
+    let verdict = browser.evaluate("document.querySelector('.verdict').innerText");
+    assert!(verdict.as_str().unwrap().contains("share from"), "{verdict}");
+    for id in FIGURES {
+        let drawn = browser.evaluate(&format!(
+            "document.querySelectorAll('#{id} .plot svg[role=img] :is(path, rect, circle, line)').length"
+        ));
+        assert!(drawn.as_u64().unwrap() > 4, "{id}: {drawn} marks");
+        let named = browser.evaluate(&format!(
+            "document.querySelector('#{id} svg[role=img]').getAttribute('aria-label')"
+        ));
+        assert!(
+            named.as_str().unwrap().len() > 40 && !named.as_str().unwrap().contains("undefined"),
+            "{id}: {named}"
+        );
+        let numbers =
+            browser.evaluate(&format!("document.querySelectorAll('#{id} .data tbody tr').length"));
+        assert!(numbers.as_u64().unwrap() > 0, "{id}: no numbers behind it");
+    }
+    let advice = "document.getElementById('advice').innerText";
+    let before = browser.evaluate(advice);
+    for (slider, value) in [("compute", 0), ("bytes", 21), ("compute", 20), ("tasks", 0)] {
+        let move_to = format!(
+            "(() => {{ const slider = document.getElementById('{slider}'); slider.value = {value}; slider.dispatchEvent(new Event('input')); }})()"
+        );
+        let was = browser.evaluate(advice);
+        browser.evaluate(&move_to);
+        assert_ne!(browser.evaluate(advice), was, "{slider}");
+    }
+    assert_ne!(browser.evaluate(advice), before);
+    let button = |label: &str| {
+        format!("document.querySelector('#latency .zoom [aria-label=\"{label}\"]').click()")
+    };
+    let ticks = "document.querySelector('#latency [aria-label=\"x-axis tick label\"]').textContent";
+    let whole_axis = browser.evaluate(ticks);
+    browser.evaluate(&button("zoom in"));
+    assert_ne!(browser.evaluate(ticks), whole_axis);
+    browser.evaluate(&button("whole picture"));
+    assert_eq!(browser.evaluate(ticks), whole_axis);
+    let colour = "getComputedStyle(document.body).backgroundColor";
+    let light = browser.evaluate(colour);
+    browser.evaluate("document.getElementById('theme').click()");
+    assert_ne!(browser.evaluate(colour), light);
+    browser.resize(390, 800);
+    browser.open(&file);
+    let wide = browser.evaluate("document.scrollingElement.scrollWidth");
+    assert!(wide.as_u64().unwrap() <= 390, "{wide} pixels wide on a phone");
+    for (name, lines, _) in broken() {
+        browser.open(&page(folder.path(), name, &lines));
+        assert!(browser.said.is_empty(), "{name}: {:?}", browser.said);
+    }
+    agree(&mut browser, &file);
+    hurry(&mut browser, folder.path());
+}
+
+/// The page's plans are those of `advise`.
+fn agree(browser: &mut Browser, file: &Path) {
+    browser.open(file);
+    let lines = parsed(&whole());
+    let mut asked = 0;
+    for bytes in [0, 8, 64, 5000, 65_536, 100_000, 400_000, 900_000, 64 << 20, 1 << 30] {
+        for (compute_ns, tasks) in
+            [(0, 1), (0, 40), (10_000, 7), (1_000_000, 1000), (1_000_000_000, 3)]
+        {
+            let question = Question { bytes, compute_ns, tasks, workers: 4 };
+            let rust = advise(&lines, &hinges(&lines), &question).unwrap();
+            let of_page = browser.evaluate(&format!(
+                "plans.advise(chosen.terms, {{ bytes: {bytes}, compute_ns: {compute_ns}, tasks: {tasks} }})"
+            ));
+            assert_eq!(of_page["verdict"], rust.verdict, "{question:?}");
+            assert_eq!(of_page["plans"].as_array().unwrap().len(), rust.plans.len());
+            for (plan, page) in rust.plans.iter().zip(of_page["plans"].as_array().unwrap()) {
+                assert_eq!(
+                    (&page["plan"], &page["basis"]),
+                    (&json!(plan.plan), &json!(plan.basis)),
+                    "{question:?}"
+                );
+                for (name, ns) in [
+                    ("predicted_ns", plan.predicted_ns),
+                    ("low_ns", plan.low_ns),
+                    ("high_ns", plan.high_ns),
+                ] {
+                    let off = (page[name].as_f64().unwrap() - ns as f64).abs();
+                    assert!(off <= 1.0 + ns as f64 * 1e-9, "{question:?} {name}: {page} {plan:?}");
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 150, "{asked}");
+}
+
+/// Says how long a page of two hundred trials takes; that it is fast is for reading.
+fn hurry(browser: &mut Browser, folder: &Path) {
+    let mut lines = whole();
+    let sizes: Vec<usize> = (0..16).map(|at| 64 << at).collect();
+    for placement in ["same", "spread", "unpinned"] {
+        for regime in ["sleeping", "polling"] {
+            lines.extend(sweep(placement, regime, &sizes));
+        }
+    }
+    let trials = lines.iter().filter(|line| line["kind"] == "trial").count();
+    assert!(trials > 200, "{trials}");
+    let begun = Instant::now();
+    let file = page(folder, "many", &lines);
+    let written = begun.elapsed();
+    browser.open(&file);
+    assert!(browser.said.is_empty(), "{:?}", browser.said);
+    let drawn = browser.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd");
+    let size = fs::metadata(&file).unwrap().len();
+    println!(
+        "{trials} trials: {size} bytes, parsed and written in {written:?}, drawn in {drawn} ms"
+    );
+}
