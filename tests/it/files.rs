@@ -60,8 +60,8 @@ fn trials(folder: &Path) -> Vec<Trial> {
 #[test]
 fn a_report_says_again_what_the_run_said_from_its_folder_or_its_record_alone() {
     let printed = &recorded().1;
-    // The record's place is as it was named.
-    let (tables, _) = printed.split_once("\nrecord ").unwrap();
+    // Where it lies is said as it was named.
+    let (tables, _) = printed.split_once("\nreport ").unwrap();
     let alone = tempfile::tempdir().unwrap();
     let copy = alone.path().join("run.jsonl");
     fs::copy(folder().join("run.jsonl"), &copy).unwrap();
