@@ -17,3 +17,4 @@ mod page;
 mod pool;
 mod record;
 mod tools;
+mod wakeup;

@@ -345,7 +345,7 @@ impl Alarm {
         // Release: what the raiser noted down before is seen by whoever finds the alarm raised.
         self.raised.store(true, Release);
         if let Some(ringer) = &self.ringer {
-            ringer.ring_without_blocking();
+            ringer.ring();
         }
     }
 

@@ -2,8 +2,8 @@
 //! list's length.
 //!
 //! Ledger per task: place 1 copy (into the segment), resident 0; no read or write at all with
-//! futex, event, spin or hybrid; 1 write and 1 read at each side with the pipe wake-up. A ring of
-//! descriptors each way, a bell each way. An answer's list: 1 copy, out of the segment in which its
+//! futex, event, spin or hybrid; 1 write and 1 read at each side with the pipe wake-up, 1 write with
+//! eventfd. A ring of descriptors each way, a bell each way. An answer's list: 1 copy, out of the segment in which its
 //! worker built it.
 
 mod hub;
@@ -65,6 +65,8 @@ struct Layout {
     tasks: usize,
     replies: usize,
     bell: usize,
+    /// The bell from this worker alone, where there is a stand-in for the hub's.
+    back: usize,
     results: usize,
     bytes: usize,
 }
@@ -74,8 +76,9 @@ impl Layout {
         let tasks = 0;
         let replies = tasks + ring::bytes(entries);
         let bell = replies + ring::bytes(entries);
-        let results = bell + BELL_BYTES;
-        Layout { tasks, replies, bell, results, bytes: results + results::bytes(entries) }
+        let back = bell + BELL_BYTES;
+        let results = back + BELL_BYTES;
+        Layout { tasks, replies, bell, back, results, bytes: results + results::bytes(entries) }
     }
 }
 

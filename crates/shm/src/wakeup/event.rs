@@ -1,10 +1,12 @@
 //! `event`: raw_sync's auto-reset event, a mutex and a condition variable in shared memory.
 //!
-//! Ledger: about two futex calls for each side, hidden in the C library.
+//! Ledger: about two futex calls for each side, hidden in the C library; at the coordinator a
+//! hand-over to a thread more, each way.
 //!
-//! The mutex is not robust. A worker killed inside `set` takes it along and whoever needs it next
-//! waits for ever, so [`Ringer::ring_without_blocking`] does not ring here: a waiter looks by
-//! itself at least once a second instead.
+//! The mutex is not robust: a worker killed inside `set` takes it along, and whoever needs it next
+//! waits for ever. So the coordinator leaves ringing and waiting to a [`super::relay::Relay`] for
+//! each worker, and sleeps on a futex itself. A worker waits and rings itself: it ends with its
+//! coordinator, whatever it waits for.
 //!
 //! raw_sync adds seconds and nanoseconds apart and carries nothing over, so a wait that would end in
 //! a later second of the wall clock than it began in, by other than whole seconds, fails at once. A
@@ -48,6 +50,9 @@ impl Wakeup for EventWakeup {
     }
     fn ringer(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>> {
         Ok(Box::new(End::open(words)?))
+    }
+    fn stand_in(&self) -> Option<&'static dyn Wakeup> {
+        Some(&super::futex::Futex)
     }
 }
 
@@ -105,7 +110,6 @@ impl Ringer for End {
     fn ring(&self) {
         let _ = self.event.set(EventState::Signaled);
     }
-    fn ring_without_blocking(&self) {}
 }
 
 impl std::fmt::Debug for End {

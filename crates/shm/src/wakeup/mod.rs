@@ -7,9 +7,11 @@
 //! To add a way: one file here, and one line in [`ALL`].
 
 mod event;
+mod eventfd;
 mod futex;
 mod hybrid;
 mod pipe;
+pub mod relay;
 mod spin;
 
 use std::fmt;
@@ -20,8 +22,14 @@ use std::time::{Duration, Instant};
 use crate::span::Span;
 
 /// Every way of waking, the default first.
-pub static ALL: &[&dyn Wakeup] =
-    &[&hybrid::Hybrid, &futex::Futex, &pipe::Pipe, &event::EventWakeup, &spin::Spin];
+pub static ALL: &[&dyn Wakeup] = &[
+    &hybrid::Hybrid,
+    &futex::Futex,
+    &pipe::Pipe,
+    &eventfd::Eventfd,
+    &event::EventWakeup,
+    &spin::Spin,
+];
 
 /// The wake-up of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Wakeup> {
@@ -84,6 +92,13 @@ pub trait Wakeup: Sync + fmt::Debug {
     /// # Errors
     /// The bell is not one of this kind.
     fn ringer(&self, words: Span, fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>>;
+
+    /// What the coordinator sleeps on instead, where the death of a peer can lock a bell of this
+    /// kind for ever. Each worker then has a bell of its own each way, with a [`relay::Relay`] at
+    /// them, and both are made afresh for whoever replaces it. Only for kinds without descriptors.
+    fn stand_in(&self) -> Option<&'static dyn Wakeup> {
+        None
+    }
 }
 
 /// Descriptors of a bell's two ends, where its kind has any.
@@ -109,11 +124,6 @@ pub trait Waiter: Send + fmt::Debug {
 pub trait Ringer: Send + Sync + fmt::Debug {
     /// Wakes the waiter if it sleeps. Call it after publishing.
     fn ring(&self);
-
-    /// Wakes the waiter from a thread that must never block, as far as this kind of bell can.
-    fn ring_without_blocking(&self) {
-        self.ring();
-    }
 }
 
 /// How long a side without a deadline sleeps before it looks whether there is still anybody to wait
@@ -176,12 +186,17 @@ mod tests {
     use super::*;
     use crate::segment::{Kind, Segment, Use};
 
-    fn bell(wakeup: &dyn Wakeup) -> (Box<dyn Waiter>, Box<dyn Ringer>) {
+    pub(super) fn bell_and_words(wakeup: &dyn Wakeup) -> (Box<dyn Waiter>, Box<dyn Ringer>, Span) {
         let segment = Segment::create(Kind::Memfd, Use::Words, BELL_BYTES).unwrap();
         let words = Span::of(&segment, 0, BELL_BYTES);
         let ends = wakeup.create(&words).unwrap();
         let waiter = wakeup.waiter(words.clone(), ends.wait).unwrap();
-        (waiter, wakeup.ringer(words, ends.ring).unwrap())
+        (waiter, wakeup.ringer(words.clone(), ends.ring).unwrap(), words)
+    }
+
+    fn bell(wakeup: &dyn Wakeup) -> (Box<dyn Waiter>, Box<dyn Ringer>) {
+        let (waiter, ringer, _) = bell_and_words(wakeup);
+        (waiter, ringer)
     }
 
     /// Whoever waits so long was not woken: its own look at the end found what had been there.

@@ -1,6 +1,7 @@
 //! The coordinator's half: one bell, a ring of tasks and a ring of replies for each worker.
 
 use std::collections::VecDeque;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 use measure::{Stamp, Timeline};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
-use shm::wakeup::{BELL_BYTES, LOOK_AROUND, Waiter, Wakeup};
+use shm::wakeup::relay::{Relay, Stations};
+use shm::wakeup::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, Waiter, Wakeup};
 use shm::{
     Answers, Descriptor, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slots, Span, Use,
     results,
@@ -46,9 +48,10 @@ impl Hub for SharedHub {
         let layout = Layout::new(self.entries);
         let control = Segment::create(Kind::Memfd, Use::Words, layout.bytes)?;
         let ring = |at| Span::of(&control, at, ring::bytes(self.entries));
-        let words = Span::of(&control, layout.bell, BELL_BYTES);
+        let words = |at| Span::of(&control, at, BELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
-        let ends = self.wakeup.create(&words).map_err(bell_error("making a bell"))?;
+        let (ringer, wait_fd) =
+            self.ringer(words(layout.bell), words(layout.back)).map_err(bell_error("a bell"))?;
         let answers = match self.setup.answer {
             0 => None,
             items => Some(Answers::create(self.setup.depth, items)?),
@@ -60,7 +63,7 @@ impl Hub for SharedHub {
             results: Span::of(&control, layout.results, results::bytes(self.entries)),
             answers,
             answered: 0,
-            ringer: self.wakeup.ringer(words, ends.ring).map_err(bell_error("a bell"))?,
+            ringer,
             corked: false,
             unrung: false,
             in_flight: VecDeque::with_capacity(self.setup.depth),
@@ -89,10 +92,10 @@ impl Hub for SharedHub {
             answers,
             control,
             bell,
-            wait_fd: ends.wait.is_some(),
+            wait_fd: wait_fd.is_some(),
             ring_fd: ring_fd.is_some(),
         };
-        fds.extend(ends.wait);
+        fds.extend(wait_fd);
         fds.extend(ring_fd);
         self.links[worker] = Some(link);
         Ok(Handover { plan: serde_json::to_string(&plan).expect("a plan is plain data"), fds })
@@ -265,10 +268,11 @@ impl SharedHub {
         let bell = Segment::create(Kind::Memfd, Use::Words, BELL_BYTES)?;
         let words = Span::of(&bell, 0, BELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
-        let ends = wakeup.create(&words).map_err(bell_error("making a bell"))?;
-        let waiter = wakeup.waiter(words.clone(), ends.wait).map_err(bell_error("a bell"))?;
+        let own = wakeup.stand_in().unwrap_or(wakeup);
+        let ends = own.create(&words).map_err(bell_error("making a bell"))?;
+        let waiter = own.waiter(words.clone(), ends.wait).map_err(bell_error("a bell"))?;
         let again = ends.ring.as_ref().map(OwnedFd::try_clone).transpose();
-        let ringer = wakeup
+        let ringer = own
             .ringer(words, again.map_err(bell_error("dup of a bell"))?)
             .map_err(bell_error("a bell"))?;
         Ok(SharedHub {
@@ -285,6 +289,22 @@ impl SharedHub {
             ring_bytes: (0, 0),
             setup: setup.clone(),
         })
+    }
+
+    /// The coordinator's end of a worker's fresh bells, and the descriptor for the worker's: `bell`
+    /// rings the worker; `back` the hub, and is used where there is a stand-in for the hub's own.
+    fn ringer(&self, bell: Span, back: Span) -> io::Result<(Box<dyn Ringer>, Option<OwnedFd>)> {
+        let Ends { wait, ring } = self.wakeup.create(&bell)?;
+        let worker = self.wakeup.ringer(bell, ring)?;
+        let Some(own) = self.wakeup.stand_in() else { return Ok((worker, wait)) };
+        let heard = self.wakeup.create(&back)?;
+        let stations = Stations {
+            worker,
+            heard: self.wakeup.waiter(back.clone(), heard.wait)?,
+            end: self.wakeup.ringer(back, heard.ring)?,
+            coordinator: own.ringer(Span::of(&self.bell, 0, BELL_BYTES), None)?,
+        };
+        Ok((Box::new(Relay::start(stations)?), wait))
     }
 
     /// The oldest reply of whoever has one, as it says, and who that is.

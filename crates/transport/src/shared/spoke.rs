@@ -91,6 +91,10 @@ impl SharedSpoke {
             return Err(TransportError::Nonsense("a segment without room for one list".into()));
         }
         let ring = |at| Span::of(&control, at, ring::bytes(plan.entries));
+        let hub = match wakeup.stand_in() {
+            Some(_) => Span::of(&control, layout.back, BELL_BYTES),
+            None => Span::of(&bell, 0, BELL_BYTES),
+        };
         let bell_error = TransportError::system::<std::io::Error>;
         Ok(SharedSpoke {
             named: (0, 0),
@@ -103,9 +107,7 @@ impl SharedSpoke {
             bell: wakeup
                 .waiter(Span::of(&control, layout.bell, BELL_BYTES), wait_fd)
                 .map_err(bell_error("a bell"))?,
-            hub: wakeup
-                .ringer(Span::of(&bell, 0, BELL_BYTES), ring_fd)
-                .map_err(bell_error("a bell"))?,
+            hub: wakeup.ringer(hub, ring_fd).map_err(bell_error("a bell"))?,
         })
     }
 }

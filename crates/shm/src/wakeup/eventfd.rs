@@ -1,0 +1,87 @@
+//! `eventfd`: a counter in the kernel, watched by an edge-triggered epoll.
+//!
+//! Ledger: 1 write for each ring, 1 epoll_wait for each time the waiter sleeps. Nothing is ever read:
+//! each write is an edge, whatever the counter holds, and an epoll_wait can end by itself where a
+//! read cannot. There is no end of file, so a waiter looks around as with a futex.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::time::Timespec;
+
+use super::{Ends, LOOK_AROUND, Regime, Ringer, Waiter, Wakeup};
+use crate::span::Span;
+
+#[derive(Debug)]
+pub(super) struct Eventfd;
+
+impl Wakeup for Eventfd {
+    fn name(&self) -> &'static str {
+        "eventfd"
+    }
+    fn regime(&self) -> Regime {
+        Regime::Sleeping
+    }
+    fn create(&self, _words: &Span) -> io::Result<Ends> {
+        // A ringer never waits: the counter has room for 2^64 - 2 rings.
+        let wait = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Ends { ring: Some(wait.try_clone()?), wait: Some(wait) })
+    }
+    fn waiter(&self, _words: Span, fd: Option<OwnedFd>) -> io::Result<Box<dyn Waiter>> {
+        let counter = fd.ok_or(io::ErrorKind::InvalidInput)?;
+        let edges = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&edges, &counter, ONLY.data, ONLY.flags)?;
+        Ok(Box::new(Watcher { edges, _counter: counter }))
+    }
+    fn ringer(&self, _words: Span, fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>> {
+        Ok(Box::new(Counter(fd.ok_or(io::ErrorKind::InvalidInput)?)))
+    }
+}
+
+/// There is one descriptor to hear of, and its edges.
+const ONLY: epoll::Event = epoll::Event {
+    flags: epoll::EventFlags::IN.union(epoll::EventFlags::ET),
+    data: epoll::EventData::new_u64(0),
+};
+
+#[derive(Debug)]
+struct Watcher {
+    edges: OwnedFd,
+    /// An epoll forgets what nobody holds open.
+    _counter: OwnedFd,
+}
+
+impl Waiter for Watcher {
+    fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
+        let patience = patience.unwrap_or(LOOK_AROUND);
+        let mut started = None;
+        loop {
+            if ready() {
+                return true;
+            }
+            let left = patience.saturating_sub(match started {
+                Some(started) => Instant::elapsed(&started),
+                None => Duration::ZERO,
+            });
+            if left.is_zero() {
+                return false;
+            }
+            started.get_or_insert_with(Instant::now);
+            let mut edge = [ONLY];
+            // Rung, interrupted or timed out: look again. An edge between the look above and this
+            // call ends it at once.
+            let _ = epoll::wait(&self.edges, &mut edge[..], Timespec::try_from(left).ok().as_ref());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Counter(OwnedFd);
+
+impl Ringer for Counter {
+    fn ring(&self) {
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+}
