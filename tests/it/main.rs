@@ -17,4 +17,5 @@ mod page;
 mod pool;
 mod record;
 mod tools;
+mod trace;
 mod wakeup;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use measure::record::Line;
 use measure::run::PairRow;
 use measure::stopping::Stopped;
+use measure::timeline::Timelines;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -90,11 +91,15 @@ fn measure(
         book.say(Line::Control(Box::new(control)))?;
     }
     let mut ids = Vec::new();
-    for mut trial in measured.trials {
+    for (mut trial, tasks) in measured.trials.into_iter().zip(measured.timelines) {
         trial.id = book.next_id();
         ids.push(trial.id);
         outcome.short |= trial.stopped.as_deref() == Some(Stopped::Budget.name());
+        let timelines = Timelines { trial: trial.id, tasks };
         book.say(Line::Trial(Box::new(trial)))?;
+        if !timelines.tasks.is_empty() {
+            book.say(Line::Timelines(timelines))?;
+        }
     }
     for (base, other, mut comparison) in measured.comparisons {
         comparison.id = book.next_id();

@@ -43,6 +43,8 @@ pub enum Line {
     Model(Box<crate::model::ModelLine>),
     /// What is advised for a case, and what each plan is predicted to take.
     Advice(Box<crate::plans::AdviceLine>),
+    /// When what happened to some stamped tasks of a trial.
+    Timelines(crate::timeline::Timelines),
     /// The last line; missing where a run was killed.
     End(End),
     /// A kind that this version does not know.

@@ -48,7 +48,7 @@ pub fn whole(lines: &[Line]) -> (Vec<Whole<'_>>, Vec<String>) {
     (all, faults)
 }
 
-fn title(trial: &Trial) -> String {
+pub(crate) fn title(trial: &Trial) -> String {
     let Cell { bytes, placement, wakeup, regime, workers, depth, .. } = &trial.cell;
     let case = trial.lecture.as_ref().map_or(String::new(), |of| format!("{}, ", of.case));
     let list = if *bytes == 0 { "no list".into() } else { size(*bytes) };

@@ -48,7 +48,7 @@ pub struct Rooms {
     reserved: Vec<u64>,
     /// How long each took; 0 for phase tasks.
     took: Vec<u64>,
-    timelines: Vec<(u32, Timeline)>,
+    stamped: Vec<Stamped>,
 }
 
 impl Rooms {
@@ -63,13 +63,24 @@ impl Rooms {
     }
 }
 
+/// A phase task's way.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamped {
+    /// Its number in the batch.
+    pub task: u32,
+    /// The worker that it was sent to.
+    pub worker: usize,
+    /// Its stamps.
+    pub timeline: Timeline,
+}
+
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Round trips, in the order of tasks.
     pub round_trips: Vec<u64>,
-    /// Stamps of phase tasks.
-    pub timelines: Vec<Timeline>,
+    /// Phase tasks.
+    pub stamped: Vec<Stamped>,
     /// From the first reservation to the last answer.
     pub wall_ns: u64,
     /// Answers, phase tasks' included.
@@ -97,8 +108,8 @@ pub fn run(
     rooms.reserved.resize(total, 0);
     rooms.took.clear();
     rooms.took.resize(total, 0);
-    rooms.timelines.clear();
-    rooms.timelines.reserve(total - count);
+    rooms.stamped.clear();
+    rooms.stamped.reserve(total - count);
     let job = crew.job(JOB).unwrap_or(u16::MAX);
     let started = now();
     let mut run = Run { crew, load, job, total, rooms, batch: Batch::default(), started };
@@ -109,7 +120,7 @@ pub fn run(
     let Run { rooms, mut batch, .. } = run;
     batch.wall_ns = now() - started;
     batch.round_trips = rooms.took.iter().copied().filter(|took| *took > 0).collect();
-    batch.timelines = rooms.timelines.iter().map(|(_, timeline)| *timeline).collect();
+    batch.stamped = rooms.stamped.clone();
     Ok(batch)
 }
 
@@ -160,7 +171,7 @@ impl Run<'_> {
         let mut timeline = Timeline::default();
         timeline.set(Stamp::Reserved, reserved);
         self.crew.send(worker, &task, list, Some(&mut timeline))?;
-        self.rooms.timelines.push((number, timeline));
+        self.rooms.stamped.push(Stamped { task: number, worker, timeline });
         Ok(())
     }
 
@@ -195,8 +206,8 @@ impl Run<'_> {
             rooms.took[id] = (collected - reserved).max(1);
             return collected;
         };
-        let phase = rooms.timelines.iter_mut().find(|(number, _)| *number == reply.task);
-        if let Some((_, timeline)) = phase {
+        let phase = rooms.stamped.iter_mut().find(|stamped| stamped.task == reply.task);
+        if let Some(Stamped { timeline, .. }) = phase {
             let worker = [Stamp::Received, Stamp::Decoded, Stamp::Computed, Stamp::Replied];
             worker.into_iter().zip(stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
             timeline.set(Stamp::Collected, collected);

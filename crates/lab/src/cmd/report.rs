@@ -46,6 +46,8 @@ enum Format {
     Json,
     /// HdrHistogram's percentiles, a file for each trial, in microseconds
     Hgrm,
+    /// Stamped tasks on one time line, for Perfetto or speedscope
+    Trace,
     /// HdrHistogram's interval log, an interval for each trial, in nanoseconds
     Hlog,
 }
@@ -67,6 +69,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         Format::Csv => Form::Csv,
         Format::Json => Form::Json,
         Format::Html => return page(args),
+        Format::Trace => {
+            let text = report::trace(&record.lines).ok_or_else(|| {
+                Refusal::usage(format!("{run}: no task has a time line: quick and sweep keep some"))
+            })?;
+            write(args, "trace.json", &text)?;
+            return Ok(super::assert(&args.assertions, &record.lines, 0));
+        }
         Format::Hgrm | Format::Hlog => {
             let (trials, faults) = report::whole(&record.lines);
             faults.iter().for_each(|fault| anstream::eprintln!("coordinator: {fault}"));

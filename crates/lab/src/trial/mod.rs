@@ -11,6 +11,7 @@ use measure::bystanders::Bystanders;
 use measure::record::{Comparison, Control, Trial};
 use measure::run::PairRow;
 use measure::stopping::{self, Stopped};
+use measure::timeline::TaskTimeline;
 use measure::{middle, now};
 use pool::PoolError;
 use rand::rngs::StdRng;
@@ -43,6 +44,8 @@ pub struct Setting<'a> {
 pub struct Measured {
     /// One row an arm, ids not yet given.
     pub trials: Vec<Trial>,
+    /// For each of them, when what happened to some of its tasks.
+    pub timelines: Vec<Vec<TaskTimeline>>,
     /// Copy against each sharing arm, by index into `trials`.
     pub comparisons: Vec<(usize, usize, Comparison)>,
     /// Of a control, in the place of both.
@@ -133,7 +136,7 @@ pub fn measure(
                         row.arm += if cell.control && arm > 0 { AGAIN } else { "" };
                         rows.push(row);
                         strayed = strayed.or(counted.strayed.clone());
-                        sum.add(counted);
+                        sum.add(generation, counted);
                     }
                     Err(error) => {
                         if died(&error) {
@@ -192,6 +195,7 @@ pub fn measure(
     };
     let mut measured = Measured {
         trials: Vec::new(),
+        timelines: sums.iter_mut().map(|sum| std::mem::take(&mut sum.kept)).collect(),
         comparisons: Vec::new(),
         control: None,
         strayed: strayed.is_some(),

@@ -4,10 +4,12 @@ use measure::compare::median;
 use measure::counters::{Io, Usage};
 use measure::histogram::SAMPLES_FOR_P99;
 use measure::record::{CpuNs, Faults, Hiccups, Switches, Trial, WireBytes};
-use measure::{Histogram, Phase, Timeline, middle};
+use measure::timeline::TaskTimeline;
+use measure::{Histogram, Phase, Stamp, Timeline, middle};
 
 use super::Setting;
 use super::generation::Counted;
+use crate::batch::Stamped;
 use crate::placement::Placement;
 use crate::plan::{Arm, Cell, Plan};
 
@@ -16,6 +18,8 @@ use crate::plan::{Arm, Cell, Plan};
 pub(super) struct Sum {
     round_trips: Vec<u64>,
     timelines: Vec<Timeline>,
+    /// Some of them, with when and where they were.
+    pub(super) kept: Vec<TaskTimeline>,
     /// Generation, pair and median of each batch.
     pub(super) batches: Vec<(u32, u32, u64)>,
     wall_ns: u64,
@@ -37,10 +41,15 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    pub(super) fn add(&mut self, counted: Counted) {
+    pub(super) fn add(&mut self, generation: u32, counted: Counted) {
         let Counted { batch, .. } = counted;
+        if self.kept.last().is_none_or(|last| last.generation != generation) {
+            let room = KEPT.saturating_sub(self.kept.len()).min(KEPT_EACH);
+            let kept = batch.stamped.iter().filter(|of| of.timeline.at(Stamp::Collected) > 0);
+            self.kept.extend(kept.take(room).map(|stamped| kept_of(generation, stamped)));
+        }
         self.round_trips.extend(batch.round_trips);
-        self.timelines.extend(batch.timelines);
+        self.timelines.extend(batch.stamped.iter().map(|stamped| stamped.timeline));
         self.wall_ns += batch.wall_ns;
         self.tasks += counted.tasks;
         self.ok += batch.ok;
@@ -137,6 +146,20 @@ impl Sum {
             warnings,
             error: self.error,
         }
+    }
+}
+
+/// Tasks of a trial whose timelines are recorded, at most; and of one generation.
+const KEPT: usize = 24;
+const KEPT_EACH: usize = 4;
+
+fn kept_of(generation: u32, stamped: &Stamped) -> TaskTimeline {
+    TaskTimeline {
+        generation,
+        task: stamped.task,
+        worker: stamped.worker,
+        reserved_ns: stamped.timeline.at(Stamp::Reserved),
+        phases_ns: stamped.timeline.phases_ns().map(|(_, ns)| ns),
     }
 }
 
