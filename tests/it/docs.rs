@@ -1,7 +1,12 @@
-//! Docs run: each `$ coordinator …` in README and docs is a command that works.
+//! Docs run: each `$ coordinator …` in README and docs is a command that works, and what is shown below
+//! it has the shape of what it says.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use lab::predict::Answer;
 
 use crate::tools::{coordinator, root};
 
@@ -12,69 +17,213 @@ fn pages() -> Vec<PathBuf> {
     markdown.chain([root().join("README.md"), root().join("CONTRIBUTING.md")]).collect()
 }
 
-/// Commands of all pages, without their `$ coordinator`.
-fn commands() -> Vec<(PathBuf, Vec<String>)> {
-    let mut commands = Vec::new();
+/// A command, where it stands, and what is shown below it.
+struct Shown {
+    page: PathBuf,
+    words: Vec<String>,
+    sample: Vec<String>,
+}
+
+/// Commands of all pages, without their `$ coordinator`; the same one once, with all of its samples.
+fn commands() -> Vec<Shown> {
+    let mut all: Vec<Shown> = Vec::new();
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
+        // The command that output is shown of.
+        let mut below: Option<usize> = None;
         for line in text.lines() {
+            let line = line.replace("$ cargo run --release -- ", "$ coordinator ");
             if let Some(rest) = line.trim_start().strip_prefix("$ coordinator ") {
-                let words = rest.split('#').next().unwrap_or("").split_whitespace();
-                commands.push((page.clone(), words.map(str::to_owned).collect()));
+                let words = rest.split(" #").next().unwrap_or("").split_whitespace();
+                let words: Vec<String> = words.map(str::to_owned).collect();
+                let known = all.iter().position(|shown| shown.words == words);
+                below = Some(known.unwrap_or(all.len()));
+                if known.is_none() {
+                    all.push(Shown { page: page.clone(), words, sample: Vec::new() });
+                }
+            } else if line.starts_with("```") {
+                below = None;
+            } else if let Some(at) = below {
+                all[at].sample.push(line);
             }
         }
     }
-    commands
+    all
+}
+
+/// The command as this test runs it: quick, and with files of its own.
+fn args(words: &[String], folder: &Path) -> Vec<String> {
+    let list = folder.join("list");
+    fs::write(&list, [7; 4096]).unwrap();
+    let mut args: Vec<String> = Vec::new();
+    let measures = ["quick", "sweep", "lab", "floor", "advise"].contains(&words[0].as_str())
+        && !["--help", "--hint"].iter().any(|word| words.iter().any(|found| found == word))
+        && (!words.contains(&"--reveal".into()) || words.contains(&"--predict".into()));
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // Where it writes, and for how long it measures, are this test's choice.
+            "--budget" | "--generations" | "--pairs" | "--save" | "--out" if measures => {
+                words.next();
+            }
+            "--list" => {
+                words.next();
+                args.extend(["--list".into(), list.to_str().unwrap().into()]);
+            }
+            "--answers" => {
+                words.next();
+                let question = lab::labs::find(&args[1]).unwrap().questions().first().unwrap();
+                let answer = match question.answer {
+                    Answer::Choice(_) | Answer::Count => "1",
+                    Answer::Times => "1x",
+                    Answer::Duration => "1us",
+                };
+                let path = folder.join("answers");
+                fs::write(&path, format!("{} = {answer}", question.key)).unwrap();
+                args.extend(["--answers".into(), path.to_str().unwrap().into()]);
+            }
+            _ => args.push(word.trim_matches('\'').to_owned()),
+        }
+    }
+    if measures {
+        let out = folder.join("out").to_str().unwrap().to_owned();
+        args.extend(["--budget".into(), "100ms".into(), "--quiet".into(), "--out".into(), out]);
+        if args[0] == "lab" {
+            args.extend(["--generations", "1", "--pairs", "1"].map(str::to_owned));
+            if args[1] == "crossover" && !args.contains(&"--durations".to_owned()) {
+                // Its longest tasks take seconds by design.
+                args.extend(["--durations", "1us,1ms"].map(str::to_owned));
+            }
+        }
+    }
+    args
+}
+
+/// Runs it in the folder that has `runs`, and answers nothing to whatever it asks.
+fn run(args: &[impl AsRef<str>], folder: &Path) -> Output {
+    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+    let mut command = coordinator(&args);
+    command.current_dir(folder).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Most ask nothing, and may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(&[b'\n'; 20]);
+    child.wait_with_output().unwrap()
 }
 
 #[test]
-fn each_command_in_the_docs_works() {
+fn each_command_in_the_docs_works_and_says_what_is_shown_below_it() {
     let commands = commands();
-    assert!(commands.len() >= 3, "the docs show how to use it");
+    assert!(commands.len() >= 30, "the docs show how to use it");
+    assert!(commands.iter().filter(|shown| !shown.sample.is_empty()).count() >= 1);
     // Runs that the docs call by name.
     let runs = tempfile::tempdir().unwrap();
+    let few = ["--generations", "6", "--pairs", "1", "--tasks", "60", "--quiet"];
     for name in ["before", "after"] {
-        let few = ["--generations", "6", "--pairs", "1", "--tasks", "60", "--quiet"];
         let run = ["sweep", "--sizes", "4KiB,64KiB", "--pin", "same", "--save", name];
         let mut save = coordinator(&[&run, &few[..]].concat());
         assert!(save.current_dir(runs.path()).output().unwrap().status.success());
     }
-    for (page, words) in commands {
+    let few = ["--generations", "1", "--pairs", "1", "--budget", "100ms", "--quiet"];
+    let mine = [&["lab", "copy", "--save", "mine"], &few[..]].concat();
+    assert!(run(&mine, runs.path()).status.success());
+    for Shown { page, words, sample } in commands {
         let folder = tempfile::tempdir().unwrap();
-        let list = folder.path().join("list");
-        fs::write(&list, [7; 4096]).unwrap();
-        let mut args: Vec<String> = Vec::new();
-        let mut words = words.into_iter().peekable();
-        let measures = words.peek().is_some_and(|word| {
-            ["quick", "sweep", "lab", "floor", "advise"].contains(&word.as_str())
-        });
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                // Where it writes, and for how long it measures, are this test's choice.
-                "--budget" | "--generations" | "--pairs" | "--save" => drop(words.next()),
-                "--out" if measures => drop(words.next()),
-                "--list" => {
-                    words.next();
-                    args.extend(["--list".into(), list.to_str().unwrap().into()]);
-                }
-                _ => args.push(word.trim_matches('\'').to_owned()),
-            }
-        }
-        if measures && !args.contains(&"--help".to_owned()) {
-            let out = folder.path().join("out").to_str().unwrap().to_owned();
-            args.extend(["--budget".into(), "100ms".into(), "--quiet".into(), "--out".into(), out]);
-            if args[0] == "lab" {
-                args.extend(["--generations", "1", "--pairs", "1"].map(str::to_owned));
-                if args[1] == "crossover" && !args.contains(&"--durations".to_owned()) {
-                    // Its longest tasks take seconds by design.
-                    args.extend(["--durations", "1us,1ms"].map(str::to_owned));
-                }
-            }
-        }
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let output = coordinator(&args).current_dir(runs.path()).output().unwrap();
+        let args = args(&words, folder.path());
+        let output = run(&args, runs.path());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {args:?}: {said}", page.display());
-        assert!(!output.stdout.is_empty(), "{}: {args:?}", page.display());
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(!shown.is_empty(), "{}: {args:?}", page.display());
+        if let Err(missing) = has_the_shape_of(&sample, &shown) {
+            panic!("{}: {words:?} says no `{missing}`, or not there:\n{shown}", page.display());
+        }
     }
+}
+
+/// Whether each line of `sample` stands in `shown`, in this order, but for figures and verdicts; else
+/// the first that does not.
+fn has_the_shape_of<'a>(sample: &'a [String], shown: &str) -> Result<(), &'a str> {
+    let mut verdicts = false;
+    let mut real = shown.lines().map(|line| {
+        verdicts = line.starts_with("VERDICT") || verdicts && !line.starts_with("record");
+        shape(line, verdicts)
+    });
+    let mut verdicts = false;
+    for line in sample {
+        verdicts = line.starts_with("VERDICT") || verdicts && !line.starts_with("record");
+        // The machine, and what is in its way, are said on stderr.
+        let of_now = ["machine ", "warning: "].iter().any(|word| line.trim().starts_with(word));
+        if line.trim().is_empty() || line.trim() == "…" || of_now {
+            continue;
+        }
+        let shape = shape(line, verdicts);
+        let fits = |real: Vec<String>| match shape.iter().position(|word| word == "…") {
+            Some(cut) => real.starts_with(&shape[..cut]),
+            None => real == shape,
+        };
+        if !real.any(fits) {
+            return Err(line);
+        }
+    }
+    Ok(())
+}
+
+/// Words that say how something came out: any of them may stand for any other.
+const VERDICTS: [&str; 10] = [
+    "SLOWER or no gain",
+    "TOO CLOSE TO CALL",
+    "PARALLEL WINS",
+    "SEQUENTIAL WINS",
+    "FASTER",
+    "SHARE",
+    "COPY",
+    "SAME",
+    "not seen",
+    "seen",
+];
+
+/// A line's words, with one word for every figure, unit and verdict. Of a verdict's sentence only what
+/// it is about.
+fn shape(line: &str, verdicts: bool) -> Vec<String> {
+    let mut line = line.trim().to_owned();
+    let about = line.split("  ").next().unwrap_or("").to_owned();
+    if verdicts && !["VERDICT", "tasks run"].iter().any(|word| line.starts_with(word)) {
+        line = about;
+    }
+    for verdict in VERDICTS {
+        line = line.replace(verdict, "V");
+    }
+    let of = |word: &str| match word {
+        "!" | "^" => None,
+        "~" => Some("V".into()),
+        "ns" | "µs" | "ms" | "s" => Some("time".into()),
+        "B" | "kB" | "KiB" | "MiB" | "GiB" => Some("size".into()),
+        _ if word.contains(|c: char| c.is_ascii_digit()) => Some("#".into()),
+        _ => Some(word.to_owned()),
+    };
+    line.split_whitespace().filter_map(of).collect()
+}
+
+#[test]
+fn a_sample_with_another_column_title_or_order_is_noticed() {
+    let real = "\n same core, sleeping\n list  pipe  ratio\n 64 B  1.20 / 3 µs !  1.0× (1–2) SAME\n\
+                VERDICT  same core\n  shared place  share from 4 KiB up\nrecord   runs/x\n";
+    let fits = |sample: &str| {
+        let sample: Vec<String> = sample.lines().map(str::to_owned).collect();
+        has_the_shape_of(&sample, real).map_err(str::to_owned)
+    };
+    let same = " same core, sleeping\n list  pipe  ratio\n 1 MiB  2.2 / 4.1 ms  3.1× (2–4) SHARE\n…\n\
+                VERDICT  same core\n  shared place  copy wins\nrecord …";
+    assert_eq!(fits(same), Ok(()));
+    for (from, to) in [
+        ("pipe", "socket"),
+        ("  ratio", ""),
+        ("same core, sleeping", "spread, hybrid"),
+        (" 3.1×", ""),
+        ("shared place", "shared resident"),
+        ("record", "report"),
+    ] {
+        assert!(fits(&same.replace(from, to)).is_err(), "{from} is not {to}");
+    }
+    assert!(fits(" list  pipe  ratio\n same core, sleeping").is_err(), "the order counts");
 }

@@ -15,6 +15,7 @@ mod made;
 mod open_loop;
 mod page;
 mod pool;
+mod predict;
 mod record;
 mod tools;
 mod trace;

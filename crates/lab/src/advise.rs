@@ -16,7 +16,7 @@ use workload::lecture::{
 };
 
 use crate::args::Common;
-use crate::book::{Book, Outcome};
+use crate::book::Book;
 use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::speedup::{self, Case, arms, calibrate};
@@ -104,7 +104,7 @@ pub fn advise(
         speedup::measure(&mut session, &case)?;
         fill_in(&mut advice, &session.book.lines, &case.name);
     }
-    let outcome = Outcome { worker_lost: session.worker_lost, ..Outcome::default() };
+    let outcome = session.outcome;
     book.say(Line::Advice(Box::new(advice.clone())))?;
     let done = book.end(outcome)?;
     Ok(Advised { advice, lacked, folder: Some(done.folder), code: done.code })

@@ -73,9 +73,8 @@ impl Book {
         let found = launch::find(common.worker.as_deref()).map_err(Refusal::usage)?;
         let begun = jiff::Timestamp::now();
         let id = begun.strftime("%Y-%m-%dT%H-%M-%S").to_string();
-        let named = common.out.clone().or(common.save.as_deref().map(saved::folder));
-        let folder = named.unwrap_or_else(|| unused(&Path::new(saved::RUNS).join(&id)));
-        let before = earlier(&folder, &plan)?;
+        let before = Book::before(common, &plan)?;
+        let folder = named(common).unwrap_or_else(|| unused(&Path::new(saved::RUNS).join(&id)));
         let writer = Writer::open(&folder, common.json.is_some()).map_err(|cause| {
             Refusal::usage(format!(
                 "the output folder {} cannot be written: {cause}; name another with --out",
@@ -122,6 +121,14 @@ impl Book {
         book.say(Line::Run(run))?;
         book.say(Line::Machine(machine))?;
         Ok(book)
+    }
+
+    /// The record that a run of `plan` would go on with; an empty one if it would begin anew.
+    ///
+    /// # Errors
+    /// The folder that was named holds a record that cannot be continued.
+    pub fn before(common: &Common, plan: &str) -> Result<Record, Refusal> {
+        named(common).map_or(Ok(Record::default()), |folder| earlier(&folder, plan))
     }
 
     /// A number for a line that no other line of this record has.
@@ -235,6 +242,11 @@ fn has_failed_cell(lines: &[Line]) -> bool {
         let mut later = trials(lines).filter(|trial| trial.id > failed.id);
         !later.any(|trial| trial.error.is_none() && same(trial, failed))
     })
+}
+
+/// The folder that was asked for.
+fn named(common: &Common) -> Option<PathBuf> {
+    common.out.clone().or(common.save.as_deref().map(saved::folder))
 }
 
 /// The record that `folder` holds already, if a run with this plan can go on with it.

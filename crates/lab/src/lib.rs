@@ -20,6 +20,7 @@ pub mod launch;
 pub mod models;
 pub mod placement;
 pub mod plan;
+pub mod predict;
 pub mod progress;
 pub mod quick;
 pub mod refusal;

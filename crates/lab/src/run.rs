@@ -17,6 +17,7 @@ use crate::placement;
 use crate::plan::{Cell, Plan};
 use crate::progress::Progress;
 use crate::refusal::Refusal;
+use crate::session::Session;
 use crate::source::Source;
 use crate::trial::{self, Setting};
 
@@ -35,6 +36,17 @@ pub fn carry_out(
     let outcome = measure_all(&mut book, plan, &source, common.quiet)?;
     models::say(&mut book)?;
     book.end(outcome)
+}
+
+/// Carries `plan` out as part of a lab.
+///
+/// # Errors
+/// It does not fit, or the disk is full, or stdout is closed.
+pub fn ask(session: &mut Session<'_>, plan: &Plan) -> anyhow::Result<()> {
+    check(plan, &session.book.allowed)?;
+    let source = Source::range(plan.longest());
+    session.outcome = measure_all(session.book, plan, &source, session.wish.common.quiet)?;
+    Ok(())
 }
 
 /// Measures every cell of `plan` that the record does not have yet.

@@ -4,7 +4,7 @@ use measure::record::{Claim, Line};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::book::Book;
+use crate::book::{Book, Outcome};
 use crate::progress::Progress;
 use crate::wish::Wish;
 
@@ -20,8 +20,8 @@ pub struct Session<'a> {
     pub random: StdRng,
     /// How far it is.
     pub progress: Progress,
-    /// Whether a worker died that nobody had asked to.
-    pub worker_lost: bool,
+    /// What its lines alone do not say of it.
+    pub outcome: Outcome,
 }
 
 impl<'a> Session<'a> {
@@ -29,7 +29,7 @@ impl<'a> Session<'a> {
     pub fn new(book: &'a mut Book, wish: &'a Wish, lab: &'static str) -> Session<'a> {
         let random = StdRng::seed_from_u64(book.seed);
         let progress = Progress::new(0, wish.common.quiet);
-        Session { book, wish, lab, random, progress, worker_lost: false }
+        Session { book, wish, lab, random, progress, outcome: Outcome::default() }
     }
 
     /// Writes down whether something that the lecture says was seen.

@@ -11,7 +11,12 @@ use crate::labs::Lab;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
     /// A run of it has ended; the newest.
-    Done(PathBuf),
+    Done {
+        /// Its folder.
+        run: PathBuf,
+        /// Points of the guesses that were scored, and how many those were.
+        points: Option<(f64, usize)>,
+    },
     /// Runs of it were interrupted, killed or invalid; the newest.
     Unfinished(PathBuf),
     /// `quick` has asked it in a short form; the newest.
@@ -29,6 +34,8 @@ pub struct Kept {
     asked: String,
     /// How it ended; nothing if it has not.
     status: Option<String>,
+    /// Points of each guess that was scored.
+    points: Vec<f64>,
 }
 
 /// Runs in `folder`, and in the folders in it, where scripts keep several; oldest first.
@@ -46,15 +53,22 @@ pub fn read(folder: &Path) -> Vec<Kept> {
 pub fn progress(lab: &dyn Lab, kept: &[Kept]) -> Progress {
     let newest = |asked: &str, ended: bool| {
         let fits = |run: &&Kept| run.asked == asked && run.has_ended() == ended;
-        kept.iter().rev().find(fits).map(|run| run.folder.clone())
+        kept.iter().rev().find(fits)
     };
-    let done = newest(lab.name(), true).map(Progress::Done);
-    done.or_else(|| newest(lab.name(), false).map(Progress::Unfinished))
-        .or_else(|| newest("quick", true).map(Progress::Short))
+    let folder = |run: &Kept| run.folder.clone();
+    let done = |run: &Kept| Progress::Done { run: folder(run), points: run.sum() };
+    let short = newest("quick", true).filter(|_| lab.is_in_quick());
+    (newest(lab.name(), true).map(done))
+        .or_else(|| newest(lab.name(), false).map(|run| Progress::Unfinished(folder(run))))
+        .or_else(|| short.map(|run| Progress::Short(folder(run))))
         .unwrap_or(Progress::Open)
 }
 
 impl Kept {
+    fn sum(&self) -> Option<(f64, usize)> {
+        (!self.points.is_empty()).then(|| (self.points.iter().sum(), self.points.len()))
+    }
+
     /// Whether it came to an end that counts: all of it, or as much as its time allowed.
     fn has_ended(&self) -> bool {
         matches!(self.status.as_deref(), Some("done" | "budget"))
@@ -66,11 +80,13 @@ fn inside(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
-/// The run in `folder`. Only lines that say how it began and ended are read: histograms are long.
+/// The run in `folder`. Only lines that say how it began and ended, and of guesses, are read: histograms are long.
 fn of(folder: PathBuf) -> Option<Kept> {
     let text = std::fs::read_to_string(folder.join(RECORD)).ok()?;
     let short = |line: &&str| {
-        ["run", "end"].iter().any(|kind| line.starts_with(&format!("{{\"kind\":\"{kind}\"")))
+        ["run", "end", "score"]
+            .iter()
+            .any(|kind| line.starts_with(&format!("{{\"kind\":\"{kind}\"")))
     };
     let lines: Vec<&str> = text.lines().filter(short).collect();
     let mut kept: Option<Kept> = None;
@@ -83,9 +99,11 @@ fn of(folder: PathBuf) -> Option<Kept> {
                     folder: folder.clone(),
                     started: run.started,
                     asked,
+                    points: Vec::new(),
                     status: None,
                 });
             }
+            (Line::Score(score), Some(kept)) => kept.points.extend(score.points),
             (Line::End(end), Some(kept)) => kept.status = Some(end.status),
             _ => {}
         }
@@ -140,6 +158,6 @@ mod tests {
             &["interrupted", "done"],
         );
         keep(&at("later"), "2026-01-05T00:00:00Z", "quadrants lecture 4", &["interrupted"]);
-        assert_eq!(now(), Progress::Done(at("deep/er")));
+        assert_eq!(now(), Progress::Done { run: at("deep/er"), points: None });
     }
 }

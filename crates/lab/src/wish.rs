@@ -60,6 +60,10 @@ impl Wish {
 
 /// The option for [`Wish::durations`].
 pub const DURATIONS: &str = "--durations";
+/// The option for [`Wish::workers`], which every lab has unless it says otherwise.
+pub const WORKERS: &str = "--workers";
+/// The option for [`Wish::scale`], likewise.
+pub const SCALE: &str = "--scale";
 /// The option for [`Wish::sizes`].
 pub const SIZES: &str = "--sizes";
 

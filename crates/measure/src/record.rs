@@ -39,6 +39,10 @@ pub enum Line {
     Crossover(Box<CrossoverLine>),
     /// Something that the lecture says, and whether it was seen.
     Claim(Claim),
+    /// What somebody guessed before.
+    Guess(crate::prediction::Guess),
+    /// The same beside what was measured.
+    Score(crate::prediction::Score),
     /// What the trials of one way in one stratum come to as a model.
     Model(Box<crate::model::ModelLine>),
     /// What is advised for a case, and what each plan is predicted to take.

@@ -20,6 +20,7 @@ mod markdown;
 pub mod model;
 mod models;
 mod page;
+mod predictions;
 mod summary;
 mod table;
 mod terminal;
@@ -46,7 +47,7 @@ pub use table::arm;
 pub use terminal::{head, terminal};
 pub use trace::trace;
 pub use trials::trials;
-pub use units::{size, time};
+pub use units::{ratio, size, time};
 pub use whole::{Whole, whole};
 
 /// Name of the page in a run's folder.
@@ -63,6 +64,7 @@ pub fn of(lines: &[Line], folder: &Path) -> Report {
     sections.extend(table::strata(lines));
     sections.extend(models::section(lines));
     sections.extend(lecture::labs(lines));
+    sections.extend(predictions::section(lines));
     sections.extend(control::section(lines));
     Report {
         head: machine::head(lines),

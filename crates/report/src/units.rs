@@ -58,7 +58,7 @@ pub(crate) fn range(middle: f64, low: f64, high: f64) -> String {
 }
 
 /// `1.24×`.
-pub(crate) fn ratio(value: f64) -> String {
+pub fn ratio(value: f64) -> String {
     match value {
         value if value < 10.0 => format!("{value:.2}×"),
         value if value < 100.0 => format!("{value:.1}×"),

@@ -1,11 +1,17 @@
 //! `coordinator lab NAME`: one of the lecture's labs.
 
+use std::path::{Path, PathBuf};
+
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{Error, ErrorKind};
 
 use crate::args::Common;
 use crate::labs::{self, Lab};
-use crate::wish::{Durations, Lists, Scale, Wish};
+use crate::predict::{self, Source};
+use crate::refusal::Refusal;
+use crate::saved::{self, RUNS};
+use crate::shelf::{self, Progress};
+use crate::wish::{Durations, Lists, SCALE, Scale, WORKERS, Wish};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -13,13 +19,29 @@ pub(super) struct Args {
     #[arg(value_name = "LAB", value_parser = Known)]
     lab: &'static dyn Lab,
 
-    /// Worker processes, as many as in the lecture
-    #[arg(long, value_name = "NUMBER", default_value_t = 4)]
-    workers: usize,
+    /// Ask for a guess before each question is measured, and score it; ? at a prompt gives a hint
+    #[arg(long)]
+    predict: bool,
 
-    /// How much a heavy job computes
-    #[arg(long, value_enum, default_value_t = Scale::Calibrated)]
-    scale: Scale,
+    /// Take the guesses from a file with a line `key = answer` for each; --hint says the keys
+    #[arg(long, value_name = "FILE", conflicts_with = "predict")]
+    answers: Option<PathBuf>,
+
+    /// Say what helps to answer: beside each prompt, or of all questions where nothing is asked
+    #[arg(long)]
+    hint: bool,
+
+    /// Say why it is so: after the run, or of the newest finished one where nothing is asked
+    #[arg(long)]
+    reveal: bool,
+
+    /// Worker processes, unless the lab has one [default: 4, as in the lecture]
+    #[arg(long, value_name = "NUMBER")]
+    workers: Option<usize>,
+
+    /// How much a heavy job computes, where there are any [default: calibrated]
+    #[arg(long, value_enum)]
+    scale: Option<Scale>,
 
     /// How long tasks take, as in 10us,1ms; crossover
     #[arg(long, value_name = "TIMES", allow_hyphen_values = true)]
@@ -43,13 +65,71 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     super::choose_color(args.common.color);
-    let Args { workers, scale, generations, pairs, .. } = *args;
-    let (common, durations, sizes) =
-        (args.common.clone(), args.durations.clone(), args.sizes.clone());
-    let wish = Wish { workers, scale, durations, sizes, generations, pairs, common };
-    let done = labs::carry_out(args.lab, &wish)?;
-    super::print(&done, args.common.json.is_some());
+    let Args { lab, common, .. } = args;
+    let guesses = args.guesses();
+    if guesses.is_none() && args.hint {
+        super::show(&predict::hints(*lab));
+    }
+    if guesses.is_none() && args.reveal {
+        super::show(&reveal(*lab, args)?);
+    }
+    if guesses.is_none() && (args.hint || args.reveal) {
+        return Ok(0);
+    }
+    for (option, given) in [(WORKERS, args.workers.is_some()), (SCALE, args.scale.is_some())] {
+        if given && lab.without().contains(&option) {
+            let name = lab.name();
+            return Err(Refusal::usage(format!("lab {name} has no {option}: leave it out")).into());
+        }
+    }
+    let wish = Wish {
+        workers: args.workers.unwrap_or(4),
+        scale: args.scale.unwrap_or(Scale::Calibrated),
+        durations: args.durations.clone(),
+        sizes: args.sizes.clone(),
+        generations: args.generations,
+        pairs: args.pairs,
+        common: common.clone(),
+    };
+    let done = labs::carry_out(*lab, &wish, guesses.as_ref())?;
+    super::print(&done, common.json.is_some());
+    if args.reveal {
+        let text = predict::revealed(*lab, &done.lines);
+        match common.json.is_some() {
+            true => anstream::eprintln!("\n{text}"),
+            false => super::show(&format!("\n{text}")),
+        }
+    } else if guesses.is_some() && !common.quiet {
+        let (name, folder) = (lab.name(), done.folder.display());
+        anstream::eprintln!("next     coordinator lab {name} --reveal --out {folder}");
+    }
     Ok(done.code)
+}
+
+impl Args {
+    fn guesses(&self) -> Option<Source> {
+        let (hints, quiet) = (self.hint, self.common.quiet);
+        let prompts = self.predict.then_some(Source::Prompts { hints, quiet });
+        self.answers.clone().map(Source::File).or(prompts)
+    }
+}
+
+/// What the run that was named says of `lab`'s questions, or the newest finished one.
+fn reveal(lab: &dyn Lab, args: &Args) -> Result<String, Refusal> {
+    let Common { out, save, .. } = &args.common;
+    let named = out.clone().or(save.as_deref().map(saved::folder));
+    let folder = named.map_or_else(
+        || match shelf::progress(lab, &shelf::read(Path::new(RUNS))) {
+            Progress::Done { run, .. } => Ok(run),
+            _ => Err(Refusal::usage(format!(
+                "there is no finished run of lab {0} in {RUNS}: first run `coordinator lab {0}`, or name a run with --out",
+                lab.name()
+            ))),
+        },
+        Ok,
+    )?;
+    let record = saved::open(&folder.to_string_lossy())?.record;
+    Ok(predict::revealed(lab, &record.lines))
 }
 
 /// Reads a lab's name or number, and tells shells which names there are.

@@ -58,7 +58,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
 
 fn in_words(progress: &Progress) -> String {
     match progress {
-        Progress::Done(run) => format!("done: {}", run.display()),
+        Progress::Done { run, points: None } => format!("done: {}", run.display()),
+        Progress::Done { run, points: Some((points, of)) } => {
+            format!("done: {} · guesses worth {points} of {of}", run.display())
+        }
         Progress::Unfinished(run) => format!("not finished: {}", run.display()),
         Progress::Short(run) => format!("in a short form only: {}", run.display()),
         Progress::Open => "not done".into(),
@@ -67,11 +70,15 @@ fn in_words(progress: &Progress) -> String {
 
 fn as_json(lab: &dyn Lab, progress: &Progress) -> String {
     let (done, run) = match progress {
-        Progress::Done(run) => ("yes", Some(run)),
+        Progress::Done { run, .. } => ("yes", Some(run)),
         Progress::Unfinished(run) => ("not finished", Some(run)),
         Progress::Short(run) => ("short form", Some(run)),
         Progress::Open => ("no", None),
     };
-    json!({"number": lab.number(), "name": lab.name(), "question": lab.question(), "done": done, "run": run})
+    let points = match progress {
+        Progress::Done { points: Some((points, of)), .. } => json!({"points": points, "of": of}),
+        _ => serde_json::Value::Null,
+    };
+    json!({"guesses": points, "number": lab.number(), "name": lab.name(), "question": lab.question(), "done": done, "run": run})
         .to_string()
 }

@@ -13,6 +13,7 @@ use workload::lecture::{SimulateWork, repeated};
 use super::{Lab, comparisons};
 use crate::placement::Placement;
 use crate::plan::{Arm, Cell};
+use crate::predict::{Answer, Found, Question};
 use crate::session::Session;
 use crate::speedup::{self, Case, arms, calibrate, pairs_of};
 use crate::wish::{DURATIONS, SIZES, Scale};
@@ -49,6 +50,9 @@ impl Lab for Crossover {
     }
     fn options(&self) -> &'static [&'static str] {
         &[DURATIONS, SIZES]
+    }
+    fn questions(&self) -> &'static [Question] {
+        QUESTIONS
     }
     fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         let repeats = match session.wish.scale {
@@ -196,6 +200,60 @@ fn announce(session: &mut Session<'_>, cases: &[Case], arm: &Arm) -> anyhow::Res
         verdict: found.name(),
         side,
     })))
+}
+
+static QUESTIONS: &[Question] = &[
+    Question {
+        key: "pipe",
+        asks: "no list, through a pipe: from how long a task on is a pool 1.2 times as fast as alone?",
+        answer: Answer::Duration,
+        hint: "the lecture says 5 to 10 ms, of CPython; what does handing a task over cost here?",
+        why: "A pool wins once the time that other cores save is more than handing over costs; compiled code hands over in microseconds.",
+        found: |lines| found(lines, "pipe", "place", 0),
+    },
+    Question {
+        key: "shared",
+        asks: "no list, through a shared ring: from how long a task on is a pool 1.2 times as fast?",
+        answer: Answer::Duration,
+        hint: "no system call is needed while the other side polls",
+        why: "Handing over is one cache line while the other side polls, so much shorter tasks pay.",
+        found: |lines| found(lines, "shared", "place", 0),
+    },
+    Question {
+        key: "pipe-large",
+        asks: "a list of 400 kB for each task, through a pipe: from how long a task on?",
+        answer: Answer::Duration,
+        hint: "what does copying 400 kB twice cost? and does the task count reading its list?",
+        why: "Each task must win back the copying of its list before it wins anything.",
+        found: |lines| found(lines, "pipe", "place", BYTES[1]),
+    },
+    Question {
+        key: "resident-large",
+        asks: "a list of 400 kB for each task, in the segment already: from how long a task on?",
+        answer: Answer::Duration,
+        hint: "which of the answers before does it resemble, if the list does not travel?",
+        why: "A list that does not travel costs nothing to hand over: the size hardly matters any more.",
+        found: |lines| found(lines, "shared", "resident", BYTES[1]),
+    },
+];
+
+/// Where one way crosses, if it does.
+fn found(lines: &[Line], transport: &str, residency: &str, bytes: usize) -> Option<Found> {
+    let line = lines.iter().rev().find_map(|line| match line {
+        Line::Crossover(line) if line.lab == "crossover" => {
+            let cell = &line.cell;
+            let here = cell.transport == transport && cell.bytes == bytes;
+            (here && cell.residency == residency).then_some(line)
+        }
+        _ => None,
+    })?;
+    Some(match (line.at, line.low, line.high) {
+        (Some(at), Some(low), Some(high)) => Found::Number(at as f64, low as f64, high as f64),
+        _ => Found::Undecided(match &line.side {
+            Some(side) => format!("none in what was measured: {side}"),
+            None => line.verdict.clone(),
+        }),
+    })
 }
 
 /// What the lecture says of 26.3, checked on tasks without a list through a pipe.

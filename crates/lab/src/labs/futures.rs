@@ -11,6 +11,7 @@ use workload::lecture::{ComputeHash, InvalidRange, repeated};
 
 use super::Lab;
 use crate::placement::{Placement, pin};
+use crate::predict::{Answer, Found, Question};
 use crate::session::Session;
 use crate::speedup::{self, Case, arms, calibrate};
 use crate::wish::Scale;
@@ -42,6 +43,9 @@ impl Lab for Futures {
     }
     fn question(&self) -> &'static str {
         "futures as they are completed: in which order, and what of a task that fails?"
+    }
+    fn questions(&self) -> &'static [Question] {
+        QUESTIONS
     }
     fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         session.progress.expect(1 + WAYS.len());
@@ -79,6 +83,71 @@ impl Lab for Futures {
         }
         claims(session, &seen)
     }
+}
+
+/// When the task comes back that takes no time at all.
+const PLACES: &[&str] = &["first of the 8", "later than first"];
+/// Which error is told.
+const ERRORS: &[&str] = &["InvalidRange, the type that was made there", "a general error", "none"];
+/// What a worker's death does.
+const DEATHS: &[&str] =
+    &["one task fails, the pool goes on", "all tasks fail", "the pool waits for ever"];
+
+static QUESTIONS: &[Question] = &[
+    Question {
+        key: "place-of-invalid",
+        asks: "8 tasks, the fourth of them −1, which fails at once; as they are completed through a pipe, when does it come?",
+        answer: Answer::Choice(PLACES),
+        hint: "it is the fourth to be sent, and a worker does what it has in order",
+        why: "What finishes first comes first, and when a task may begin counts too: it waits behind what its worker had before.",
+        found: |lines| {
+            let first = outcomes(lines, "pipe", WORKLOAD).next()?;
+            Some(Found::Choice(PLACES[usize::from(first.input >= 0)]))
+        },
+    },
+    Question {
+        key: "error-of-invalid",
+        asks: "the task −1 fails in another process; which error does result() give?",
+        answer: Answer::Choice(ERRORS),
+        hint: "the lecture catches ValueError around result()",
+        why: "The error is sent back by its type and its text, and made anew here; whoever calls result() sees it as if it had been made here.",
+        found: |lines| {
+            let invalid = outcomes(lines, "pipe", WORKLOAD).find(|outcome| outcome.input < 0)?;
+            let name = invalid.error.as_ref().map(|error| error.name.as_str());
+            let at = name.map_or(2, |name| usize::from(name != "InvalidRange"));
+            Some(Found::Choice(ERRORS[at]))
+        },
+    },
+    Question {
+        key: "death-of-a-worker",
+        asks: "a worker process dies in the midst of a task; what becomes of the others?",
+        answer: Answer::Choice(DEATHS),
+        hint: "what would you want of a pool? CPython's two pools do the other two",
+        why: "The keeper sees the worker die and starts another. Only the task that had begun is lost, and says why.",
+        found: |lines| {
+            let faults: Vec<_> = outcomes(lines, "pipe", FAULTS).collect();
+            let died = |outcome: &&TaskOutcome| {
+                outcome.error.as_ref().is_some_and(|error| error.name == "WorkerDied")
+            };
+            faults.iter().find(|outcome| died(outcome))?;
+            // A pool that waited for ever would not have come so far.
+            Some(Found::Choice(DEATHS[usize::from(!faults.last()?.ok)]))
+        },
+    },
+];
+
+/// What became of the tasks of one part, by one transport, as they were completed.
+fn outcomes<'a>(
+    lines: &'a [Line],
+    transport: &'a str,
+    part: &'a str,
+) -> impl Iterator<Item = &'a TaskOutcome> {
+    lines.iter().filter_map(move |line| match line {
+        Line::Outcome(o) if o.lab == "futures" && o.transport == transport && o.part == part => {
+            Some(&**o)
+        }
+        _ => None,
+    })
 }
 
 /// What the claims are about.

@@ -1,5 +1,6 @@
 //! The lecture's labs: one file for each, and one line in [`ALL`].
 
+mod copy;
 mod crossover;
 mod futures;
 mod quadrants;
@@ -9,12 +10,14 @@ use measure::record::{Comparison, LectureCase, Line};
 use pool::MOST_WORKERS;
 
 use crate::book::{Book, Done, Outcome};
+use crate::predict::{self, Question, Source};
 use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::wish::Wish;
 
 /// Every lab, by number.
-pub static ALL: &[&dyn Lab] = &[&quadrants::Quadrants, &futures::Futures, &crossover::Crossover];
+pub static ALL: &[&dyn Lab] =
+    &[&copy::Copy, &quadrants::Quadrants, &futures::Futures, &crossover::Crossover];
 
 /// One lab.
 pub trait Lab: Sync {
@@ -32,6 +35,19 @@ pub trait Lab: Sync {
         &[]
     }
 
+    /// Options that every other lab has and this one has not.
+    fn without(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether `quick` asks it too; not what its own sweep has measured already.
+    fn is_in_quick(&self) -> bool {
+        true
+    }
+
+    /// What may be guessed before it is measured.
+    fn questions(&self) -> &'static [Question];
+
     /// Asks it, and writes what it found into the session's run.
     ///
     /// # Errors
@@ -44,19 +60,30 @@ pub fn find(text: &str) -> Option<&'static dyn Lab> {
     ALL.iter().copied().find(|lab| lab.name() == text || lab.number() == text)
 }
 
-/// Runs one lab as a run of its own.
+/// Runs one lab as a run of its own; asks for guesses before, if they come from somewhere.
 ///
 /// # Errors
 /// Nothing could be measured at all: a [`Refusal`] where the user can mend it.
-pub fn carry_out(lab: &dyn Lab, wish: &Wish) -> anyhow::Result<Done> {
+pub fn carry_out(lab: &dyn Lab, wish: &Wish, guesses: Option<&Source>) -> anyhow::Result<Done> {
     check(lab, wish)?;
     if !wish.common.quiet {
         anstream::eprintln!("lab {}  {}", lab.number(), lab.question());
     }
     let plan = format!("{} {wish}", lab.name());
+    let before = Book::before(&wish.common, &plan)?;
+    let guessed = predict::guesses(&before.lines, lab.name()).next().is_some();
+    let guesses = match guesses {
+        // Whoever goes on with a run has seen some of it.
+        Some(source) if !guessed => predict::ask(lab, source)?,
+        _ => Vec::new(),
+    };
     let mut book = Book::begin(&wish.common, plan)?;
+    guesses.into_iter().try_for_each(|guess| book.say(Line::Guess(guess)))?;
     let mut outcome = Outcome::default();
     ask(lab, &mut book, wish, &mut outcome)?;
+    if book.interrupt.signal().is_none() {
+        predict::score(lab, &mut book)?;
+    }
     book.end(outcome)
 }
 
@@ -72,7 +99,9 @@ pub fn ask(
 ) -> anyhow::Result<()> {
     let mut session = Session::new(book, wish, lab.name());
     lab.ask(&mut session)?;
-    outcome.worker_lost |= session.worker_lost;
+    outcome.worker_lost |= session.outcome.worker_lost;
+    outcome.duplicated += session.outcome.duplicated;
+    outcome.strayed |= session.outcome.strayed;
     outcome.short |= book.lines.iter().any(|line| match line {
         Line::Trial(trial) => trial.lab == lab.name() && trial.generations < wish.generations,
         _ => false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use measure::compare::{Ratio, SPEEDUP, Verdict};
-use measure::record::Comparison;
+use measure::record::{Comparison, Line};
 use pool::{Job, Value};
 use transport::Residency;
 use workload::lecture::{
@@ -12,6 +12,7 @@ use workload::lecture::{
 };
 
 use super::{ENOUGH_GENERATIONS, Lab, comparisons};
+use crate::predict::{Answer, Found, Question};
 use crate::session::Session;
 use crate::speedup::{self, Case, arms, calibrate};
 use crate::wish::Scale;
@@ -37,6 +38,9 @@ impl Lab for Quadrants {
     }
     fn question(&self) -> &'static str {
         "heavy or light computing, small or large data: where does a pool pay?"
+    }
+    fn questions(&self) -> &'static [Question] {
+        QUESTIONS
     }
     fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         let cases = cases(session.wish.scale);
@@ -89,6 +93,65 @@ const EXPECTED: [(&str, &str, f64, f64); 4] = [
     ("Heavy compute, large data", "speedup 1–2× (marginal)", 1.0, 2.0),
     ("Light compute, large data", "speedup < 1× (IPC cost far exceeds any benefit)", 0.0, 1.0),
 ];
+
+/// The words for what a pool comes to.
+const POOL: &[&str] = &["faster", "slower or no gain"];
+const FASTER: [(Verdict, &str); 2] = [(Verdict::Faster, POOL[0]), (Verdict::NoGain, POOL[1])];
+
+static QUESTIONS: &[Question] = &[
+    Question {
+        key: "heavy-small",
+        asks: "heavy compute, small data: how many times as fast as alone is the pool, through pipe-serde?",
+        answer: Answer::Times,
+        hint: "more workers than cores cannot be faster than the cores: how many does this machine have?",
+        why: "Nothing of size is handed over, so the workers compute at once, and the cores set the limit.",
+        found: |lines| Some(Found::ratio(compared(lines, 0, "pipe-serde", "place")?)),
+    },
+    Question {
+        key: "light-small",
+        asks: "light compute, small data, through pipe-serde: is the pool faster than alone, by 1.2 at least?",
+        answer: Answer::Choice(POOL),
+        hint: "one multiplication takes a nanosecond: how long does handing it over take?",
+        why: "Handing over one task costs microseconds. No number of cores wins them back from a multiplication.",
+        found: |lines| Some(Found::verdict(compared(lines, 1, "pipe-serde", "place")?, &FASTER)),
+    },
+    Question {
+        key: "heavy-large",
+        asks: "heavy compute, large data, through pipe-serde: is the pool faster than alone, by 1.2 at least?",
+        answer: Answer::Choice(POOL),
+        hint: "50,000 square roots, repeated as long as in CPython, against serialising 50,000 numbers",
+        why: "The task computes for longer than its list takes to serialise, send and build anew; how much longer is the speedup.",
+        found: |lines| Some(Found::verdict(compared(lines, 2, "pipe-serde", "place")?, &FASTER)),
+    },
+    Question {
+        key: "light-large",
+        asks: "light compute, large data, through pipe-serde: is the pool faster than alone, by 1.2 at least?",
+        answer: Answer::Choice(POOL),
+        hint: "adding the list up reads each number once: how often does sending it touch each?",
+        why: "Sending a list touches each number several times, and adding it up touches it once. So it is done before it is sent.",
+        found: |lines| Some(Found::verdict(compared(lines, 3, "pipe-serde", "place")?, &FASTER)),
+    },
+    Question {
+        key: "light-large-resident",
+        asks: "light compute, large data, lists in the segment already: is the pool faster than alone, by 1.2 at least?",
+        answer: Answer::Choice(POOL),
+        hint: "what is handed over now? and how long does adding up 50,000 numbers take beside that?",
+        why: "Only a descriptor travels, and adding up 50,000 numbers takes longer than that: the lecture's loss was the copying.",
+        found: |lines| Some(Found::verdict(compared(lines, 3, "shared", "resident")?, &FASTER)),
+    },
+];
+
+/// What was measured of case number `case` in one way through a pool.
+fn compared<'a>(
+    lines: &'a [Line],
+    case: usize,
+    transport: &str,
+    residency: &str,
+) -> Option<&'a Comparison> {
+    let of_way = |c: &&Comparison| c.cell.transport == transport && c.cell.residency == residency;
+    let all = comparisons(lines, "quadrants");
+    all.filter(|(_, of)| of.case == EXPECTED[case].0).map(|(c, _)| c).filter(of_way).last()
+}
 
 /// Checks the lecture's expectations on what comes nearest to its pool: serialised lists in pipes.
 fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {

@@ -183,7 +183,7 @@ impl Measured {
                     Err(error) => {
                         let died =
                             |error: &TaskError| matches!(error, TaskError::WorkerDied { .. });
-                        session.worker_lost |= error.downcast_ref().is_some_and(died);
+                        session.outcome.worker_lost |= error.downcast_ref().is_some_and(died);
                         self.sums[arm].error = Some(error.to_string());
                         return Ok(false);
                     }

@@ -63,6 +63,7 @@ fn lab(line: &Line) -> Option<&str> {
     match line {
         Line::Sequential(sequential) => Some(&sequential.lab),
         Line::Outcome(outcome) => Some(&outcome.lab),
+        Line::Claim(claim) => Some(&claim.lab),
         _ => None,
     }
 }
