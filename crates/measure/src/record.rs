@@ -3,6 +3,8 @@
 //! All times are integers in nanoseconds, all sizes in bytes. A reader skips kinds and fields that
 //! it does not know.
 
+mod outcome;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use crate::compare::Verdict;
 use crate::histogram::Distribution;
 use crate::machine::Machine;
 use crate::timeline::Phase;
+
+pub use outcome::{OutcomeError, TaskOutcome};
 
 /// Grows when a field changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -230,51 +234,6 @@ pub struct FloorLine {
     pub bytes: usize,
     /// One time; of short things the mean of a hundred, of page faults of 64.
     pub ns: Distribution,
-}
-
-/// What became of one task, in a lab that asks for that and not for times.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TaskOutcome {
-    /// Which lab asked.
-    pub lab: String,
-    /// Name of the transport.
-    pub transport: String,
-    /// workload (the lecture's own tasks) or faults (on purpose).
-    pub part: String,
-    /// Name of the job, or what was done to it.
-    pub job: String,
-    /// Number of the task in the order of submission; lines are in the order of completion.
-    pub task: usize,
-    /// Its argument.
-    pub input: i64,
-    /// Whether it has an answer.
-    pub ok: bool,
-    /// The answer, as CPython prints it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
-    /// Number of the worker that answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worker: Option<usize>,
-    /// Its process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-    /// Why there is no answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<OutcomeError>,
-}
-
-/// Why a task has no answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OutcomeError {
-    /// The error's type: the job's own where it made one.
-    #[serde(rename = "type")]
-    pub name: String,
-    /// What it says.
-    pub message: String,
-    /// Number of the worker that it came from, where it came from one.
-    pub worker: Option<usize>,
-    /// That worker's process.
-    pub pid: Option<u32>,
 }
 
 /// Something that the lecture says.
