@@ -282,6 +282,24 @@ real_coordinator() {
     [ "$(calls)" -eq 0 ]
 }
 
+@test "fuzz helps, refuses in one sentence, and plans each target or the one that is asked for" {
+    run "$root/scripts/fuzz.sh" --help
+    [ "$status" -eq 0 ]
+    for bad in --size --inputs --inputs=none --target=nobody; do
+        run "$root/scripts/fuzz.sh" "$bad"
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
+    run "$root/scripts/fuzz.sh" --dry-run --inputs 1000
+    [ "${#lines[@]}" -eq 7 ]
+    for target in "$root"/crates/fuzz/src/bin/*.rs; do
+        [[ $output == *"/$(basename "$target" .rs) -runs="* ]]
+    done
+    run "$root/scripts/fuzz.sh" --dry-run --target shared_hub --inputs 1000
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[1]} == *"/shared_hub -runs=1000 "* ]]
+}
+
 @test "a dry run of aa-test plans enough cells, and of agreement as many runs as asked for" {
     run "$root/scripts/aa-test.sh" --dry-run --cells 25 -- --budget 9s
     [ "$status" -eq 0 ]

@@ -28,7 +28,10 @@ fn main() {
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.is_dir() && !["target", "tests", "benches"].iter().any(|name| path.ends_with(name))
+        if path.is_dir()
+            && !["target", "tests", "benches", "fuzz", "peers"]
+                .iter()
+                .any(|name| path.ends_with(name))
         {
             gather(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "toml")

@@ -154,3 +154,44 @@ impl Control {
 fn interrupted(error: rustix::io::Errno) -> rustix::io::Result<usize> {
     if error == rustix::io::Errno::INTR { Ok(0) } else { Err(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Whole messages, and any part of one.
+    fn messages() -> Vec<Vec<u8>> {
+        let plan = r#"{"wait":"block"}"#.to_owned();
+        let initialiser = Some(("warm".into(), Value::Int(7)));
+        let order =
+            Order::Attach { worker: 3, transport: "pipe".into(), plan, core: Some(1), initialiser };
+        let word = Word::Report(Report::default());
+        vec![serde_json::to_vec(&order).unwrap(), serde_json::to_vec(&word).unwrap()]
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_is_understood_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 1..200),
+            which in 0..4_usize,
+            at: prop::sample::Index,
+            byte: u8,
+        ) {
+            let mut message = messages().get(which).cloned().unwrap_or(bytes);
+            let at = at.index(message.len());
+            message[at] = byte;
+            for message in [&message[..], &message[..=at]] {
+                let (ours, theirs) = Control::pair().unwrap();
+                for _ in 0..2 {
+                    rustix::io::write(&theirs, message).unwrap();
+                }
+                let order = ours.recv::<Order>(None).map(|said| said.unwrap().1.len());
+                let word = ours.recv::<Word>(None).map(|said| said.unwrap().1.len());
+                prop_assert!(order.is_err() || word.is_err(), "nothing is both");
+                prop_assert!([order, word].into_iter().flatten().all(|fds| fds == 0));
+            }
+        }
+    }
+}

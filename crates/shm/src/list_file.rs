@@ -128,6 +128,8 @@ fn npy_header(bytes: &[u8]) -> Option<Result<(usize, usize), String>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn open(bytes: &[u8]) -> Result<Vec<i64>, ListFileError> {
@@ -156,6 +158,24 @@ mod tests {
         let raw: Vec<u8> = items.iter().flat_map(|item: &i64| item.to_le_bytes()).collect();
         assert_eq!(open(&raw).unwrap(), items);
         assert_eq!(open(&npy("<i8", "(4,)", &items)).unwrap(), items);
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_a_list_or_refused(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            at: prop::sample::Index,
+            byte: u8,
+        ) {
+            let whole = !bytes.is_empty() && bytes.len().is_multiple_of(ITEM_BYTES);
+            prop_assert_eq!(open(&bytes).is_ok(), whole);
+            let mut nearly = npy("<i8", "(4,)", &[1, 2, 3, 4]);
+            let at = at.index(nearly.len());
+            nearly[at] = byte;
+            if let Ok(items) = open(&nearly) {
+                prop_assert!(nearly.ends_with(bytemuck::cast_slice(&items)));
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,304 @@
+//! Anything in a ring instead of honest descriptors, at either end of shared memory.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use shm::descriptor::DESCRIPTOR_BYTES;
+use shm::ring::{self, Consumer, Producer};
+use shm::wakeup::BELL_BYTES;
+use shm::{Descriptor, Segment, Span, results};
+use transport::{Arrival, Handover, Hub, List, Received, Reply, Room, Spoke, Task, Value};
+
+use crate::bounds::{
+    ANSWER, DEPTH, LIST, MOST_BYTES, PAYLOAD, RESIDENTS, ROOM, bounded, descriptor, setup, task,
+};
+
+/// Lists that lie in the segment at once.
+const SLOTS: usize = DEPTH + 1 + RESIDENTS;
+
+/// A link's control segment, in the hands of somebody who keeps to nothing.
+struct Control {
+    segment: Arc<Segment>,
+    entries: usize,
+}
+
+impl Control {
+    fn of(handover: &Handover) -> Control {
+        let plan: Json = serde_json::from_str(&handover.plan).expect("a plan");
+        let grant = serde_json::from_value(plan["control"].clone()).expect("a grant");
+        // The lists' descriptor comes first.
+        let fd = handover.fds[1].try_clone().expect("a descriptor");
+        let segment = Segment::open(&grant, Some(fd)).expect("a segment");
+        Control { segment, entries: plan["entries"].as_u64().expect("a number") as usize }
+    }
+
+    fn tasks(&self) -> Span {
+        Span::of(&self.segment, 0, ring::bytes(self.entries))
+    }
+
+    fn replies(&self) -> Span {
+        let bytes = ring::bytes(self.entries);
+        Span::of(&self.segment, bytes, bytes)
+    }
+
+    fn results(&self) -> Span {
+        let start = 2 * ring::bytes(self.entries) + BELL_BYTES;
+        Span::of(&self.segment, start, results::bytes(self.entries))
+    }
+
+    /// Writes a word anywhere.
+    fn scribble(&self, at: u64, word: u64) {
+        let all = Span::of(&self.segment, 0, self.segment.bytes());
+        all.word((at % all.words() as u64) as usize).store(word, Relaxed);
+    }
+}
+
+/// A worker over shared memory, and the coordinator's end of its rings in a liar's hands.
+///
+/// Item i of slot s is s * ROOM + i, so that a list says where it was read.
+pub(crate) struct Worker {
+    spoke: Box<dyn Spoke>,
+    tasks: Producer,
+    replies: Consumer,
+    control: Control,
+    _hub: Box<dyn Hub>,
+    _lists: Vec<Room>,
+}
+
+impl Worker {
+    pub(crate) fn new() -> Worker {
+        let transport = transport::by_name("shared").expect("a transport of ours");
+        let mut hub = transport.hub(&setup("spin")).expect("a hub");
+        let handover = hub.attach(0).expect("a link");
+        let control = Control::of(&handover);
+        let mut lists: Vec<Room> =
+            (0..SLOTS).map(|_| hub.reserve(ROOM).expect("a free slot")).collect();
+        for room in &mut lists {
+            let Room::Slot(slot) = room else { panic!("rooms of shared memory are slots") };
+            let mut named = Descriptor::default();
+            slot.describe(0..ROOM, &mut named);
+            let first = (named.slot as usize * ROOM) as i64;
+            slot.items_mut().iter_mut().zip(first..).for_each(|(item, value)| *item = value);
+        }
+        Worker {
+            spoke: transport.spoke(handover).expect("a spoke"),
+            tasks: Producer::new(control.tasks(), control.entries),
+            replies: Consumer::new(control.replies(), control.entries),
+            control,
+            _hub: hub,
+            _lists: lists,
+        }
+    }
+
+    /// Gives it one descriptor after another. It reads what lies in a slot and refuses all else, by
+    /// name, and answers each.
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        for words in bytes.as_chunks::<DESCRIPTOR_BYTES>().0 {
+            let said = descriptor(words);
+            self.tasks.push(said).expect("a ring that is empty");
+            bounded(MOST_BYTES, || self.answer_one(Some(&said)));
+            let reply = self.replies.pop().expect("an answer");
+            assert_eq!(
+                (reply.task, reply.slot, reply.generation),
+                (said.task, said.slot, said.generation)
+            );
+        }
+    }
+
+    /// Takes one task and answers it; what it was lent is inside one slot, and what was `said` if
+    /// nobody changed it meanwhile.
+    fn answer_one(&mut self, said: Option<&Descriptor>) {
+        let Received::Task(incoming) = self.spoke.recv().expect("a spoke that is well") else {
+            return;
+        };
+        let task = incoming.task.id;
+        let lent = incoming.list.as_ref().map(|list| (list.first().copied(), list.len()));
+        if let Ok(list) = incoming.list {
+            let first = list.first().copied().unwrap_or_default();
+            assert!(list.iter().copied().eq((first..).take(list.len())));
+            let start = first as usize % ROOM;
+            assert!(first as usize / ROOM < SLOTS && start + list.len() <= ROOM);
+        }
+        if let Some(said) = said {
+            let (offset, length) = (said.offset as usize, said.length as usize);
+            let first = (length > 0).then_some((said.slot as usize * ROOM + offset) as i64);
+            let there = (said.slot as usize) < SLOTS && offset + length <= ROOM;
+            let (_, has_list) = Task::from_descriptor(said);
+            let wanted = if has_list { there.then_some((first, length)) } else { Some((None, 0)) };
+            assert_eq!(lent.ok(), wanted, "{said:?}");
+        }
+        let outcome = Ok(Value::Int(0));
+        let reply = Reply { task, outcome, list: Vec::new(), stamps: None };
+        self.spoke.reply(reply, task as usize % (ANSWER + 1)).expect("a ring with room");
+    }
+}
+
+/// A hub over shared memory, whose worker lies.
+pub(crate) struct Coordinator(Box<dyn Hub>);
+
+impl Coordinator {
+    pub(crate) fn new() -> Coordinator {
+        let transport = transport::by_name("shared").expect("a transport of ours");
+        Coordinator(transport.hub(&setup("spin")).expect("a hub"))
+    }
+
+    /// Plays a worker that does what each 33 bytes say: answers anything, or what was asked with
+    /// some bits turned or something in its payload's room, or writes a word anywhere. Honest
+    /// answers are told in order; at the first lie it is ended. What it was sent comes back, and no
+    /// room is lost.
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        let hub = &mut self.0;
+        let handover = hub.attach(0).expect("a link");
+        let control = Control::of(&handover);
+        let mut replies = Producer::new(control.replies(), control.entries);
+        for id in 0..DEPTH as u32 {
+            let list = if id % 2 == 0 { List::Copy(&[7; ROOM]) } else { List::None };
+            hub.send(0, &task(id), list, None).expect("room for a task");
+        }
+        let mut asked = Consumer::new(control.tasks(), control.entries);
+        let asked: Vec<Descriptor> = std::iter::from_fn(|| asked.pop()).collect();
+        let (mut told, mut scribbled) = (0, false);
+        for step in bytes.as_chunks::<{ DESCRIPTOR_BYTES + 1 }>().0 {
+            let (how, rest) = (step[0], &step[1..]);
+            let said = descriptor(rest.try_into().expect("32 bytes"));
+            // An honest answer of no list, where there is something to answer.
+            let asked = asked.get(told).copied().unwrap_or_default();
+            let honest = Descriptor { flags: 0, code: 0, offset: 0, length: 0, ..asked };
+            let answer = match how % 4 {
+                0 => Some(said),
+                1 => Some(turned(honest, said)),
+                2 => {
+                    results::write(&control.results(), replies.position(), rest);
+                    let length = u32::from(how) / 4;
+                    Some(Descriptor { flags: PAYLOAD, length, ..honest })
+                }
+                _ => {
+                    scribbled = true;
+                    control.scribble(said.word, said.to_words()[0]);
+                    None
+                }
+            };
+            let pushed = answer.is_some_and(|answer| replies.push(answer).is_ok());
+            let arrival = bounded(MOST_BYTES, || hub.recv(Some(Duration::ZERO)));
+            match arrival.expect("a hub that is well") {
+                Arrival::Reply { worker: 0, reply } => {
+                    assert_eq!(reply.task as usize, told);
+                    assert!(told < DEPTH && reply.list.len() <= ANSWER);
+                    let names = |said: Descriptor| (said.task, said.slot, said.generation);
+                    assert!(scribbled || answer.is_some_and(|said| names(said) == names(asked)));
+                    told += 1;
+                }
+                Arrival::Lie { worker: 0, .. } => break,
+                // Somebody who scribbles may hide what was said, also by himself.
+                Arrival::Nothing => assert!(!pushed || scribbled),
+                other => panic!("{other:?}"),
+            }
+        }
+        let left: Vec<u32> = hub.detach(0).iter().map(|task| task.task).collect();
+        assert_eq!(left, (told as u32..DEPTH as u32).collect::<Vec<_>>());
+        let rooms: Vec<Room> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
+        assert_eq!(rooms.len(), SLOTS, "a lie cost a room");
+    }
+
+    /// Answers `rounds` tasks honestly while somebody flips bits of every answer for ever: each is
+    /// told as the answer to what was asked, or is a lie, after which another link is made.
+    pub(crate) fn take_flipped(&mut self, rounds: usize) {
+        let hub = &mut self.0;
+        let mut answered = 0;
+        while answered < rounds {
+            let control = Control::of(&hub.attach(0).expect("a link"));
+            let mut replies = Producer::new(control.replies(), control.entries);
+            while_flipping(&control.replies(), || {
+                let mut honest = true;
+                while answered < rounds && honest {
+                    let id = answered as u32;
+                    hub.send(0, &task(id), List::Copy(&[7; ROOM]), None).expect("room for a task");
+                    let said =
+                        Descriptor { task: id, slot: 0, generation: 1, ..Descriptor::default() };
+                    replies.push(said).expect("a ring with room");
+                    match hub.recv(Some(Duration::ZERO)).expect("a hub that is well") {
+                        Arrival::Reply { worker: 0, reply } => {
+                            assert_eq!(reply.task, id);
+                            assert!(reply.list.len() <= ANSWER);
+                        }
+                        Arrival::Lie { worker: 0, .. } => honest = false,
+                        other => panic!("{other:?}"),
+                    }
+                    answered += 1;
+                }
+            });
+            hub.detach(0);
+        }
+        let rooms: Vec<Room> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
+        assert_eq!(rooms.len(), SLOTS, "a lie cost a room");
+    }
+}
+
+impl Worker {
+    /// Takes `rounds` descriptors while somebody flips their bits for ever.
+    pub(crate) fn take_flipped(&mut self, rounds: usize) {
+        while_flipping(&self.control.tasks(), || {
+            for round in 0..rounds as u32 {
+                let slot = round % SLOTS as u32;
+                let said = Descriptor {
+                    task: round,
+                    flags: LIST,
+                    slot,
+                    length: 40,
+                    ..Descriptor::default()
+                };
+                self.tasks.push(said).expect("a ring that is empty");
+                self.answer_one(None);
+                self.replies.pop().expect("an answer");
+            }
+        });
+    }
+}
+
+/// `honest` with the bits turned that are set in `by`.
+fn turned(honest: Descriptor, by: Descriptor) -> Descriptor {
+    let by = by.to_words();
+    let mut words = honest.to_words();
+    words.iter_mut().zip(by).for_each(|(word, by)| *word ^= by);
+    Descriptor::from_words(words)
+}
+
+/// Runs `work` while another thread flips bits of every entry of `ring` but those of the lap mark,
+/// with which somebody who flips would only hide the rest.
+fn while_flipping(ring: &Span, work: impl FnOnce()) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+            while !over.load(Relaxed) {
+                for at in shm::APART / 8..ring.words() {
+                    // Marsaglia's xorshift: nobody needs better bits here.
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    let mask = if at % 4 == 0 { u64::MAX >> 8 } else { u64::MAX };
+                    // Few bits, low ones too, so that some lies are nearly true.
+                    ring.word(at).fetch_xor(1 << (random % 64) & mask, Relaxed);
+                }
+                if random.is_multiple_of(4) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let end = Ended(&over);
+        work();
+        drop(end);
+    });
+}
+
+/// Ends the flipping, also where `work` panics.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
