@@ -14,6 +14,7 @@ mod machine;
 mod made;
 mod open_loop;
 mod page;
+mod plot;
 mod pool;
 mod predict;
 mod record;

@@ -10,9 +10,19 @@ use crate::model::{Cell, Report, Section, Table};
 /// The report as text: tables, verdicts, how it ended, where the record is. What stands at its head
 /// is left out: a run says that when it begins ([`head`]).
 pub fn terminal(report: &Report) -> String {
+    format!("{}\n{}", tables(report), closing(report))
+}
+
+/// All tables.
+pub fn tables(report: &Report) -> String {
     let mut text = String::new();
     report.sections.iter().for_each(|section| write_section(&mut text, section));
-    text.push('\n');
+    tidy(&text)
+}
+
+/// What stands below the tables: verdicts, how it ended, where the record is.
+pub fn closing(report: &Report) -> String {
+    let mut text = String::new();
     let mut label = "VERDICT";
     for verdicts in &report.verdicts {
         let _ = writeln!(text, "{label:7}  {}", verdicts.title);

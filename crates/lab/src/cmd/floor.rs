@@ -12,6 +12,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     super::choose_color(args.common.color);
     let done = floor::carry_out(&args.common)?;
-    super::print(&done, args.common.json.is_some());
+    super::print(&done, args.common.json.is_some(), false);
     Ok(done.code)
 }

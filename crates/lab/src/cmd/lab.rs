@@ -59,6 +59,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pairs: u32,
 
+    /// Show plots too, as text
+    #[arg(long)]
+    plot: bool,
+
     #[command(flatten)]
     common: Common,
 }
@@ -92,7 +96,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         common: common.clone(),
     };
     let done = labs::carry_out(*lab, &wish, guesses.as_ref())?;
-    super::print(&done, common.json.is_some());
+    super::print(&done, common.json.is_some(), args.plot);
     if args.reveal {
         let text = predict::revealed(*lab, &done.lines);
         match common.json.is_some() {

@@ -104,7 +104,7 @@ fn choose_color(choice: ColorChoice) {
 
 /// Prints the result, on stdout or on stderr where stdout carries the record, and keeps its trials
 /// as a table for other programs, and all of it as a page.
-fn print(done: &Done, json: bool) {
+fn print(done: &Done, json: bool, plot: bool) {
     let keep = |name: &str, text: String| -> Option<String> {
         let path = done.folder.join(name).display().to_string();
         match std::fs::write(&path, text) {
@@ -120,12 +120,22 @@ fn print(done: &Done, json: bool) {
     let source = ::report::Source { name: &name, lines: &done.lines, folder: &done.folder };
     let mut report = ::report::of(&done.lines, &done.folder);
     report.page = keep(::report::PAGE, ::report::page(&[source]));
-    let text = ::report::terminal(&report);
+    let text = with_plots(&report, &done.lines, plot);
     match json {
         // A reader that has had enough (`| head`) is no error.
         true => drop(writeln!(anstream::stderr(), "{text}")),
         false => show(&text),
     }
+}
+
+/// A report as a terminal shows it; where they are asked for, plots between tables and verdicts.
+fn with_plots(report: &::report::Report, lines: &[Line], plot: bool) -> String {
+    if !plot {
+        return ::report::terminal(report);
+    }
+    let columns = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    let plots = ::report::plots(lines, columns);
+    format!("{}{plots}\n{}", ::report::tables(report), ::report::closing(report))
 }
 
 /// Prints `text` on stdout; a reader that has had enough (`| head`) is no error.

@@ -10,6 +10,10 @@ pub(super) struct Args {
     #[arg(long = "assert", value_name = "EXPR")]
     assertions: Vec<Assertion>,
 
+    /// Show plots too, as text
+    #[arg(long)]
+    plot: bool,
+
     #[command(flatten)]
     common: Common,
 }
@@ -19,6 +23,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let plan = quick::plan(placement::allowed_cores()?.len());
     args.assertions.iter().try_for_each(|assertion| assertion.check(&plan))?;
     let done = quick::carry_out(&args.common)?;
-    super::print(&done, args.common.json.is_some());
+    super::print(&done, args.common.json.is_some(), args.plot);
     Ok(super::assert(&args.assertions, &done.lines, done.code))
 }

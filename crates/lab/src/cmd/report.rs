@@ -19,6 +19,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
+    /// Show plots too, as text
+    #[arg(long)]
+    plot: bool,
+
     /// Open the page in a browser
     #[arg(long)]
     open: bool,
@@ -56,6 +60,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     if args.open || args.format == Format::Html {
         return page(args);
     }
+    if args.plot && args.format != Format::Text {
+        return Err(Refusal::usage("--plot adds plots to the text: leave --format away").into());
+    }
     let [run] = &args.runs[..] else {
         return Err(Refusal::usage(
             "several runs are laid over each other with --format html; `coordinator compare` tells two apart",
@@ -89,7 +96,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
             return Ok(super::assert(&args.assertions, &record.lines, 0));
         }
     };
-    let text = form.render(&report::of(&record.lines, &folder));
+    let report = report::of(&record.lines, &folder);
+    let text = match args.plot {
+        true => {
+            format!("{}{}", report::head(&report), super::with_plots(&report, &record.lines, true))
+        }
+        false => form.render(&report),
+    };
     write(args, &format!("report.{}", form.extension()), &text)?;
     Ok(super::assert(&args.assertions, &record.lines, 0))
 }

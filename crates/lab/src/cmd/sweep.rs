@@ -13,6 +13,10 @@ pub(super) struct Args {
     #[arg(long = "assert", value_name = "EXPR")]
     assertions: Vec<Assertion>,
 
+    /// Show plots too, as text
+    #[arg(long)]
+    plot: bool,
+
     #[command(flatten)]
     common: Common,
 }
@@ -22,6 +26,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let plan = args.axes.plan()?;
     args.assertions.iter().try_for_each(|assertion| assertion.check(&plan))?;
     let done = run::carry_out(&plan, || args.axes.source(&plan), &args.common)?;
-    super::print(&done, args.common.json.is_some());
+    super::print(&done, args.common.json.is_some(), args.plot);
     Ok(super::assert(&args.assertions, &done.lines, done.code))
 }

@@ -1,9 +1,7 @@
 //! A record as one page for a browser: a file of its own that opens without a network.
 //!
-//! Whatever is read stands in it as HTML, made of the same [`crate::Report`] as every other form. Below
-//! `data.rs` is what its scripts draw, and what they compute plans from.
-
-mod data;
+//! Whatever is read stands in it as HTML, made of the same [`crate::Report`] as every other form. Its
+//! scripts draw, and compute plans from, what figures.rs takes from the record.
 
 use std::path::Path;
 
@@ -12,6 +10,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::Serialize;
 
+use crate::figures;
 use crate::model::{Report, Verdicts};
 
 /// A record that a page is made of.
@@ -33,7 +32,7 @@ pub fn page(sources: &[Source<'_>]) -> String {
         .expect("the template is part of the program");
     let template = environment.get_template("page.html").expect("it was added above");
     let runs: Vec<Run<'_>> = sources.iter().map(run).collect();
-    let data: Vec<data::Run> = sources.iter().map(|of| data::of(of.name, of.lines)).collect();
+    let data: Vec<figures::Run> = sources.iter().map(|of| figures::of(of.name, of.lines)).collect();
     // Nothing that a record says can end the script that it stands in.
     let data =
         serde_json::to_string(&data).expect("finite numbers and texts").replace('<', "\\u003c");

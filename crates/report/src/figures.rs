@@ -1,4 +1,4 @@
-//! What the page's scripts draw: the record's numbers, without a choice of how.
+//! What pictures draw, on a page and in a terminal: the record's numbers, without a choice of how.
 
 use measure::Histogram;
 use measure::compare::Verdict;
@@ -13,112 +13,113 @@ use crate::{floor, units};
 
 /// A run's numbers; times in nanoseconds, sizes in bytes.
 #[derive(Serialize)]
-pub(super) struct Run {
-    name: String,
-    strata: Vec<Stratum>,
-    speedups: Vec<Speedup>,
-    crossovers: Vec<Crossover>,
-    floors: Vec<Floor>,
-    terms: Vec<Terms>,
+pub(crate) struct Run {
+    pub(crate) name: String,
+    pub(crate) strata: Vec<Stratum>,
+    pub(crate) speedups: Vec<Speedup>,
+    pub(crate) crossovers: Vec<Crossover>,
+    pub(crate) floors: Vec<Floor>,
+    pub(crate) terms: Vec<Terms>,
 }
 
 /// What was measured under the same conditions.
 #[derive(Serialize)]
-struct Stratum {
-    title: String,
-    placement: String,
-    trials: Vec<Row>,
-    ratios: Vec<Ratio>,
-    crossings: Vec<Crossing>,
+pub(crate) struct Stratum {
+    pub(crate) title: String,
+    pub(crate) placement: String,
+    pub(crate) trials: Vec<Row>,
+    pub(crate) ratios: Vec<Ratio>,
+    pub(crate) crossings: Vec<Crossing>,
 }
 
 /// One arm at one size.
 #[derive(Serialize)]
-struct Row {
-    arm: String,
-    bytes: usize,
-    count: u64,
-    p50: u64,
-    p90: u64,
-    p99: u64,
-    p999: u64,
-    max: u64,
-    steady: bool,
-    overlap: bool,
-    error: Option<String>,
+pub(crate) struct Row {
+    pub(crate) arm: String,
+    pub(crate) bytes: usize,
+    pub(crate) count: u64,
+    pub(crate) p50: u64,
+    pub(crate) p90: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) max: u64,
+    pub(crate) steady: bool,
+    pub(crate) overlap: bool,
+    pub(crate) error: Option<String>,
     /// Values at log10(1 / (1 - p)) = 0, 0.1, 0.2, …, and the largest last.
-    curve: Vec<u64>,
+    pub(crate) curve: Vec<u64>,
     /// Median of each phase, by name.
-    phases: Vec<(&'static str, u64)>,
+    pub(crate) phases: Vec<(&'static str, u64)>,
 }
 
 /// A sharing arm against a copying one.
 #[derive(Serialize)]
-struct Ratio {
-    arm: String,
-    base: String,
-    bytes: usize,
-    ratio: f64,
-    low: f64,
-    high: f64,
-    confidence: f64,
-    threshold: f64,
-    generations: usize,
-    verdict: &'static str,
+pub(crate) struct Ratio {
+    pub(crate) arm: String,
+    pub(crate) base: String,
+    pub(crate) bytes: usize,
+    pub(crate) ratio: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) confidence: f64,
+    pub(crate) threshold: f64,
+    pub(crate) generations: usize,
+    pub(crate) verdict: &'static str,
 }
 
 /// From where on an arm wins, along sizes.
 #[derive(Serialize)]
-struct Crossing {
-    arm: String,
+pub(crate) struct Crossing {
+    pub(crate) arm: String,
     /// Where its interval crosses the threshold, drawn straight between measured sizes; none where
     /// it does not.
-    bytes: Option<(f64, f64)>,
-    said: String,
+    pub(crate) bytes: Option<(f64, f64)>,
+    pub(crate) said: String,
 }
 
 /// A pool against doing it alone.
 #[derive(Serialize)]
-struct Speedup {
-    lab: String,
-    case: String,
-    way: String,
-    bytes: usize,
-    compute_ns: u64,
+pub(crate) struct Speedup {
+    pub(crate) lab: String,
+    pub(crate) case: String,
+    pub(crate) way: String,
+    pub(crate) bytes: usize,
+    pub(crate) compute_ns: u64,
     /// One task alone.
-    task_ns: u64,
-    alone_ns: u64,
-    pool_ns: u64,
-    ratio: f64,
-    low: f64,
-    high: f64,
-    threshold: f64,
-    verdict: &'static str,
+    pub(crate) task_ns: u64,
+    pub(crate) alone_ns: u64,
+    pub(crate) pool_ns: u64,
+    pub(crate) ratio: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) threshold: f64,
+    pub(crate) verdict: &'static str,
 }
 
 /// From where on a pool wins, along the computing of a task.
 #[derive(Serialize)]
-struct Crossover {
-    lab: String,
-    way: String,
-    bytes: usize,
-    at: Option<u64>,
-    low: Option<u64>,
-    high: Option<u64>,
-    verdict: String,
+pub(crate) struct Crossover {
+    pub(crate) lab: String,
+    pub(crate) way: String,
+    pub(crate) bytes: usize,
+    pub(crate) at: Option<u64>,
+    pub(crate) low: Option<u64>,
+    pub(crate) high: Option<u64>,
+    pub(crate) verdict: String,
 }
 
 /// A limit of the machine.
 #[derive(Serialize)]
-struct Floor {
-    what: String,
-    name: String,
-    placement: String,
-    bytes: usize,
-    p50: u64,
+pub(crate) struct Floor {
+    pub(crate) what: String,
+    pub(crate) name: String,
+    pub(crate) placement: String,
+    pub(crate) bytes: usize,
+    pub(crate) p50: u64,
 }
 
-pub(super) fn of(name: &str, lines: &[Line]) -> Run {
+/// The numbers of a record that was named so.
+pub(crate) fn of(name: &str, lines: &[Line]) -> Run {
     let crossovers = lecture::last_crossovers(lines);
     Run {
         name: name.into(),
