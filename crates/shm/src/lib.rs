@@ -11,12 +11,14 @@
 //! | [`ring`] | descriptors in order from one process to one other |
 //! | [`results`] | what a worker has to say beyond one word |
 //! | [`answers`] | a worker's answers that are lists, built in place and copied out |
+//! | [`protocol`] | words and orderings that a ring and a flag are written over |
 //! | [`wakeup`] | how the other side learns that there is something to look at |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
 pub mod answers;
 pub mod descriptor;
 pub mod list_file;
+pub mod protocol;
 pub mod results;
 pub mod ring;
 pub mod segment;

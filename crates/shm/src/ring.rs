@@ -5,10 +5,12 @@
 //! beside it. The consumer's index lies on lines of its own and the producer reads it only when
 //! the ring looks full, once in `capacity` pushes.
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::APART;
 use crate::descriptor::{DESCRIPTOR_BYTES, Descriptor};
+use crate::protocol::{Argued, Orders, Site, Word};
 use crate::span::Span;
 
 const ENTRY_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
@@ -25,6 +27,45 @@ pub fn bytes(capacity: usize) -> usize {
     (APART + capacity * DESCRIPTOR_BYTES).next_multiple_of(APART)
 }
 
+/// Where a ring lies.
+pub trait Memory {
+    /// A word that carries an ordering.
+    type Word: Word<Value = u64>;
+    /// How many entries the consumer has taken.
+    fn taken(&self) -> &Self::Word;
+    /// The first word of an entry, with its lap mark.
+    fn mark(&self, entry: usize) -> &Self::Word;
+    /// Writes the other words of an entry.
+    fn set_rest(&self, entry: usize, rest: [u64; ENTRY_WORDS - 1]);
+    /// Reads the other words of an entry.
+    fn rest(&self, entry: usize) -> [u64; ENTRY_WORDS - 1];
+}
+
+impl Memory for Span {
+    type Word = AtomicU64;
+    #[inline(always)]
+    fn taken(&self) -> &AtomicU64 {
+        self.word(TAKEN)
+    }
+    #[inline(always)]
+    fn mark(&self, entry: usize) -> &AtomicU64 {
+        self.word(ENTRIES + entry * ENTRY_WORDS)
+    }
+    #[inline(always)]
+    fn set_rest(&self, entry: usize, rest: [u64; ENTRY_WORDS - 1]) {
+        for (word, value) in (ENTRIES + entry * ENTRY_WORDS + 1..).zip(rest) {
+            // Relaxed: atomic only because a peer that lies may write here at the same time.
+            self.word(word).store(value, Relaxed);
+        }
+    }
+    #[inline(always)]
+    fn rest(&self, entry: usize) -> [u64; ENTRY_WORDS - 1] {
+        let first = ENTRIES + entry * ENTRY_WORDS + 1;
+        // Relaxed: as in `set_rest`.
+        std::array::from_fn(|index| self.word(first + index).load(Relaxed))
+    }
+}
+
 /// Which entry the one at `position` is. A division would take longer than the rest of a look.
 fn entry(position: u64, capacity: u64) -> usize {
     (position & (capacity - 1)) as usize
@@ -37,8 +78,9 @@ fn turn(position: u64, capacity: u64) -> u8 {
 
 /// The side that publishes.
 #[derive(Debug)]
-pub struct Producer {
-    span: Span,
+pub struct Producer<M = Span, O = Argued> {
+    memory: M,
+    orders: O,
     capacity: u64,
     next: u64,
     taken: u64,
@@ -48,7 +90,14 @@ impl Producer {
     /// Publishes into `span`, which is all zero and as long as [`bytes`] says.
     pub fn new(span: Span, capacity: usize) -> Producer {
         assert!(span.words() * size_of::<u64>() >= bytes(capacity));
-        Producer { span, capacity: capacity as u64, next: 0, taken: 0 }
+        Producer::over(span, Argued, capacity)
+    }
+}
+
+impl<M: Memory, O: Orders> Producer<M, O> {
+    /// Publishes into `memory`, all zero, which has `capacity` entries, a power of two.
+    pub fn over(memory: M, orders: O, capacity: usize) -> Self {
+        Producer { memory, orders, capacity: capacity as u64, next: 0, taken: 0 }
     }
 
     /// Publishes one descriptor, or gives it back while the ring is full.
@@ -60,19 +109,17 @@ impl Producer {
         if self.next.wrapping_sub(self.taken) >= self.capacity {
             // Acquire: the consumer's reads of the entry happened before it said so; pairs with
             // the Release in `pop`.
-            self.taken = self.span.word(TAKEN).load(Acquire);
+            self.taken = self.memory.taken().load(self.orders.of(Site::Reuse));
             if self.next.wrapping_sub(self.taken) >= self.capacity {
                 return Err(descriptor);
             }
         }
         let mark = Descriptor { turn: turn(self.next, self.capacity), ..descriptor };
-        let words = mark.to_words();
-        let entry = ENTRIES + entry(self.next, self.capacity) * ENTRY_WORDS;
-        for (index, word) in words.iter().enumerate().skip(1) {
-            self.span.word(entry + index).store(*word, Relaxed);
-        }
+        let [first, rest @ ..] = mark.to_words();
+        let entry = entry(self.next, self.capacity);
+        self.memory.set_rest(entry, rest);
         // Release: publishes the words above, and the list they name; pairs with pop's Acquire.
-        self.span.word(entry).store(words[0], Release);
+        self.memory.mark(entry).store(first, self.orders.of(Site::Publish));
         self.next += 1;
         Ok(())
     }
@@ -86,8 +133,9 @@ impl Producer {
 
 /// The side that takes.
 #[derive(Debug)]
-pub struct Consumer {
-    span: Span,
+pub struct Consumer<M = Span, O = Argued> {
+    memory: M,
+    orders: O,
     capacity: u64,
     next: u64,
 }
@@ -96,36 +144,39 @@ impl Consumer {
     /// Takes from `span`, as long as [`bytes`] says.
     pub fn new(span: Span, capacity: usize) -> Consumer {
         assert!(span.words() * size_of::<u64>() >= bytes(capacity));
-        Consumer { span, capacity: capacity as u64, next: 0 }
+        Consumer::over(span, Argued, capacity)
     }
+}
 
-    fn entry(&self) -> usize {
-        ENTRIES + entry(self.next, self.capacity) * ENTRY_WORDS
+impl<M: Memory, O: Orders> Consumer<M, O> {
+    /// Takes from `memory`, which has `capacity` entries, a power of two.
+    pub fn over(memory: M, orders: O, capacity: usize) -> Self {
+        Consumer { memory, orders, capacity: capacity as u64, next: 0 }
     }
 
     /// Whether [`Consumer::pop`] would give something.
     #[inline]
     pub fn ready(&self) -> bool {
         // Relaxed: only a hint; `pop` looks again.
-        let first = self.span.word(self.entry()).load(Relaxed);
+        let first = self.memory.mark(entry(self.next, self.capacity)).load(Relaxed);
         Descriptor::from_words([first, 0, 0, 0]).turn == turn(self.next, self.capacity)
     }
 
     /// Takes the oldest descriptor.
     #[inline]
     pub fn pop(&mut self) -> Option<Descriptor> {
-        let entry = self.entry();
+        let entry = entry(self.next, self.capacity);
         // Acquire: sees everything stored before the producer's Release of this word.
-        let first = self.span.word(entry).load(Acquire);
-        let word = |index: usize| self.span.word(entry + index).load(Relaxed);
+        let first = self.memory.mark(entry).load(self.orders.of(Site::See));
         let mark = Descriptor::from_words([first, 0, 0, 0]);
         if mark.turn != turn(self.next, self.capacity) {
             return None;
         }
-        let descriptor = Descriptor::from_words([first, word(1), word(2), word(3)]);
+        let [second, third, fourth] = self.memory.rest(entry);
+        let descriptor = Descriptor::from_words([first, second, third, fourth]);
         self.next += 1;
         // Release: the reads above are done before the producer may write there again.
-        self.span.word(TAKEN).store(self.next, Release);
+        self.memory.taken().store(self.next, self.orders.of(Site::Free));
         Some(Descriptor { turn: 0, ..descriptor })
     }
 

@@ -8,6 +8,7 @@
 
 mod event;
 mod eventfd;
+pub mod flag;
 mod futex;
 mod hybrid;
 mod pipe;

@@ -1,0 +1,54 @@
+//! The flag "I sleep": whoever waits sets it before it sleeps, and whoever rings calls the kernel only
+//! where it is set.
+//!
+//! The danger is the lost wake-up: the waiter looks, finds nothing, and falls asleep after the ringer
+//! has found it awake. Both sides therefore write, then fence, then read what the other wrote: the
+//! waiter the flag and then the news, the ringer the news and then the flag. Sequentially consistent
+//! fences forbid that both miss.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::protocol::{Orders, Site, Word};
+
+/// Nobody sleeps.
+pub const AWAKE: u32 = 0;
+/// The waiter sleeps, or is about to.
+pub const ASLEEP: u32 = 1;
+
+/// Says "I sleep", looks once more, and then `sleep`s for as long as the flag says so; true if it
+/// looked and there was something. Whatever ended the sleep: look again.
+#[inline]
+pub fn doze<W: Word<Value = u32>>(
+    flag: &W,
+    orders: &impl Orders,
+    ready: &mut (impl FnMut() -> bool + ?Sized),
+    sleep: impl FnOnce(&W),
+) -> bool {
+    // Relaxed: the fence orders it.
+    flag.store(ASLEEP, Relaxed);
+    // SeqCst: the flag before the look; pairs with the one in `rouse`.
+    orders.fence(Site::Doze);
+    if ready() {
+        return true;
+    }
+    sleep(flag);
+    false
+}
+
+/// Takes the flag down: no ringer needs to call the kernel.
+#[inline]
+pub fn rise<W: Word<Value = u32>>(flag: &W) {
+    // Relaxed: whoever still sees it set rings for nothing.
+    flag.store(AWAKE, Relaxed);
+}
+
+/// Wakes whoever sleeps, by `wake`; of several ringers one alone. Call it after publishing.
+#[inline]
+pub fn rouse<W: Word<Value = u32>>(flag: &W, orders: &impl Orders, wake: impl FnOnce(&W)) {
+    // SeqCst: the news before the look at the flag; pairs with the one in `doze`.
+    orders.fence(Site::Rouse);
+    // Relaxed: the flag carries no data; the kernel compares it once more under its own lock.
+    if flag.load(Relaxed) == ASLEEP && flag.swap(AWAKE, Relaxed) == ASLEEP {
+        wake(flag);
+    }
+}
