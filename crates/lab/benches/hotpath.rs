@@ -5,15 +5,19 @@
 //! a pair of batches, taken in turn; its ratio is the median of the pairs' ratios.
 #![forbid(unsafe_code)]
 
-use std::hint::{black_box, spin_loop};
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, OwnedFd};
+#[path = "hotpath/bare.rs"]
+mod bare;
+#[path = "hotpath/line.rs"]
+mod line;
+#[path = "hotpath/plain.rs"]
+mod plain;
+#[path = "hotpath/pooled.rs"]
+mod pooled;
+#[path = "hotpath/ring.rs"]
+mod ring;
+
+use std::hint::black_box;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lab::batch::{self, Load, Rooms};
@@ -22,21 +26,26 @@ use lab::source::{Source, Windows};
 use measure::compare::median;
 use measure::now;
 use pool::{Crew, CrewPlan, Launch};
-use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::io::{Errno, read, readv, write, writev};
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
-use shm::{Descriptor, Kind, Lists, Resident, Segment, Slot, Slots, Use};
+use shm::{Kind, Resident};
 use transport::{Residency, Setup};
 use workload::sum::sum;
 
+use bare::Bare;
+use line::PingPong;
+use plain::PlainPipe;
+use pooled::Pooled;
+
 const LECTURE_ITEMS: usize = 50_000;
-const PAIRS: usize = 41;
+const PAIRS: usize = 21;
 /// By this word in its environment a child knows that it is the yardstick's other end.
 const OTHER_END: &str = "IPCLAB_BENCH_OTHER_END";
 
 fn main() {
     if let Ok(role) = std::env::var(OTHER_END) {
-        return other_end(&role);
+        return match role.strip_prefix("bare ") {
+            Some(role) => bare::other_end(role),
+            None => plain::other_end(&role),
+        };
     }
     let allowed = allowed_cores().expect("the allowed cores");
     let [here, there] = [allowed[0], allowed[1 % allowed.len()]];
@@ -54,7 +63,7 @@ fn main() {
         let mut ours = Ours::start("shared", "spin", &one, Residency::Resident, there);
         row(
             "resident 8 B, spin, spread / cache line",
-            2.0,
+            1.3,
             2000,
             &mut || ours.batch(2000),
             &mut || line.trips(2000),
@@ -63,12 +72,22 @@ fn main() {
         let mut ours = Ours::start("shared", "hybrid", &one, Residency::Resident, there);
         row(
             "resident 8 B, hybrid, spread / cache line",
-            2.0,
+            1.4,
             2000,
             &mut || ours.batch(2000),
             &mut || line.trips(2000),
         );
         drop(ours);
+        for wakeup in ["spin", "hybrid"] {
+            let pooled = Pooled::start(wakeup, there, 1, 1);
+            row(
+                &format!("pool 8 B, {wakeup}, spread / cache line"),
+                3.0,
+                2000,
+                &mut || pooled.batch(2000),
+                &mut || line.trips(2000),
+            );
+        }
         let mut ours = Ours::start("shared", "spin", &lecture, Residency::Resident, there);
         let alone = |line: &mut PingPong| line.trips(50) + sums(&lecture, 50);
         row(
@@ -110,7 +129,58 @@ fn main() {
             }
         }
     }
+    waking(&one, allowed.len(), here, there);
+    if here != there {
+        let each = ring::ns_each(there);
+        figure(
+            "ring alone, 64 entries of 32 B, by 8",
+            &format!("{each:.1} ns"),
+            each <= 16.0,
+            "16 ns",
+        );
+        for chunk in [1, 8] {
+            let rate = Pooled::start("hybrid", there, 64, chunk).tasks_a_second();
+            let name = format!("pool, no list, depth 64, chunks of {chunk}");
+            figure(&name, &format!("{:.2} M/s", rate / 1e6), rate >= 5e6, "5 M/s");
+        }
+    }
     sample_cost();
+}
+
+/// Wake-ups beside the barest loop of their kind, and the hybrid beside the best other one.
+fn waking(one: &Windows<'_>, allowed: usize, here: usize, there: usize) {
+    for wakeup in ["futex", "pipe"] {
+        let mut bare = if wakeup == "pipe" { Bare::pipe(here) } else { Bare::futex(here) };
+        let mut ours = Ours::start("shared", wakeup, one, Residency::Resident, here);
+        let name = format!("resident 8 B, {wakeup}, same / two processes");
+        row(&name, 1.15, 300, &mut || ours.batch(300), &mut || bare.trips(300));
+        let mut hybrid = Ours::start("shared", "hybrid", one, Residency::Resident, here);
+        let name = format!("resident 8 B, hybrid, same / bare {wakeup}");
+        row(&name, 1.0, 300, &mut || hybrid.batch(300), &mut || bare.trips(300));
+    }
+    let crowd: Vec<usize> =
+        (0..2 * allowed).map(|worker| if worker % 2 == 0 { there } else { here }).collect();
+    for (placement, cores) in [("same", vec![here]), ("spread", vec![there]), ("crowded", crowd)] {
+        if placement == "spread" && here == there {
+            continue;
+        }
+        let start = |wakeup| Ours::start_on("shared", wakeup, one, Residency::Resident, &cores);
+        let count = if placement == "crowded" { 50 } else { 200 };
+        // A peer that spins on one's own core answers at the scheduler's tick: no rival.
+        let rivals = ["futex", "pipe", "eventfd", "event", "spin"];
+        let rivals = rivals.into_iter().filter(|name| placement == "spread" || *name != "spin");
+        let timed = rivals.map(|name| (start(name).batch(count), name));
+        let (_, best) = timed.min().expect("rivals");
+        let (mut hybrid, mut other) = (start("hybrid"), start(best));
+        let name = format!("resident 8 B, hybrid, {placement} / {best}");
+        row(&name, 1.3, count as u64, &mut || hybrid.batch(count), &mut || other.batch(count));
+    }
+}
+
+/// One figure without a yardstick.
+fn figure(name: &str, value: &str, met: bool, target: &str) {
+    let verdict = if met { "met" } else { "missed" };
+    println!("{name:44} {value:>10} {:>10} {:>7} {target:>7}  {verdict}", "", "");
 }
 
 /// One row: `count` tasks a batch, both sides in turn.
@@ -138,9 +208,9 @@ fn row(
         |value: fn(&(f64, f64)) -> f64| median(&mut pairs.iter().map(value).collect::<Vec<_>>());
     let per_task = |ns: f64| report::time((ns / count as f64) as u64);
     let (a, b, ratio) = (of(|pair| pair.0), of(|pair| pair.1), of(|pair| pair.0 / pair.1));
-    let verdict = if ratio <= target { "" } else { "  missed" };
+    let verdict = if ratio <= target { "met" } else { "missed" };
     println!(
-        "{name:44} {:>10} {:>10} {ratio:>6.2}x {target:>6.2}x{verdict}",
+        "{name:44} {:>10} {:>10} {ratio:>6.2}x {target:>6.2}x  {verdict}",
         per_task(a),
         per_task(b)
     );
@@ -150,6 +220,7 @@ fn row(
 /// tasks, so that one preemption does not decide.
 struct Ours<'a> {
     crew: Crew,
+    workers: usize,
     windows: &'a Windows<'a>,
     residency: Residency,
     resident: Option<Resident>,
@@ -164,17 +235,28 @@ impl<'a> Ours<'a> {
         residency: Residency,
         core: usize,
     ) -> Self {
+        Ours::start_on(name, wakeup, windows, residency, &[core])
+    }
+
+    /// With a worker on each of `cores`.
+    fn start_on(
+        name: &str,
+        wakeup: &str,
+        windows: &'a Windows<'a>,
+        residency: Residency,
+        cores: &[usize],
+    ) -> Self {
         let transport = transport::by_name(name).expect("a transport of ours");
         let room = windows.all.len();
         let setup = Setup {
             wakeup: wakeup.into(),
             segment: Kind::Memfd,
-            workers: 1,
+            workers: cores.len(),
             depth: 1,
             room,
             answer: 0,
             residents: 1,
-            apart: core != here(),
+            apart: cores[0] != here(),
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
@@ -184,14 +266,16 @@ impl<'a> Ours<'a> {
             transport,
             setup,
             initialiser: None,
-            cores: vec![core],
+            cores: cores.to_vec(),
             padding: 0,
             order: Vec::new(),
         };
         let mut crew = Crew::start(&plan).expect("a crew");
         let resident = (residency == Residency::Resident)
             .then(|| crew.hub().place(windows.all).expect("room for a resident list"));
-        let mut ours = Ours { crew, windows, residency, resident, rooms: Rooms::default() };
+        let workers = cores.len();
+        let mut ours =
+            Ours { crew, workers, windows, residency, resident, rooms: Rooms::default() };
         ours.batch(200);
         ours.crew.park().expect("parking");
         ours
@@ -209,7 +293,7 @@ impl<'a> Ours<'a> {
             windows,
             residency,
             resident,
-            workers: 1,
+            workers: self.workers,
             depth: 1,
             longest_ns,
             fewest,
@@ -230,137 +314,6 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Two threads and two words, each on a line of its own; the other thread may also sum a list that
-/// this one has copied for it.
-struct PingPong {
-    shared: Arc<Lines>,
-    thread: Option<JoinHandle<()>>,
-    round: u64,
-    slot: Slot,
-}
-
-#[repr(align(128))]
-#[derive(Default)]
-struct Line(AtomicU64);
-
-#[derive(Default)]
-struct Lines {
-    ping: Line,
-    pong: Line,
-    parked: Line,
-    took: Line,
-}
-
-const PARK: u64 = u64::MAX - 1;
-const STOP: u64 = u64::MAX;
-
-impl PingPong {
-    fn start(core: usize, items: usize) -> PingPong {
-        let shared = Arc::new(Lines::default());
-        let room = items.max(1);
-        let bytes = Slots::segment_bytes(1, room).expect("a small segment");
-        let segment = Segment::create(Kind::Memfd, Use::Lists, bytes).expect("a segment");
-        let (grant, fd) = segment.grant().expect("a grant");
-        let slot = Slots::new(segment, room).reserve(room).expect("a slot");
-        let mut descriptor = Descriptor::default();
-        slot.describe(0..items, &mut descriptor);
-        let thread = std::thread::spawn({
-            let shared = shared.clone();
-            let lists = Lists::new(Segment::open(&grant, fd).expect("a segment"), room);
-            move || {
-                pin(&[core]).expect("pinning");
-                let mut seen = 0;
-                loop {
-                    let ping = shared.ping.0.load(Acquire);
-                    match ping {
-                        STOP => return,
-                        PARK => {
-                            shared.parked.0.store(1, Release);
-                            std::thread::park();
-                        }
-                        _ if ping != seen => {
-                            seen = ping;
-                            if items > 0 {
-                                let started = now();
-                                black_box(sum(lists.accept(&descriptor).expect("a list")));
-                                shared.took.0.store(now() - started, Relaxed);
-                            }
-                            shared.pong.0.store(ping, Release);
-                        }
-                        _ => spin_loop(),
-                    }
-                }
-            }
-        });
-        let mut line = PingPong { shared, thread: Some(thread), round: 0, slot };
-        line.park();
-        line
-    }
-
-    fn trip(&mut self) {
-        self.round += 1;
-        self.shared.ping.0.store(self.round, Release);
-        while self.shared.pong.0.load(Acquire) != self.round {
-            spin_loop();
-        }
-    }
-
-    /// The other thread sleeps, so that nobody else is disturbed.
-    fn park(&mut self) {
-        self.shared.parked.0.store(0, Relaxed);
-        self.shared.ping.0.store(PARK, Release);
-        while self.shared.parked.0.load(Acquire) == 0 {
-            std::thread::yield_now();
-        }
-    }
-
-    fn unpark(&mut self) {
-        self.shared.ping.0.store(self.round, Release);
-        if let Some(thread) = &self.thread {
-            thread.thread().unpark();
-        }
-        (0..100).for_each(|_| self.trip());
-    }
-
-    fn trips(&mut self, count: usize) -> u64 {
-        self.unpark();
-        let took = (0..count).map(|_| {
-            let started = now();
-            self.trip();
-            now() - started
-        });
-        let took = middle(took.collect());
-        self.park();
-        took * count as u64
-    }
-
-    /// The copy into lines that the other core holds, and its sum of lines that this one wrote.
-    fn lists(&mut self, windows: &Windows<'_>, count: usize) -> u64 {
-        self.unpark();
-        let took = (0..count).map(|id| {
-            let list = &windows.all[windows.part(id as u32)];
-            let started = now();
-            self.slot.items_mut().copy_from_slice(list);
-            let copied = now() - started;
-            self.trip();
-            copied + self.shared.took.0.load(Relaxed)
-        });
-        let took = middle(took.collect());
-        self.park();
-        took * count as u64
-    }
-}
-
-impl Drop for PingPong {
-    fn drop(&mut self) {
-        self.shared.ping.0.store(STOP, Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
-    }
-}
-
 /// `count` sums in this core's cache.
 fn sums(windows: &Windows<'_>, count: usize) -> u64 {
     let took = (0..count).map(|id| {
@@ -369,131 +322,6 @@ fn sums(windows: &Windows<'_>, count: usize) -> u64 {
         now() - started
     });
     middle(took.collect()) * count as u64
-}
-
-/// What a C program would write: the length is known to both, one writev, read until all is there,
-/// sum, sixteen bytes back.
-struct PlainPipe {
-    child: Child,
-    to: Option<OwnedFd>,
-    from: OwnedFd,
-    polls: bool,
-}
-
-impl PlainPipe {
-    fn start(core: usize, windows: &Windows<'_>, polls: bool) -> PlainPipe {
-        let (their_in, to) = big_pipe();
-        let (from, their_out) = big_pipe();
-        if polls {
-            fcntl_setfl(&to, OFlags::NONBLOCK).expect("a pipe that does not block");
-            fcntl_setfl(&from, OFlags::NONBLOCK).expect("a pipe that does not block");
-            fcntl_setfl(&their_in, OFlags::NONBLOCK).expect("a pipe that does not block");
-        }
-        let child = Command::new(std::env::current_exe().expect("this program"))
-            .env(OTHER_END, format!("{core} {} {polls}", windows.items))
-            .stdin(Stdio::from(their_in))
-            .stdout(Stdio::from(their_out))
-            .spawn()
-            .expect("the other end");
-        let mut plain = PlainPipe { child, to: Some(to), from, polls };
-        plain.trips(windows, 200);
-        plain
-    }
-
-    fn trips(&mut self, windows: &Windows<'_>, count: usize) -> u64 {
-        let to = self.to.as_ref().expect("open until dropped");
-        // A byte that says go, and a byte that says rest: a polling end would disturb the others.
-        if self.polls {
-            std::thread::sleep(Duration::from_micros(1));
-        }
-        let took = (0..count).map(|id| {
-            let list = &windows.all[windows.part(id as u32)];
-            let rest = u64::from(id + 1 == count);
-            let started = now();
-            let head = [list.len() as u64, rest];
-            let mut slices = [
-                IoSlice::new(bytemuck::cast_slice(&head)),
-                IoSlice::new(bytemuck::cast_slice(list)),
-            ];
-            let mut left = &mut slices[..];
-            while !left.iter().all(|slice| slice.is_empty()) {
-                match writev(to, left) {
-                    Ok(count) => IoSlice::advance_slices(&mut left, count),
-                    Err(Errno::AGAIN) => spin_loop(),
-                    Err(error) => panic!("writev: {error}"),
-                }
-            }
-            let mut answer = [0u8; 16];
-            read_whole(&self.from, &mut answer);
-            now() - started
-        });
-        middle(took.collect()) * count as u64
-    }
-}
-
-impl Drop for PlainPipe {
-    fn drop(&mut self) {
-        self.to = None;
-        let _ = self.child.wait();
-    }
-}
-
-/// The plain loop's other process.
-fn other_end(role: &str) {
-    let mut words = role.split(' ');
-    let core = words.next().and_then(|word| word.parse().ok()).expect("a core");
-    let items: usize = words.next().and_then(|word| word.parse().ok()).expect("a length");
-    pin(&[core]).expect("pinning");
-    let stdin = std::io::stdin().as_fd().try_clone_to_owned().expect("stdin");
-    let stdout = std::io::stdout().as_fd().try_clone_to_owned().expect("stdout");
-    let mut list = vec![0i64; items];
-    let mut resting = false;
-    loop {
-        if resting {
-            let mut ready = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
-            let _ = rustix::event::poll(&mut ready, None);
-        }
-        let mut head = [0u64; 2];
-        let mut got = 0;
-        while got < 16 + items * 8 {
-            let result = if got == 0 {
-                let mut slices = [
-                    IoSliceMut::new(bytemuck::cast_slice_mut(&mut head)),
-                    IoSliceMut::new(bytemuck::cast_slice_mut(&mut list)),
-                ];
-                readv(&stdin, &mut slices)
-            } else {
-                read(&stdin, &mut bytemuck::cast_slice_mut::<i64, u8>(&mut list)[got - 16..])
-            };
-            match result {
-                Ok(0) => return,
-                Ok(count) => got += count,
-                Err(Errno::AGAIN) => spin_loop(),
-                Err(error) => panic!("read: {error}"),
-            }
-        }
-        resting = head[1] == 1;
-        let answer = [sum(&list), 0];
-        write(&stdout, bytemuck::cast_slice(&answer)).expect("write");
-    }
-}
-
-fn big_pipe() -> (OwnedFd, OwnedFd) {
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
-    let _ = fcntl_setpipe_size(&write, 1 << 20);
-    (read, write)
-}
-
-fn read_whole(fd: &OwnedFd, bytes: &mut [u8]) {
-    let mut got = 0;
-    while got < bytes.len() {
-        match read(fd, &mut bytes[got..]) {
-            Ok(0) => panic!("the other end is gone"),
-            Ok(count) => got += count,
-            Err(Errno::AGAIN) => spin_loop(),
-            Err(error) => panic!("read: {error}"),
-        }
-    }
 }
 
 /// What the harness itself adds to each sample.
@@ -505,8 +333,7 @@ fn sample_cost() {
         *sample = black_box(now() - reserved);
     }
     let each = (now() - started) as f64 / samples.len() as f64;
-    let verdict = if each <= 100.0 { "" } else { "  missed" };
-    println!("two stamps and one store: {each:.0} ns a sample (target 100){verdict}");
+    figure("two stamps and one store, a sample", &format!("{each:.0} ns"), each <= 100.0, "100 ns");
 }
 
 /// The core that this thread was pinned to.
