@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::pool::{Builder, Ending, Future, Pool, TaskError, Value};
+use measure::owners::StormLine;
+use measure::record::Line;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::tools::launch;
+use crate::tools::{coordinator, launch};
 
 fn builder(transport: &str, workers: usize) -> Builder {
     let builder = Pool::builder().launch(launch()).transport(transport).workers(workers);
@@ -92,5 +94,30 @@ fn a_worker_that_hangs_before_it_has_taken_all_of_a_long_list_is_ended_by_the_ti
         let told = TaskError::TimedOut { limit, worker: 0, pid };
         assert_eq!(first.result(), Err(told), "{name}");
         assert_eq!(second.result().unwrap().value, Value::Int(1 << 20), "{name}");
+    }
+}
+
+#[test]
+fn three_hundred_workers_killed_at_random_lose_double_and_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let args = ["lab", "owners", "--kills", "300", "--workers", "3", "--quiet"];
+    let args = [&args[..], &["--out", out.to_str().unwrap()]].concat();
+    let output = coordinator(&args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let record = measure::run::read(&out).unwrap();
+    let storms = record.lines.iter().filter_map(|line| match line {
+        Line::Storm(storm) => Some(&**storm),
+        _ => None,
+    });
+    let storms: Vec<&StormLine> = storms.collect();
+    for storm in &storms {
+        assert!(storm.is_well() && storm.error.is_none() && storm.tasks > 0, "{storm:?}");
+    }
+    assert_eq!(storms.iter().map(|storm| storm.kills).sum::<u32>(), 300);
+    assert!(storms.iter().map(|storm| storm.again).sum::<u64>() > 0, "some were hit at work");
+    for transport in transport::ALL {
+        assert!(storms.iter().any(|storm| storm.transport == transport.name()));
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Output, Stdio};
 
 use lab::predict::Answer;
 
-use crate::tools::{coordinator, root};
+use crate::tools::{SHARED_FOLDER, coordinator, root};
 
 fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).into_iter().flatten().flatten();
@@ -129,6 +129,7 @@ fn each_command_in_the_docs_works_and_says_what_is_shown_below_it() {
     for Shown { page, words, sample } in commands {
         let folder = tempfile::tempdir().unwrap();
         let args = args(&words, folder.path());
+        let _alone = (words[0] == "doctor").then(|| SHARED_FOLDER.lock().unwrap());
         let output = run(&args, runs.path());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {args:?}: {said}", page.display());

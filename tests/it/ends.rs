@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::tools::{
-    COORDINATOR, TINY, alive, children, coordinator, segments_of, skip, wait_until,
+    COORDINATOR, SHARED_FOLDER, TINY, alive, children, coordinator, segments_of, skip, wait_until,
 };
 
 /// A run that would take long, once its first cell is on the disk.
@@ -90,6 +90,37 @@ fn a_killed_coordinator_leaves_no_worker_and_no_segment_and_every_line_it_wrote(
         assert!(!record.lines.iter().any(|line| matches!(line, Line::End(_))));
         let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
         assert!(pairs.lines().count() > 30, "pairs are written as they are measured");
+    }
+}
+
+#[test]
+fn what_a_killed_coordinator_leaves_of_posix_segments_is_removed_and_a_living_run_s_is_not() {
+    let _alone = SHARED_FOLDER.lock().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut living = begin(&folder.path().join("living"), "posix", "8");
+    for round in 0..3 {
+        let mut child = begin(&folder.path().join(round.to_string()), "posix", "8");
+        let pid = child.id();
+        let mut workers = Vec::new();
+        wait_until("a segment and its workers", Duration::from_secs(20), || {
+            workers = children(pid);
+            !workers.is_empty() && !segments_of(pid).is_empty()
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
+        assert!(!segments_of(pid).is_empty(), "a name outlives its maker");
+        assert!(coordinator(&["doctor", "--clean"]).output().unwrap().status.success());
+        assert!(segments_of(pid).is_empty());
+    }
+    send(&living, Signal::SIGINT);
+    assert_eq!(living.wait().unwrap().code(), Some(130));
+    let record = measure::run::read(&folder.path().join("living")).unwrap();
+    for line in &record.lines {
+        if let Line::Trial(trial) = line {
+            let well = trial.error.as_ref().is_none_or(|why| why.contains("interrupted"));
+            assert!(well, "{trial:?}");
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! What the coordinator says of the machine itself: its limits, and what is in the way of measuring.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::tools::coordinator;
+use crate::tools::{SHARED_FOLDER, coordinator};
 
 fn lines(output: &[u8]) -> Vec<Json> {
     let text = String::from_utf8_lossy(output);
@@ -46,7 +47,8 @@ fn the_floor_has_each_limit_on_one_core_and_across_two_and_its_table_shows_them(
 }
 
 #[test]
-fn the_doctor_names_a_leftover_and_not_the_segment_of_a_living_run() {
+fn the_doctor_names_and_removes_a_leftover_and_not_the_segment_of_a_living_run() {
+    let _alone = SHARED_FOLDER.lock().unwrap();
     // No process can have so high a number.
     let left = "ipclab-4294967290-0123456789abcdef";
     let ours = format!("ipclab-{}-0123456789abcdef", std::process::id());
@@ -55,13 +57,16 @@ fn the_doctor_names_a_leftover_and_not_the_segment_of_a_living_run() {
     }
     let output = coordinator(&["doctor"]).output().unwrap();
     let found = coordinator(&["doctor", "--json", "-"]).output().unwrap();
-    for name in [left, &ours] {
-        fs::remove_file(format!("/dev/shm/{name}")).unwrap();
-    }
+    let cleaned = coordinator(&["doctor", "--clean"]).output().unwrap();
+    let there = |name: &str| Path::new("/dev/shm").join(name).exists();
+    assert!(!there(left) && there(&ours));
+    fs::remove_file(format!("/dev/shm/{ours}")).unwrap();
+    let cleaned = String::from_utf8_lossy(&cleaned.stdout);
+    assert!(cleaned.contains("removed 1 of 0 B in /dev/shm"), "{cleaned}");
     assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains(left) && !said.contains(&ours), "{said}");
-    assert!(said.contains("remove these files"), "{said}");
+    assert!(said.contains("coordinator doctor --clean"), "{said}");
     let found = lines(&found.stdout);
     let leftovers = found.iter().find(|line| line["what"] == "leftovers").unwrap();
     assert_eq!((&leftovers["kind"], &leftovers["verdict"]), (&"check".into(), &"warning".into()));

@@ -121,6 +121,20 @@ fn rooms_that_are_lent_and_not_submitted_do_not_hold_up_other_lists() {
 }
 
 #[test]
+fn lists_that_wait_in_line_in_all_the_rooms_there_are_do_not_hold_up_one_that_has_none() {
+    let pool = builder("shared", 1, 2).resident_lists(0).build().unwrap();
+    let mut futures: Vec<Future> = (0..2).map(|_| pool.submit("sleep", 30, ()).unwrap()).collect();
+    futures.push(pool.submit("sum", 0, vec![5, 5]).unwrap());
+    for _ in 0..3 {
+        let mut room = pool.list(2).unwrap();
+        room.items_mut().fill(4);
+        futures.push(pool.submit("sum", 0, room).unwrap());
+    }
+    let sums = words(futures.into_iter().map(Future::result));
+    assert_eq!(sums, [30, 30, 10, 8, 8, 8].map(Value::Int));
+}
+
+#[test]
 fn an_answer_has_a_list_that_comes_home_whole_or_an_error_that_says_how_long_it_was() {
     each_transport(|transport| {
         let pool = builder(transport.name(), 2, 2).longest_answer(50_000).build().unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use ::pool::Launch;
@@ -33,6 +34,9 @@ pub(crate) fn coordinator(args: &[&str]) -> Command {
 /// A sweep that is over in a second: one size, few batches.
 pub(crate) const TINY: &[&str] =
     &["--sizes", "4KiB", "--generations", "1", "--pairs", "1", "--tasks", "8", "--quiet"];
+
+/// Held by a test that looks for leftovers in /dev/shm, or may remove them.
+pub(crate) static SHARED_FOLDER: Mutex<()> = Mutex::new(());
 
 /// Says why a test did not run; where nothing may be skipped, fails.
 pub(crate) fn skip(why: &str) {

@@ -77,6 +77,7 @@ pub fn advise(
         workers: question.workers,
         scale: Scale::Calibrated,
         durations: None,
+        kills: None,
         sizes: None,
         generations: 3,
         pairs: 3,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
+use measure::owners::StormLine;
 use measure::record::{Control, End, Line, RunLine, SCHEMA, Trial};
 use measure::run::{PAIRS, PairRow, RECORD, Record, Writer};
 use measure::{machine, now};
@@ -180,8 +181,10 @@ impl Book {
         let end = End {
             status: status.into(),
             reason: reason.map(Into::into),
-            tasks: trials(&self.lines).map(|trial| trial.tasks).sum(),
-            lost: trials(&self.lines).map(|trial| trial.lost).sum(),
+            tasks: trials(&self.lines).map(|trial| trial.tasks).sum::<u64>()
+                + storms(&self.lines).map(|storm| storm.tasks).sum::<u64>(),
+            lost: trials(&self.lines).map(|trial| trial.lost).sum::<u64>()
+                + storms(&self.lines).map(|storm| storm.lost).sum::<u64>(),
             duplicated: outcome.duplicated,
             segments_left: segments_left(),
             workers_left: workers_left(),
@@ -194,6 +197,13 @@ impl Book {
 fn trials(lines: &[Line]) -> impl Iterator<Item = &Trial> + Clone {
     lines.iter().filter_map(|line| match line {
         Line::Trial(trial) => Some(&**trial),
+        _ => None,
+    })
+}
+
+fn storms(lines: &[Line]) -> impl Iterator<Item = &StormLine> {
+    lines.iter().filter_map(|line| match line {
+        Line::Storm(storm) => Some(&**storm),
         _ => None,
     })
 }
@@ -215,6 +225,9 @@ fn status(
     let wrong = trials(lines).any(|trial| trial.verified != trial.ok) || duplicated > 0;
     match signal {
         _ if wrong => ("invalid", Some("an answer was wrong"), 6),
+        _ if !storms(lines).all(StormLine::is_well) => {
+            ("invalid", Some("a killed worker took something along, or left something"), 6)
+        }
         _ if strayed => ("invalid", Some("somebody was moved from its core"), 6),
         _ if controls(lines).any(|control| control.verdict == Control::DIFFERENT) => {
             ("invalid", Some("a control named a winner: the same differs from itself"), 6)
@@ -234,7 +247,8 @@ fn has_failed_cell(lines: &[Line]) -> bool {
         later.any(|control| control.error.is_none() && control.cell == failed.cell)
     };
     let failed = |control: &&Control| control.error.is_some() && !again(control);
-    if controls(lines).any(|control| failed(&control)) {
+    let broken = storms(lines).any(|storm| storm.error.is_some());
+    if broken || controls(lines).any(|control| failed(&control)) {
         return true;
     }
     let same = |a: &Trial, b: &Trial| a.cell == b.cell && a.lecture == b.lecture;
@@ -294,14 +308,14 @@ fn id_of(line: &Line) -> u64 {
 }
 
 /// Named segments of this process that are still there.
-fn segments_left() -> u64 {
+pub(crate) fn segments_left() -> u64 {
     let ours = format!("ipclab-{}-", std::process::id());
     let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours)).count() as u64
 }
 
 /// Children of this process that are still there.
-fn workers_left() -> u64 {
+pub(crate) fn workers_left() -> u64 {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let children = threads.filter_map(|thread| {
         let text = std::fs::read_to_string(thread.path().join("children")).ok()?;

@@ -1,10 +1,11 @@
-//! Can this machine measure, and what is in the way? Looks, changes nothing, and says what to do.
+//! Can this machine measure, and what is in the way? Looks, says what to do, and changes nothing but
+//! what it is told to clean.
 
-use std::path::Path;
 use std::time::Duration;
 
 use procfs::{Current, CurrentSI};
 use serde::Serialize;
+use shm::segment::Leftover;
 
 use crate::{launch, placement};
 
@@ -53,8 +54,9 @@ const WATCH: Duration = Duration::from_millis(300);
 /// Memory below which the largest lists do not fit.
 const LITTLE_MEMORY: usize = 512 << 20;
 
-/// Looks at everything, in half a second.
-pub fn look() -> Vec<Finding> {
+/// Looks at everything, in half a second. With `clean`, what killed runs left in /dev/shm is removed;
+/// what a living one owns is not.
+pub fn look(clean: bool) -> Vec<Finding> {
     vec![
         kernel(),
         cores(),
@@ -67,7 +69,7 @@ pub fn look() -> Vec<Finding> {
         shm(),
         pipes(),
         descriptors(),
-        leftovers(),
+        leftovers(clean),
         worker(),
     ]
 }
@@ -217,24 +219,28 @@ fn descriptors() -> Finding {
     fine("limits", found).unless(limit.is_none_or(|limit| limit >= 1024), Verdict::Warning, remedy)
 }
 
-/// Named segments whose maker is dead.
-fn leftovers() -> Finding {
-    let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let left: Vec<String> = names.filter(|name| is_left(name)).collect();
-    let found = match left.len() {
-        0 => "none".into(),
-        count => format!("{count} in /dev/shm: {}", left.join(", ")),
+/// Named segments whose maker is dead; with `clean` they are removed first.
+fn leftovers(clean: bool) -> Finding {
+    let left = shm::segment::leftovers();
+    let removed = |left: &Leftover| clean && left.remove().unwrap_or(false);
+    let (gone, left): (Vec<Leftover>, Vec<Leftover>) = left.into_iter().partition(removed);
+    let named = |left: &[Leftover]| {
+        let bytes: u64 = left.iter().map(|left| left.bytes).sum();
+        let names: Vec<&str> = left.iter().map(|left| left.name.as_str()).collect();
+        let size = report::size(bytes as usize);
+        format!("{} of {size} in /dev/shm: {}", names.len(), names.join(", "))
     };
-    let remedy = "a run was killed and left its named segments: remove these files";
+    let found = match (&gone[..], &left[..]) {
+        ([], []) => "none".into(),
+        (gone, []) => format!("removed {}", named(gone)),
+        ([], left) => named(left),
+        (gone, left) => format!("removed {}; still there {}", named(gone), named(left)),
+    };
+    let remedy = match clean {
+        false => "a run was killed and left its named segments: coordinator doctor --clean",
+        true => "they could not be removed: see who may write in /dev/shm",
+    };
     fine("leftovers", found).unless(left.is_empty(), Verdict::Warning, remedy)
-}
-
-/// Whether it is a segment of ours, `ipclab-PID-RANDOM`, and no such process is alive.
-fn is_left(name: &str) -> bool {
-    let pid =
-        name.strip_prefix("ipclab-").and_then(|rest| rest.split_once('-')).map(|(pid, _)| pid);
-    pid.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists())
 }
 
 fn worker() -> Finding {
@@ -260,18 +266,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_is_left_over_if_its_maker_is_dead_and_only_then() {
-        let own = std::process::id();
-        assert!(!is_left(&format!("ipclab-{own}-0011223344556677")));
-        assert!(is_left("ipclab-4294967290-0011223344556677"));
-        for other in ["sem.something", "ipclab-", "ipclab-x-1", "someone-4294967290-00"] {
-            assert!(!is_left(other), "{other}");
-        }
-    }
-
-    #[test]
     fn each_warning_says_what_to_do_and_nothing_fine_does() {
-        for finding in look() {
+        for finding in look(false) {
             assert_eq!(finding.remedy.is_some(), finding.verdict != Verdict::Fine, "{finding:?}");
             assert!(!finding.found.is_empty());
         }

@@ -31,6 +31,7 @@ pub mod shelf;
 pub mod size;
 pub mod source;
 pub mod speedup;
+pub mod storm;
 pub mod sweep;
 pub mod trial;
 pub mod wish;

@@ -57,6 +57,7 @@ fn short(lab: &dyn Lab, common: &Common) -> Wish {
         workers: 4,
         scale: Scale::Lecture,
         durations: has(DURATIONS).then(|| Durations(durations.to_vec())),
+        kills: None,
         sizes: has(SIZES).then(|| Lists(vec![0])),
         generations: 6,
         pairs: 2,

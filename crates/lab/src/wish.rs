@@ -37,6 +37,8 @@ pub struct Wish {
     pub durations: Option<Durations>,
     /// Bytes of each task's list, 0 for none, where the lab has such an axis.
     pub sizes: Option<Lists>,
+    /// Workers to be killed, where the lab kills any.
+    pub kills: Option<u32>,
     /// Sets of fresh workers.
     pub generations: u32,
     /// Pairs of batches in each.
@@ -49,7 +51,8 @@ impl Wish {
     /// Options that were given and that not every lab has.
     pub fn given(&self) -> Vec<&'static str> {
         let durations = self.durations.as_ref().map(|_| DURATIONS);
-        durations.into_iter().chain(self.sizes.as_ref().map(|_| SIZES)).collect()
+        let (sizes, kills) = (self.sizes.as_ref().map(|_| SIZES), self.kills.map(|_| KILLS));
+        [durations, sizes, kills].into_iter().flatten().collect()
     }
 
     /// Sizes of lists that were given.
@@ -66,14 +69,19 @@ pub const WORKERS: &str = "--workers";
 pub const SCALE: &str = "--scale";
 /// The option for [`Wish::sizes`].
 pub const SIZES: &str = "--sizes";
+/// The option for [`Wish::kills`].
+pub const KILLS: &str = "--kills";
 
 impl fmt::Display for Wish {
     /// The wish in words: a run with the same ones is continued.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Wish { workers, scale, durations, sizes, generations, pairs, common: _ } = self;
+        let Wish { workers, scale, durations, sizes, kills, generations, pairs, common: _ } = self;
         write!(f, "{} {workers} workers {generations}x{pairs}", scale.name())?;
         if let Some(durations) = durations {
             write!(f, " {:?}", durations.0)?;
+        }
+        if let Some(kills) = kills {
+            write!(f, " {kills} kills")?;
         }
         sizes.as_ref().map_or(Ok(()), |sizes| write!(f, " {:?} B", sizes.0))
     }

@@ -15,6 +15,7 @@
 //! | [`machine`] | what a figure would be without: nothing |
 //! | [`model`] | what a size that was not measured will take, and how far that may be off |
 //! | [`plans`] | how long many tasks will take, alone and through pools |
+//! | [`owners`] | what of an owner survives its death |
 //! | [`prediction`] | what somebody guessed, beside what came of it |
 //! | [`record`] | the lines of run.jsonl |
 //! | [`run`] | a folder that keeps them, line by line, and the way back |
@@ -30,6 +31,7 @@ pub mod histogram;
 pub mod isotonic;
 pub mod machine;
 pub mod model;
+pub mod owners;
 
 pub mod plans;
 pub mod prediction;

@@ -335,16 +335,34 @@ impl Dispatcher {
                 hand.tasks.push_back(id);
                 true
             }
-            // Somebody holds rooms that are not submitted yet; an answer will free one.
+            // An answer will free a room.
             Err(TransportError::NoRoom { .. }) if self.is_busy() => {
                 self.line.push_front(id);
                 false
             }
             Err(error) => {
-                self.finish(id, Err(TaskError::Unsent(error.to_string())));
+                let no_room = matches!(error, TransportError::NoRoom { .. });
+                match no_room.then(|| self.next_with_a_room()).flatten() {
+                    // Those in line may hold all rooms: one of them goes first, and gives its own back.
+                    Some(next) => {
+                        self.line.push_front(id);
+                        self.line.push_front(next);
+                    }
+                    None => self.finish(id, Err(TaskError::Unsent(error.to_string()))),
+                }
                 true
             }
         }
+    }
+
+    /// Takes the first task whose list lies in a room already out of the line.
+    fn next_with_a_room(&mut self) -> Option<u32> {
+        let built = |id: &u32| {
+            let data = self.tasks.get(id).and_then(|entry| entry.data.as_ref());
+            matches!(data, Some(Data::Built(_)))
+        };
+        let at = self.line.iter().position(built)?;
+        self.line.remove(at)
     }
 
     /// Whether that task is done.

@@ -8,6 +8,10 @@ use crate::doctor::{self, Verdict};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
+    /// Remove the named segments that killed runs have left, and none of a living one
+    #[arg(long)]
+    clean: bool,
+
     /// Write one JSON object a line instead
     #[arg(long, value_name = "-", value_parser = ["-"])]
     json: Option<String>,
@@ -19,7 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     super::choose_color(args.color);
-    let findings = doctor::look();
+    let findings = doctor::look(args.clean);
     let mut out = anstream::stdout().lock();
     for finding in &findings {
         // A reader that has had enough (`| head`) is no error.

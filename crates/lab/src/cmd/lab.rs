@@ -51,6 +51,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZES")]
     sizes: Option<Lists>,
 
+    /// Workers that are killed at random instants, in all; owners
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    kills: Option<u32>,
+
     /// Sets of fresh workers; fewer than 6 carry no verdict
     #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
     generations: u32,
@@ -91,6 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         scale: args.scale.unwrap_or(Scale::Calibrated),
         durations: args.durations.clone(),
         sizes: args.sizes.clone(),
+        kills: args.kills,
         generations: args.generations,
         pairs: args.pairs,
         common: common.clone(),

@@ -3,6 +3,7 @@
 mod copy;
 mod crossover;
 mod futures;
+mod owners;
 mod quadrants;
 
 use measure::compare::ENOUGH_GENERATIONS;
@@ -17,7 +18,7 @@ use crate::wish::Wish;
 
 /// Every lab, by number.
 pub static ALL: &[&dyn Lab] =
-    &[&copy::Copy, &quadrants::Quadrants, &futures::Futures, &crossover::Crossover];
+    &[&copy::Copy, &quadrants::Quadrants, &futures::Futures, &crossover::Crossover, &owners::Owners];
 
 /// One lab.
 pub trait Lab: Sync {

@@ -3,6 +3,7 @@
 mod cases;
 mod crossover;
 mod futures;
+mod owners;
 
 use measure::record::{Claim, Comparison, CrossoverLine, Line, Sequential, Trial};
 
@@ -23,6 +24,7 @@ pub(crate) fn labs(lines: &[Line]) -> Vec<Section> {
         sections.extend(cases::section(lines, lab));
         sections.extend(crossover::sections(lines, lab));
         sections.extend(futures::sections(lines, lab));
+        sections.extend(owners::section(lines, lab));
         let claims = lines.iter().filter_map(claim).filter(|claim| claim.lab == lab);
         let said = claims.map(|claim| {
             let seen = if claim.seen { "seen    " } else { "not seen" };
@@ -64,6 +66,7 @@ fn lab(line: &Line) -> Option<&str> {
         Line::Sequential(sequential) => Some(&sequential.lab),
         Line::Outcome(outcome) => Some(&outcome.lab),
         Line::Claim(claim) => Some(&claim.lab),
+        Line::Storm(storm) => Some(&storm.lab),
         _ => None,
     }
 }

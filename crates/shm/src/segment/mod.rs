@@ -5,6 +5,7 @@
 //! answers with an error there and never with a SIGBUS later.
 
 mod file;
+mod leftover;
 mod memfd;
 mod posix;
 
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 use memmap2::{Advice, MmapRaw};
 use serde::{Deserialize, Serialize};
+
+pub use leftover::{Leftover, leftovers};
 
 /// Which mechanism of the system holds the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 //! and it gives no descriptor, so nothing can be sealed. The name is therefore opened a second time
 //! here, to allocate all of it at once and to hold a lock that says "its creator lives".
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 
 use nix::fcntl::{FallocateFlags, FcntlArg, OFlag, fallocate, fcntl};
@@ -65,16 +65,10 @@ pub(super) fn create(bytes: usize) -> Result<Named, SegmentError> {
     // From here on `map` owns the name: an early return drops it and removes the name.
     let fd = shm_open(name.as_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(refused(&grant, "shm_open"))?;
+    // First of all: without it the name is anybody's to remove.
+    lock(&fd).map_err(refused(&grant, "fcntl(F_OFD_SETLK)"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
         .map_err(refused(&grant, "fallocate"))?;
-    let lock = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
-    fcntl(&fd, FcntlArg::F_OFD_SETLK(&lock)).map_err(refused(&grant, "fcntl(F_OFD_SETLK)"))?;
     Ok(Named { map, bytes, _life: Some(fd) })
 }
 
@@ -86,6 +80,18 @@ pub(super) fn open(name: &str, grant: &Grant) -> Result<Named, SegmentError> {
         return Err(SegmentError::NotAsDescribed { kind: grant.kind, what });
     }
     Ok(Named { map, bytes: grant.bytes, _life: None })
+}
+
+/// Takes the lock that says "its creator lives", for as long as `fd` and its copies are open.
+pub(super) fn lock(fd: impl AsFd) -> nix::Result<()> {
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(fd, FcntlArg::F_OFD_SETLK(&lock)).map(drop)
 }
 
 fn grant(bytes: usize) -> Grant {

@@ -1,0 +1,195 @@
+//! Workers killed at random instants under load, and a count of what became of the pool's tasks.
+
+mod killer;
+mod load;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use pool::{Future, Kind, Launch, Pool, TaskError};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use shm::wakeup::Regime;
+
+use crate::book::{segments_left, workers_left};
+use killer::Killer;
+use load::{LONGEST, LONGEST_ANSWER, Load};
+
+/// Where a storm blows: one way of carrying tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Front {
+    /// Name of the transport.
+    pub transport: &'static str,
+    /// Name of the wake-up.
+    pub wakeup: &'static str,
+    /// What holds shared lists, where any are.
+    pub segment: Option<Kind>,
+}
+
+/// Every transport, asleep and hybrid, with each kind of segment. Polling keeps so many cores busy that
+/// most machines would only be slow; it goes the hybrid's way.
+pub fn fronts() -> Vec<Front> {
+    let mut fronts = Vec::new();
+    for transport in transport::ALL {
+        for regime in [Regime::Sleeping, Regime::Hybrid] {
+            let wakeups = transport.wakeups();
+            let first = wakeups.iter().find(|(_, of)| *of == regime).map(|(name, _)| *name);
+            let kinds: Vec<Option<Kind>> = match transport.has_segment() {
+                true => Kind::ALL.iter().copied().map(Some).collect(),
+                false => vec![None],
+            };
+            let of = |wakeup| {
+                let front = |segment| Front { transport: transport.name(), wakeup, segment };
+                kinds.iter().copied().map(front).collect::<Vec<_>>()
+            };
+            fronts.extend(first.into_iter().flat_map(of));
+        }
+    }
+    fronts
+}
+
+/// What became of a storm's tasks. All is well where everything from `lost` on is zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Workers killed.
+    pub kills: u32,
+    /// Tasks submitted.
+    pub tasks: u64,
+    /// Tasks that more than one worker had to begin.
+    pub again: u64,
+    /// Tasks without an answer.
+    pub lost: u64,
+    /// Tasks with a second answer.
+    pub duplicated: u64,
+    /// Answers that are not the right ones.
+    pub wrong: u64,
+    /// Children that are still there.
+    pub workers_left: u64,
+    /// Segments that still have a name, or are still mapped.
+    pub segments_left: u64,
+    /// Descriptors that are open and were not before.
+    pub descriptors_left: u64,
+    /// What was told of the first task that was lost.
+    pub told: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A storm.
+#[derive(Clone, Debug)]
+pub struct Storm {
+    /// The worker's program.
+    pub launch: Launch,
+    /// Where it blows.
+    pub front: Front,
+    /// Worker processes.
+    pub workers: usize,
+    /// How many are killed before it ends.
+    pub kills: u32,
+    /// Decides every task and every instant.
+    pub seed: u64,
+}
+
+/// Tasks that are submitted before the first answer is waited for.
+const ROUND: usize = 64;
+/// No task takes as long: one that does is hung, and counts as lost.
+const HUNG: Duration = Duration::from_secs(30);
+/// A storm's tasks are begun as often as it takes.
+const ATTEMPTS: u32 = u32::MAX;
+
+impl Storm {
+    /// Kills and counts, until enough are killed or `over` says so. Every child of this process is in
+    /// danger meanwhile.
+    ///
+    /// # Errors
+    /// There is no pool, or no more of it.
+    pub fn blow(&self, over: &dyn Fn() -> bool) -> anyhow::Result<Tally> {
+        let before = Held::now();
+        let begun = Instant::now();
+        let mut tally = Tally::default();
+        let mut builder = Pool::builder()
+            .launch(self.launch.clone())
+            .transport(self.front.transport)
+            .wakeup(self.front.wakeup)
+            .workers(self.workers)
+            .depth(3)
+            .longest_list(LONGEST)
+            .longest_answer(LONGEST_ANSWER)
+            .attempts(ATTEMPTS)
+            .task_timeout(HUNG);
+        if let Some(kind) = self.front.segment {
+            builder = builder.segment(kind).resident_lists(1);
+        }
+        let pool = builder.build()?;
+        let mut load = Load::new(&pool);
+        let mut random = StdRng::seed_from_u64(self.seed);
+        let killer = Killer::start(self.kills, self.seed ^ 1).context("starting a thread")?;
+        while killer.kills() < self.kills && !over() {
+            round(&pool, &mut load, &mut random, &mut tally)?;
+        }
+        tally.kills = killer.kills();
+        drop(killer);
+        // Whoever was killed last is missed here at the latest.
+        round(&pool, &mut load, &mut random, &mut tally)?;
+        drop((load, pool));
+        let after = Held::now();
+        tally.workers_left = workers_left();
+        tally.segments_left = after.segments.saturating_sub(before.segments);
+        tally.descriptors_left = after.descriptors.saturating_sub(before.descriptors);
+        tally.took = begun.elapsed();
+        Ok(tally)
+    }
+}
+
+/// Submits some tasks, and takes their outcomes as they come.
+fn round(
+    pool: &Pool,
+    load: &mut Load,
+    random: &mut StdRng,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let mut asked = HashMap::new();
+    let mut futures: Vec<Future> = Vec::with_capacity(ROUND);
+    for _ in 0..ROUND {
+        let task = load.next(pool, random)?;
+        let want = task.want();
+        let future = task.submit(pool)?;
+        asked.insert(future.id(), (want, false));
+        futures.push(future);
+    }
+    tally.tasks += ROUND as u64;
+    for future in pool.as_completed(futures) {
+        let known = asked.get_mut(&future.id());
+        match (future.result(), known) {
+            (Err(TaskError::Pool(why)), _) => anyhow::bail!("the pool failed: {why}"),
+            (Err(why), _) => tally.told = tally.told.take().or(Some(why.to_string())),
+            (Ok(_), None | Some((_, true))) => tally.duplicated += 1,
+            (Ok(answer), Some((want, seen))) => {
+                *seen = true;
+                tally.again += u64::from(answer.attempts > 1);
+                tally.wrong += u64::from(!load::is_right(*want, &answer));
+            }
+        }
+    }
+    tally.lost += asked.values().filter(|(_, seen)| !seen).count() as u64;
+    Ok(())
+}
+
+/// What this process holds.
+struct Held {
+    segments: u64,
+    descriptors: u64,
+}
+
+impl Held {
+    fn now() -> Held {
+        let count = |folder| std::fs::read_dir(folder).into_iter().flatten().count() as u64;
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let ours = format!("/dev/shm/ipclab-{}-", std::process::id());
+        let mapped = |line: &&str| line.contains("/memfd:ipclab") || line.contains(&ours);
+        let segments = maps.lines().filter(mapped).count() as u64;
+        let named = segments_left();
+        Held { segments: segments + named, descriptors: count("/proc/self/fd") }
+    }
+}

@@ -1,0 +1,52 @@
+//! What of an owner survives its death, as a record has it.
+
+use serde::{Deserialize, Serialize};
+
+/// A storm: workers killed at random instants under load.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StormLine {
+    /// Which lab asked.
+    pub lab: String,
+    /// Name of the transport.
+    pub transport: String,
+    /// Name of the wake-up.
+    pub wakeup: String,
+    /// What held shared lists, where any were.
+    pub segment: Option<String>,
+    /// Worker processes.
+    pub workers: usize,
+    /// Workers killed.
+    pub kills: u32,
+    /// Tasks submitted.
+    pub tasks: u64,
+    /// Tasks that more than one worker had to begin.
+    pub again: u64,
+    /// Tasks without an answer.
+    pub lost: u64,
+    /// Tasks with a second answer.
+    pub duplicated: u64,
+    /// Answers that were not the right ones.
+    pub wrong: u64,
+    /// Workers that were still there.
+    pub workers_left: u64,
+    /// Segments that still had a name, or were still mapped.
+    pub segments_left: u64,
+    /// Descriptors that were open and had not been before.
+    pub descriptors_left: u64,
+    /// How long it took.
+    pub wall_ns: u64,
+    /// What was told of the first task that was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
+    /// Why it ended before its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl StormLine {
+    /// Whether nothing was lost, doubled, wrong or left.
+    pub fn is_well(&self) -> bool {
+        let left = self.workers_left + self.segments_left + self.descriptors_left;
+        self.lost + self.duplicated + self.wrong + left == 0
+    }
+}

@@ -1,0 +1,55 @@
+//! What survives of an owner's death: storms, way by way.
+
+use measure::owners::StormLine;
+use measure::record::Line;
+
+use crate::model::{Cell, Column, Section, Table};
+use crate::units::time;
+
+/// The storms of `lab`; nothing where it has none.
+pub(super) fn section(lines: &[Line], lab: &str) -> Option<Section> {
+    let storms = lines.iter().filter_map(|line| match line {
+        Line::Storm(storm) if storm.lab == lab => Some(&**storm),
+        _ => None,
+    });
+    let storms: Vec<&StormLine> = storms.collect();
+    let workers = storms.first()?.workers;
+    let columns =
+        ["way", "killed", "tasks", "begun again", "lost", "twice", "wrong", "left", "took"];
+    let column =
+        |name: &&str| if *name == "way" { Column::left(*name) } else { Column::right(*name) };
+    let table = Table {
+        columns: columns.iter().map(column).collect(),
+        rows: storms.iter().map(|storm| row(storm)).collect(),
+    };
+    let failed = storms.iter().filter_map(|storm| {
+        let why = storm.error.as_ref().or(storm.told.as_ref())?;
+        Some(format!("failed  {}: {why}", way(storm)))
+    });
+    let legend = "left = workers, segments and descriptors that were still there when it was over";
+    let notes = failed.chain([legend.to_owned()]).collect();
+    let title = format!("{lab}: storms, {workers} workers killed at random instants under load");
+    Some(Section { title, table, notes, ..Section::default() })
+}
+
+fn way(storm: &StormLine) -> String {
+    let StormLine { transport, wakeup, segment, .. } = storm;
+    let segment = segment.as_ref().map_or(String::new(), |segment| format!(" {segment}"));
+    format!("{transport} {wakeup}{segment}")
+}
+
+fn row(storm: &StormLine) -> Vec<Cell> {
+    let count = |name, count: u64| Cell::new(count.to_string()).with(name, count);
+    let left = storm.workers_left + storm.segments_left + storm.descriptors_left;
+    vec![
+        Cell::new(way(storm)),
+        count("kills", storm.kills.into()),
+        count("tasks", storm.tasks),
+        count("again", storm.again),
+        count("lost", storm.lost),
+        count("duplicated", storm.duplicated),
+        count("wrong", storm.wrong),
+        count("left", left),
+        Cell::new(time(storm.wall_ns)).with("took_ns", storm.wall_ns),
+    ]
+}

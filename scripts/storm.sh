@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# Kills workers, and coordinators, at random instants, and counts what is lost and what is left.
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help() {
+    cat <<'HELP'
+Kills workers at random instants under load with `coordinator lab owners`, over every transport and kind
+of segment; and whole coordinators, half of them with memfd segments and half with posix ones. Counts what
+is lost, doubled, wrong or left.
+
+Usage: scripts/storm.sh [OPTIONS] [-- OPTIONS OF coordinator lab owners]
+
+Options:
+      --kills N         workers to be killed [default: 10000]
+      --coordinators N  coordinators to be killed [default: 500]
+      --out DIR         folder for the record, which must not be there yet [default: runs/storm]
+      --dry-run         print the commands, one a line, and run nothing
+  -h, --help            print this
+
+Given only one of --kills and --coordinators, it does that one alone. The second also removes what
+earlier killed runs have left in /dev/shm. stdout carries the result alone; progress goes to stderr.
+The variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 nothing was lost or left, 1 something was, 2 usage, else the coordinator's.
+
+Example: scripts/storm.sh --kills 1000 --out runs/calm -- --workers 2
+HELP
+}
+
+kills=
+coordinators=
+out=runs/storm
+options "kills coordinators out" "$@"
+if [[ -z $kills$coordinators ]]; then
+    kills=10000
+    coordinators=500
+fi
+[[ -z $kills ]] || number kills 9999999
+[[ -z $coordinators ]] || number coordinators 99999
+fresh "$out"
+find_coordinator || exit $?
+faults=0
+
+# storm: workers are killed; the coordinator counts.
+storm() {
+    local command=("$coordinator" lab owners --kills "$kills" --out "$out/workers" "${more[@]}") code=0
+    if $dry_run; then
+        quoted "${command[@]}"
+        return
+    fi
+    attend "${command[@]}" || code=$?
+    case $code in
+    0) ;;
+    6) faults=1 ;;
+    *) exit "$code" ;;
+    esac
+}
+
+# alive MARK: how many processes carry that mark in their environment, as workers do that a coordinator
+# with it has started.
+alive() {
+    { grep -lsz "^IPCLAB_STORM=$1" /proc/[0-9]*/environ || true; } | wc -l
+}
+
+# named PID: named segments that were made by the process with that number.
+named() {
+    find /dev/shm -maxdepth 1 -name "ipclab-$1-*" | wc -l
+}
+
+# begin SEGMENT MARK FOLDER: a coordinator at work, in the variable victim.
+begin() {
+    local command=("$coordinator" sweep --quiet --transport "pipe,shared" --residency "place,resident"
+        --segment "$1" --workers 2 --sizes "4KiB,1MiB" --generations 1000 --out "$3")
+    if $dry_run; then
+        quoted "${command[@]}"
+        return
+    fi
+    IPCLAB_STORM=$2 "${command[@]}" </dev/null >/dev/null 2>&1 &
+    victim=$!
+}
+
+# end_of MARK: waits for at most a second until nobody carries that mark, and counts who still does.
+end_of() {
+    local until=$((${EPOCHREALTIME//[!0-9]/} + 1000000))
+    while (($(alive "$1") > 0 && ${EPOCHREALTIME//[!0-9]/} < until)); do sleep 0.02; done
+    alive "$1"
+}
+
+# fell: coordinators are killed, every other one with posix segments; one with posix segments lives.
+fell() {
+    local run segment mark=$$-$RANDOM survivors=0 left_memfd=0 left_posix=0 after=0 living=0 pids=()
+    local folder
+    folder=$(mktemp -d)
+    # shellcheck disable=SC2064 # as it is now
+    trap "rm -rf '$folder'" EXIT
+    begin posix "$mark-living" "$folder/living"
+    if $dry_run; then
+        begin memfd "$mark-0" "$folder/0"
+        quoted "$coordinator" doctor --clean
+        return
+    fi
+    local bystander=$victim killed=0
+    for ((run = 0; run < coordinators && ${#stopped} == 0; run++)); do
+        segment=memfd
+        if ((run % 2 == 1)); then segment=posix; fi
+        begin "$segment" "$mark-$run" "$folder/$run"
+        sleep "0.$(printf %04d $((RANDOM % 4000)))" # anywhere from its start to its third cell
+        kill -KILL "$victim" && killed=$((killed + 1))
+        wait "$victim" 2>/dev/null || true
+        survivors=$((survivors + $(end_of "$mark-$run")))
+        case $segment in
+        memfd) left_memfd=$((left_memfd + $(named "$victim"))) ;;
+        posix) left_posix=$((left_posix + $(named "$victim"))) && pids+=("$victim") ;;
+        esac
+        rm -rf "${folder:?}/$run"
+        ((run % 50 != 49)) || echo "killed   $((run + 1))/$coordinators coordinators" >&2
+    done
+    # Between two generations it has none for a moment.
+    for ((run = 0; run < 500; run++)); do
+        living=$(named "$bystander")
+        ((living == 0)) || break
+        sleep 0.01
+    done
+    "$coordinator" doctor --clean --json - | grep '"leftovers"' >&2 || true
+    for victim in "${pids[@]}"; do after=$((after + $(named "$victim"))); done
+    # A worker that finds no segment of its name ends, and that is a failed cell.
+    local failed code=0
+    sleep 2
+    kill -INT "$bystander"
+    wait "$bystander" || code=$?
+    failed=$(grep '"error":"' "$folder/living/run.jsonl" | grep -vc '"error":"interrupted' || true)
+    echo "coordinators killed $killed: workers alive a second later $survivors, left with memfd $left_memfd"
+    echo "left with posix $left_posix, after doctor --clean $after; a living run had $living, failed cells $failed"
+    if ((survivors + left_memfd + after + failed > 0 || living == 0 || code != 130)); then faults=1; fi
+}
+
+if [[ -n $kills ]]; then storm; fi
+if [[ -n $coordinators ]]; then fell; fi
+if [[ -n $stopped ]]; then exit "$stopped"; fi
+exit "$faults"
