@@ -97,7 +97,7 @@ fn a_killed_coordinator_leaves_no_worker_and_no_segment_and_every_line_it_wrote(
 fn what_a_killed_coordinator_leaves_of_posix_segments_is_removed_and_a_living_run_s_is_not() {
     let _alone = SHARED_FOLDER.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut living = begin(&folder.path().join("living"), "posix", "8");
+    let mut living = begin(&folder.path().join("living"), "posix", "500");
     for round in 0..3 {
         let mut child = begin(&folder.path().join(round.to_string()), "posix", "8");
         let pid = child.id();
