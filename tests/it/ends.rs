@@ -17,6 +17,12 @@ use crate::tools::{
 
 /// A run that would take long, once its first cell is on the disk.
 fn begin(out: &Path, segment: &str, generations: &str) -> Child {
+    let child = start(out, segment, generations);
+    wait_until("a first cell", Duration::from_secs(60), || trials(out) > 0);
+    child
+}
+
+fn start(out: &Path, segment: &str, generations: &str) -> Child {
     let out_arg = out.to_str().unwrap();
     let args = [
         "sweep",
@@ -32,9 +38,7 @@ fn begin(out: &Path, segment: &str, generations: &str) -> Child {
         "--segment",
         segment,
     ];
-    let child = coordinator(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("a first cell", Duration::from_secs(60), || trials(out) > 0);
-    child
+    coordinator(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn trials(out: &Path) -> usize {
@@ -97,9 +101,12 @@ fn a_killed_coordinator_leaves_no_worker_and_no_segment_and_every_line_it_wrote(
 fn what_a_killed_coordinator_leaves_of_posix_segments_is_removed_and_a_living_run_s_is_not() {
     let _alone = SHARED_FOLDER.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut living = begin(&folder.path().join("living"), "posix", "500");
+    let mut living = start(&folder.path().join("living"), "posix", "1000");
+    wait_until("a living segment", Duration::from_secs(20), || {
+        !segments_of(living.id()).is_empty()
+    });
     for round in 0..3 {
-        let mut child = begin(&folder.path().join(round.to_string()), "posix", "8");
+        let mut child = start(&folder.path().join(round.to_string()), "posix", "8");
         let pid = child.id();
         let mut workers = Vec::new();
         wait_until("a segment and its workers", Duration::from_secs(20), || {
