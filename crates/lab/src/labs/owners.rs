@@ -60,18 +60,46 @@ impl Lab for Owners {
     }
 }
 
-static QUESTIONS: &[Question] = &[Question {
-    key: "lost",
-    asks: "hundreds of workers are killed at random instants under load: how many results are lost?",
-    answer: Answer::Count,
-    hint: "who knows which tasks were sent and not answered?",
-    why: "The coordinator alone keeps the ledger, and a worker does its tasks in order: whatever was sent and not answered can be sent again, the first of them because its job may be repeated.",
-    found: |lines| {
-        let mut lost = storms(lines).map(|storm| storm.lost).peekable();
-        lost.peek()?;
-        Some(Found::exactly(lost.sum::<u64>() as f64))
+static QUESTIONS: &[Question] = &[
+    Question {
+        key: "lost",
+        asks: "hundreds of workers are killed at random instants under load: how many results are lost?",
+        answer: Answer::Count,
+        hint: "who knows which tasks were sent and not answered?",
+        why: "The coordinator alone keeps the ledger, and a worker does its tasks in order: whatever was sent and not answered can be sent again, the first of them because its job may be repeated.",
+        found: |lines| Some(Found::exactly(sum(lines, |storm| storm.lost)?)),
     },
-}];
+    Question {
+        key: "left",
+        asks: "and how many processes, segments and descriptors do they leave behind?",
+        answer: Answer::Count,
+        hint: "whose are they: the worker's, or the coordinator's?",
+        why: "A worker owns nothing that outlives it: its maps and descriptors end with it, and what it shared belongs to the coordinator, which lives.",
+        found: |lines| {
+            let left = |of: &StormLine| of.workers_left + of.segments_left + of.descriptors_left;
+            Some(Found::exactly(sum(lines, left)?))
+        },
+    },
+    Question {
+        key: "killed-per-repeat",
+        asks: "how many times as many workers were killed as tasks had to be begun again?",
+        answer: Answer::Times,
+        hint: "what else may a worker be doing when it is hit?",
+        why: "Some are hit while they start, or wait for a task: nothing has begun there. The shorter its tasks beside its start, the fewer workers die at work.",
+        found: |lines| {
+            let (kills, again) =
+                (sum(lines, |storm| storm.kills.into())?, sum(lines, |of| of.again)?);
+            (again > 0.0).then(|| Found::exactly(kills / again))
+        },
+    },
+];
+
+/// Something of all storms together; nothing where there was none.
+fn sum(lines: &[Line], of: fn(&StormLine) -> u64) -> Option<f64> {
+    let mut each = storms(lines).map(of).peekable();
+    each.peek()?;
+    Some(each.sum::<u64>() as f64)
+}
 
 fn storms(lines: &[Line]) -> impl Iterator<Item = &StormLine> {
     lines.iter().filter_map(|line| match line {
