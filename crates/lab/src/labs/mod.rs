@@ -17,8 +17,13 @@ use crate::session::Session;
 use crate::wish::Wish;
 
 /// Every lab, by number.
-pub static ALL: &[&dyn Lab] =
-    &[&copy::Copy, &quadrants::Quadrants, &futures::Futures, &crossover::Crossover, &owners::Owners];
+pub static ALL: &[&dyn Lab] = &[
+    &copy::Copy,
+    &quadrants::Quadrants,
+    &futures::Futures,
+    &crossover::Crossover,
+    &owners::Owners,
+];
 
 /// One lab.
 pub trait Lab: Sync {
