@@ -300,6 +300,17 @@ real_coordinator() {
     [[ ${lines[1]} == *"/shared_hub -runs=1000 "* ]]
 }
 
+@test "peers helps, refuses in one sentence, and says what it would run" {
+    run "$root/scripts/peers.sh" --help
+    [ "$status" -eq 0 ]
+    run "$root/scripts/peers.sh" --sizes
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    run "$root/scripts/peers.sh" --dry-run
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[1]} == *" --bench yardstick -- --against "*/peers ]]
+}
+
 @test "a dry run of aa-test plans enough cells, and of agreement as many runs as asked for" {
     run "$root/scripts/aa-test.sh" --dry-run --cells 25 -- --budget 9s
     [ "$status" -eq 0 ]
