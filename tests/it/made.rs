@@ -24,6 +24,12 @@ pub(crate) fn whole() -> Vec<Json> {
         "sleeping",
         &(0..11).map(|step| 64 << (2 * step)).collect::<Vec<_>>(),
     ));
+    for mut line in sweep("same", "sleeping", &[4096, 65_536, 1 << 20]) {
+        line["compute_ns"] = json!(100_000);
+        let id = line["id"].as_u64();
+        line["id"] = json!(id.map(|id| id + 5000));
+        lines.push(line);
+    }
     for (base, other, compute_ns, ratio) in
         [(25, 26, 0, 1.9), (31, 34, 0, 0.4), (28, 30, 16_000, 0.9), (25, 27, 256_000, 1.8)]
     {

@@ -116,8 +116,8 @@ fn a_page_of_a_record_that_lacks_something_says_what() {
 }
 
 /// Every picture of a whole run.
-const FIGURES: [&str; 7] =
-    ["percentiles", "latency", "ratio", "phases", "map", "speedup", "crossover"];
+const FIGURES: [&str; 8] =
+    ["percentiles", "latency", "ratio", "phases", "map", "measured", "speedup", "crossover"];
 
 #[test]
 fn in_a_browser_a_page_shows_verdict_and_pictures_asks_for_nothing_and_sliders_change_the_plan() {

@@ -4,7 +4,7 @@ use measure::Histogram;
 use measure::compare::Verdict;
 use measure::model::hinges;
 use measure::plans::{Terms, terms};
-use measure::record::{Comparison, CrossoverLine, FloorLine, Line, Trial};
+use measure::record::{Cell, Comparison, CrossoverLine, FloorLine, Line, Trial};
 use serde::Serialize;
 
 use crate::lecture::{self, way};
@@ -27,6 +27,10 @@ pub(crate) struct Run {
 pub(crate) struct Stratum {
     pub(crate) title: String,
     pub(crate) placement: String,
+    /// The same for strata that differ by nothing but what their tasks compute.
+    pub(crate) beside: String,
+    /// Computing that each task adds to its job.
+    pub(crate) compute_ns: u64,
     pub(crate) trials: Vec<Row>,
     pub(crate) ratios: Vec<Ratio>,
     pub(crate) crossings: Vec<Crossing>,
@@ -123,7 +127,7 @@ pub(crate) fn of(name: &str, lines: &[Line]) -> Run {
     let crossovers = lecture::last_crossovers(lines);
     Run {
         name: name.into(),
-        strata: rows(lines).iter().map(stratum).collect(),
+        strata: rows(lines).iter().flat_map(strata).collect(),
         speedups: speedups(lines),
         crossovers: crossovers.into_iter().map(crossover).collect(),
         floors: floor::latest(lines).into_iter().map(limit).collect(),
@@ -131,10 +135,18 @@ pub(crate) fn of(name: &str, lines: &[Line]) -> Run {
     }
 }
 
-fn stratum(rows: &Rows<'_>) -> Stratum {
+/// A stratum for each computing of its tasks.
+fn strata(rows: &Rows<'_>) -> Vec<Stratum> {
+    let mut computes: Vec<u64> = rows.trials.iter().map(|trial| trial.cell.compute_ns).collect();
+    computes.sort_unstable();
+    computes.dedup();
+    computes.iter().map(|compute_ns| stratum(rows, *compute_ns, computes.len() > 1)).collect()
+}
+
+fn stratum(rows: &Rows<'_>, compute_ns: u64, several: bool) -> Stratum {
     let mut trials: Vec<Row> = Vec::new();
     // Of an arm that was measured anew, the last.
-    for trial in &rows.trials {
+    for trial in rows.trials.iter().filter(|trial| trial.cell.compute_ns == compute_ns) {
         let row = row(trial);
         trials.retain(|other| (&other.arm, other.bytes) != (&row.arm, row.bytes));
         trials.push(row);
@@ -145,7 +157,7 @@ fn stratum(rows: &Rows<'_>) -> Stratum {
         trial.map_or(comparison.base_transport.clone(), |trial| arm(&trial.cell))
     };
     let mut ratios: Vec<Ratio> = Vec::new();
-    for comparison in &rows.comparisons {
+    for comparison in rows.comparisons.iter().filter(|c| c.cell.compute_ns == compute_ns) {
         let ratio = ratio(comparison, base(comparison));
         ratios.retain(|other| (&other.arm, other.bytes) != (&ratio.arm, ratio.bytes));
         ratios.push(ratio);
@@ -158,13 +170,24 @@ fn stratum(rows: &Rows<'_>) -> Stratum {
         let sizes: Vec<&Ratio> = ratios.iter().filter(|ratio| ratio.arm == **arm).collect();
         crossing(arm, &sizes)
     });
+    let cell = rows.trials.first().map(|trial| &trial.cell);
     Stratum {
-        title: rows.stratum.title(),
-        placement: rows.trials.first().map_or(String::new(), |t| t.cell.placement.clone()),
+        title: match several && compute_ns > 0 {
+            true => format!("{}, computing {}", rows.stratum.title(), units::time(compute_ns)),
+            false => rows.stratum.title(),
+        },
+        placement: cell.map_or(String::new(), |cell| cell.placement.clone()),
+        beside: cell.map_or(String::new(), beside),
+        compute_ns,
         crossings: crossings.collect(),
         trials,
         ratios,
     }
+}
+
+fn beside(cell: &Cell) -> String {
+    let Cell { placement, regime, wakeup, workers, depth, rate, .. } = cell;
+    format!("{placement} {regime} {wakeup} {workers}x{depth} {rate:?}")
 }
 
 fn row(trial: &Trial) -> Row {

@@ -26,6 +26,7 @@ const dot = (data, style, options) => Plot.dot(data, { stroke: style.color, fill
 const timeAxis = (label, values) => logAxis(label, values, units.timeTick);
 const sizeAxis = (values) => logAxis("list size", values, units.sizeTick, 2);
 const ratioAxis = (label, values) => logAxis(label, values, (value) => `${+value.toPrecision(3)}×`);
+const label = (data, options) => Plot.text(data, { fill: "var(--faint)", stroke: "var(--card)", fontSize: 10.5, ...options });
 const missing = (text) => ({ missing: text });
 
 figure("percentiles", () => {
@@ -64,27 +65,29 @@ figure("latency", () => {
   const [least, largest] = d3.extent(sizes);
   const [[first, stratum]] = here();
   const bands = stratum.crossings.filter(({ bytes }) => bytes);
+  const saying = stratum.crossings.map(({ said }) => said);
   const limits = first.floors.filter(({ placement }) => placement === stratum.placement);
   const flat = limits.filter(({ what }) => what.endsWith("_round_trip"));
-  const copies = limits.filter(({ what, bytes }) => what.startsWith("copy_") && bytes > 0 && bytes >= least && bytes <= largest);
+  const copies = limits.filter(({ what, bytes }) => what.startsWith("copy_") && bytes > 0 && bytes >= least && bytes <= largest).filter(({ p50 }) => p50 >= 0.7 * Math.min(...points.map((point) => point.p50)));
   return {
     of: stratum.title,
     legend: [...entries(all), ...(bands.length ? [["sharing begins to win", { fill: "var(--band)", opacity: 0.25 }]] : [])],
     zoom: ["x", "y"],
-    said: [`Median round trips from ${units.size(Math.min(...sizes))} to ${units.size(Math.max(...sizes))}`, ...stratum.crossings.map(({ said }) => said)].join("; "),
+    remark: saying.join(" · "),
+    said: [`Median round trips from ${units.size(Math.min(...sizes))} to ${units.size(Math.max(...sizes))}`, ...saying].join("; "),
     table: [["way", "list", "samples", "p50", "p90", "p99", "p99.9", "largest", "steady"],
       points.map((row) => [row.label, units.size(row.bytes), row.count, ...times(row), row.steady ? "yes" : "no"])
         .concat(limits.map((limit) => [`limit: ${limit.name}`, limit.bytes ? units.size(limit.bytes) : "", "", units.time(limit.p50), "", "", "", "", ""]))],
     options: () => ({
       marginLeft: 58,
       x: sizeAxis(sizes),
-      y: timeAxis("round trip", points.flatMap(({ p50, p99 }) => [p50, p99]).concat(flat.map(({ p50 }) => p50))),
+      y: timeAxis("round trip", points.flatMap(({ p50, p99 }) => [p50, p99]).concat(flat.concat(copies).map(({ p50 }) => p50))),
       marks: [
         Plot.rectX(bands, { x1: ({ bytes }) => bytes[0], x2: ({ bytes }) => Math.max(bytes[1], bytes[0] * 1.05), fill: "var(--band)", fillOpacity: 0.2 }),
         Plot.ruleY(flat, { y: "p50", stroke: "var(--faint)", strokeDasharray: "1 3" }),
-        Plot.text(flat, { y: "p50", text: "name", frameAnchor: "right", textAnchor: "end", dy: -6, fill: "var(--faint)", fontSize: 10.5 }),
         Plot.dot(copies, { x: "bytes", y: "p50", symbol: "times", stroke: "var(--faint)" }),
-        Plot.text(copies, { x: "bytes", y: "p50", text: "name", textAnchor: "end", dx: -8, fill: "var(--faint)", fontSize: 10.5 }),
+        ...flat.map((limit, at) => label([limit], { y: "p50", text: "name", ...(at % 2 ? { frameAnchor: "left", textAnchor: "start", dx: 4 } : { frameAnchor: "right", textAnchor: "end", dx: -4 }), dy: 7 })),
+        label(copies, { x: "bytes", y: "p50", text: () => "copying alone", textAnchor: "end", dx: -10, dy: 8 }),
         ...all.map(({ trials, style }) => line(trials, style, { x: "bytes", y: "p99", strokeWidth: 0.8, strokeOpacity: 0.6 })),
         ...all.map(({ trials, style }) => line(trials, style, { x: "bytes", y: "p50" })),
         ...all.map(({ trials, style }) => dot(trials, style, { x: "bytes", y: "p50" })),
@@ -200,6 +203,37 @@ figure("map", () => {
           : Plot.text(clear, { ...where, text: ({ way }) => (SHORT[way] ?? way)[0], fill: "var(--on)", fontSize: 10.5 }),
         Plot.cell([near], { ...where, fill: "none", stroke: "var(--ink)", strokeWidth: 2.5, rx: 2 }),
         Plot.tip(known, Plot.pointer({ ...where, title: (cell) => `${units.size(cell.bytes)}, ${units.computing(cell.compute_ns)} a task\n${cell.close ? "too close to call: " : ""}${cell.way} ${units.time(cell.best.predicted_ns)}, ${units.ratio(cell.best.speedup)}\nthen ${cell.second.plan} ${units.time(cell.second.predicted_ns)}${cell.beyond ? "\nextrapolated" : ""}` })),
+      ],
+    }),
+  };
+});
+
+// Where a sweep computed too, for how long: who won, as far as it was measured.
+figure("measured", () => {
+  const first = here()[0]?.[1];
+  const beside = first ? runs[0].strata.filter((stratum) => stratum.beside === first.beside && stratum.ratios.length) : [];
+  if (beside.length < 2) return null;
+  const arm = first.ratios[0]?.arm ?? beside[0].ratios[0].arm;
+  const cells = beside.flatMap(({ compute_ns, ratios }) => ratios.filter((ratio) => ratio.arm === arm).map((ratio) => ({ ...ratio, compute_ns, close: ratio.verdict === plans.TOO_CLOSE })));
+  const sizes = [...new Set(cells.map(({ bytes }) => bytes))].sort((a, b) => a - b);
+  const computes = [...new Set(cells.map(({ compute_ns }) => compute_ns))].sort((a, b) => b - a);
+  const fills = { SHARE: styleOf(arm).color, COPY: styleOf("pipe").color, SAME: "var(--faint)" };
+  const fill = ({ verdict }) => fills[verdict] ?? "var(--faint)";
+  const where = { x: ({ bytes }) => units.sizeTick(bytes), y: ({ compute_ns }) => units.computing(compute_ns) };
+  return {
+    of: `${cells[0].base} ÷ ${arm}, ${first.placement}`,
+    legend: Object.entries(fills).map(([word, color]) => [word, { fill: color, opacity: 0.85 }]),
+    said: cells.map((cell) => `${units.size(cell.bytes)}, ${units.computing(cell.compute_ns)}: ${cell.verdict}`).join("; "),
+    table: [["list", "compute", "copy ÷ share (interval)", "generations", "verdict"],
+      cells.map((cell) => [units.size(cell.bytes), units.computing(cell.compute_ns), units.range(cell.ratio, cell.low, cell.high), cell.generations, cell.verdict])],
+    options: () => ({
+      marginLeft: 80, marginBottom: 62, padding: 0, height: 120 + 36 * computes.length,
+      x: { label: "list size", domain: sizes.map(units.sizeTick), tickRotate: -50 },
+      y: { label: "compute a task", domain: computes.map(units.computing) },
+      marks: [
+        Plot.cell(cells, { ...where, fill, fillOpacity: ({ close }) => (close ? 0.25 : 0.85), inset: 0.8, rx: 2 }),
+        Plot.text(cells, { ...where, text: ({ ratio, close }) => (close ? `~\n${units.digits(ratio)}` : units.digits(ratio)), fill: ({ close }) => (close ? "var(--ink)" : "var(--on)"), fontSize: 10.5 }),
+        Plot.tip(cells, Plot.pointer({ ...where, title: (cell) => `${units.size(cell.bytes)}, ${units.computing(cell.compute_ns)} a task\n${units.range(cell.ratio, cell.low, cell.high)}\n${cell.verdict}` })),
       ],
     }),
   };

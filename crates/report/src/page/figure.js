@@ -87,12 +87,13 @@ function draw(id) {
     const faint = { stroke: "var(--grid)", strokeOpacity: 1 };
     options.marks.unshift(Plot.gridX(raw(options.x), faint), Plot.gridY(raw(options.y), faint));
   }
-  const svg = Plot.plot({ marginBottom: 46, width, height: Math.round(Math.min(340, Math.max(250, width * 0.6))), ...options,
+  const svg = Plot.plot({ marginBottom: 46, clip: Boolean(shown.zoom && Object.keys(domains).length), width, height: Math.round(Math.min(340, Math.max(250, width * 0.6))), ...options,
     style: { background: "transparent", color: "var(--ink)", fontSize: "12px" } });
   const picture = svg.tagName.toLowerCase() === "svg" ? svg : svg.querySelector("svg");
   picture.setAttribute("role", "img");
   picture.setAttribute("aria-label", `${root.querySelector("h3").textContent}. ${shown.said}`);
-  plot.replaceChildren(...(shown.legend ? [legend(shown.legend)] : []), svg);
+  const remark = shown.remark ? [element("p", { class: "remark" }, shown.remark)] : [];
+  plot.replaceChildren(...remark, ...(shown.legend ? [legend(shown.legend)] : []), svg);
   if (shown.zoom) zoom(id, root, picture, svg, shown.zoom);
   const [columns, rows] = shown.table;
   root.querySelector(".data").replaceChildren(table(columns, rows, root.querySelector("h3").textContent));
