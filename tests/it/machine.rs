@@ -32,12 +32,16 @@ fn the_floor_has_each_limit_on_one_core_and_across_two_and_its_table_shows_them(
         "copy_in_cache",
         "copy_out_of_cache",
         "page_fault",
+        "list_read",
+        "list_copied_and_read",
+        "yield_round_trip",
         "futex_round_trip",
         "pipe_round_trip",
     ];
     assert_eq!(on("same"), one);
     if cores.as_u64() > Some(1) {
-        assert_eq!(on("spread"), ["cache_line_round_trip", "futex_round_trip", "pipe_round_trip"]);
+        let wakes = ["cache_line_round_trip", "futex_round_trip", "pipe_round_trip"];
+        assert_eq!(on("spread"), [&["list_copied_and_read"], &wakes[..]].concat());
     }
     for floor in floors {
         assert!(floor["ns"]["count"].as_u64().unwrap() > 0, "{floor}");

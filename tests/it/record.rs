@@ -218,6 +218,75 @@ fn every_axis_of_a_sweep_reaches_the_record() {
 }
 
 #[test]
+fn the_machine_s_limits_stand_in_the_record_and_beside_the_rows_unless_they_are_not_wanted() {
+    for (more, wanted) in
+        [(&["--pin", "same"][..], true), (&["--pin", "same", "--no-floor"], false)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (code, said) = sweep(folder.path(), more);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(said.contains("× limit"), wanted, "{said}");
+        assert!(!said.contains("this machine's own limits"), "{said}");
+        let lines = lines(&fs::read_to_string(folder.path().join("run.jsonl")).unwrap());
+        let floors = of_kind(&lines, "floor");
+        let of = |what: &str| -> Vec<u64> {
+            let of = |floor: &&&Json| floor["what"] == what && floor["placement"] == "same";
+            floors.iter().filter(of).map(|floor| floor["bytes"].as_u64().unwrap()).collect()
+        };
+        let each: &[u64] = if wanted { &[4096] } else { &[] };
+        assert_eq!(of("list_read"), each.to_vec());
+        assert_eq!(of("list_copied_and_read"), each.to_vec());
+        assert_eq!(of("futex_round_trip").len(), each.len());
+    }
+}
+
+#[test]
+fn computing_is_added_to_each_task_of_its_cells_and_to_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--compute", "0us,2ms", "--transport", "pipe,shared", "--no-floor"];
+    let (code, said) = sweep(folder.path(), &more);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("each task computes 2.00 ms"), "{said}");
+    let lines = lines(&fs::read_to_string(folder.path().join("run.jsonl")).unwrap());
+    let trials = of_kind(&lines, "trial");
+    assert_eq!(trials.len(), 2 * 3);
+    for trial in trials {
+        assert_eq!(trial["verified"], trial["tasks"], "{trial}");
+        let (least, job) = match trial["compute_ns"].as_u64().unwrap() {
+            0 => (0, "sum"),
+            ns => (ns, "sum-then-compute"),
+        };
+        assert_eq!(trial["job"], job);
+        // Histograms keep three digits.
+        let shortest = trial["round_trip_ns"]["min"].as_u64().unwrap();
+        assert!(shortest >= least / 1000 * 999, "{trial}");
+        let computed = trial["phases_ns"]["compute"]["min"].as_u64().unwrap();
+        assert!(computed >= least / 1000 * 999, "{trial}");
+    }
+}
+
+#[test]
+fn a_planted_difference_is_there_and_is_no_fault_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--transport", "pipe,pipe", "--plant", "300%", "--pin", "same", "--pairs", "4"];
+    let (code, said) = sweep(folder.path(), &more);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("pipe, the second + 300 %"), "{said}");
+    let lines = lines(&fs::read_to_string(folder.path().join("run.jsonl")).unwrap());
+    let control = of_kind(&lines, "control")[0];
+    assert_eq!(control["planted"], 3.0);
+    let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = pairs.lines().map(|row| row.split(',').collect()).collect();
+    let column = |name: &str| rows[0].iter().position(|column| *column == name).unwrap();
+    let (arm, median, min) = (column("arm"), column("median"), column("min"));
+    // In the first pair the first arm comes first, and the second computes three times as long.
+    let of = |name: &str| rows.iter().find(|row| row[arm] == name).unwrap();
+    let number = |text: &str| text.parse::<u64>().unwrap();
+    let (first, second) = (number(of("pipe")[median]), number(of("pipe again")[min]));
+    assert!(second >= 3 * first, "{first} {second}");
+}
+
+#[test]
 fn the_coordinator_is_its_own_worker_where_none_lies_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let alone = folder.path().join("coordinator");

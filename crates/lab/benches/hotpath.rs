@@ -297,6 +297,7 @@ impl<'a> Ours<'a> {
             depth: 1,
             longest_ns,
             fewest,
+            compute_ns: 0,
             rate: None,
         };
         batch::run(&mut self.crew, &load, 5, &mut self.rooms).expect("warm tasks");

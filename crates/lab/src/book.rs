@@ -229,7 +229,7 @@ fn status(
             ("invalid", Some("a killed worker took something along, or left something"), 6)
         }
         _ if strayed => ("invalid", Some("somebody was moved from its core"), 6),
-        _ if controls(lines).any(|control| control.verdict == Control::DIFFERENT) => {
+        _ if controls(lines).any(Control::names_a_false_winner) => {
             ("invalid", Some("a control named a winner: the same differs from itself"), 6)
         }
         Some(signal) => ("interrupted", Some("by a signal"), 128 + signal),
@@ -363,12 +363,13 @@ mod tests {
 
     #[test]
     fn a_control_that_names_a_winner_or_a_process_that_was_moved_makes_the_run_invalid() {
-        let control = |verdict: &str| -> Line {
+        let planted = |verdict: &str, planted: Option<f64>| -> Line {
             let Line::Trial(trial) = trial(1, |_| ()) else { unreachable!() };
             Line::Control(Box::new(Control {
                 id: 1,
                 lab: "sweep".into(),
                 cell: trial.cell,
+                planted,
                 ratio: Some(1.2),
                 low: Some(1.1),
                 high: Some(1.3),
@@ -382,7 +383,9 @@ mod tests {
                 error: None,
             }))
         };
+        let control = |verdict: &str| planted(verdict, None);
         let fine = Outcome::default();
+        assert_eq!(code(&[planted("DIFFERENT", Some(0.1))], None, fine), ("done", 0));
         assert_eq!(code(&[control("DIFFERENT")], None, fine), ("invalid", 6));
         assert_eq!(code(&[control("DIFFERENT")], Some(2), fine), ("invalid", 6));
         for verdict in ["SAME", "TOO CLOSE TO CALL"] {

@@ -5,9 +5,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use measure::middle;
 use measure::run::PairRow;
 use measure::stopping;
+use pool::Job;
 use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Setup, Transport};
+
+use workload::sum::{Sum, SumThenCompute};
 
 use crate::placement::Placement;
 
@@ -68,8 +71,10 @@ pub struct Cell {
     pub arms: Vec<Arm>,
     /// Whether this is a control: its two arms are the same, each with workers of its own.
     pub control: bool,
-    /// Computing that a task is named by, in nanoseconds; 0 where it is not.
+    /// Computing that each task adds to its job, or that a lab's task is named by, in nanoseconds.
     pub compute_ns: u64,
+    /// Of a control: what its second arm computes besides, as a part of the round trip. It must be found.
+    pub planted: Option<f64>,
     /// Tasks a second, sent on a schedule; none: the next is sent after an answer.
     pub rate: Option<f64>,
     /// Tasks in a batch; none: as many as last two milliseconds, at least three.
@@ -89,6 +94,8 @@ pub struct Plan {
     pub pairs: u32,
     /// Whether a cell ends as soon as it is settled.
     pub stops: bool,
+    /// Whether the limits that its rows are set against are measured first.
+    pub floor: bool,
 }
 
 /// Which batch of a cell it was.
@@ -183,7 +190,7 @@ impl Cell {
     /// The axes of `arm` in this cell, as the record keeps them.
     pub fn record(&self, arm: &Arm, cores: &[usize]) -> measure::record::Cell {
         measure::record::Cell {
-            job: "sum".into(),
+            job: job(self.compute_ns).into(),
             transport: arm.transport.name().into(),
             residency: arm.residency.name().into(),
             wakeup: arm.wakeup.into(),
@@ -236,12 +243,14 @@ impl Plan {
                 cell.arms.iter().map(|arm| format!("{}/{}", arm.name(), arm.wakeup)).collect();
             let segment = cell.arms.iter().find_map(|arm| arm.segment).map(Kind::name);
             format!(
-                "{:?} {} {}x{} {} {:?} {:?} {:?} {} {}",
+                "{:?} {} {}x{} {} {} {:?} {:?} {:?} {:?} {} {}",
                 cell.placement,
                 cell.regime,
                 cell.workers,
                 cell.depth,
                 cell.bytes,
+                cell.compute_ns,
+                cell.planted,
                 cell.tasks,
                 cell.rate,
                 segment,
@@ -260,6 +269,11 @@ impl Plan {
             self.cells.len()
         )
     }
+}
+
+/// The job of a task that computes so long: each item is read, and the answer proves it.
+pub fn job(compute_ns: u64) -> &'static str {
+    if compute_ns == 0 { Sum.name() } else { SumThenCompute.name() }
 }
 
 /// The transport's wake-up of that regime, its default first.

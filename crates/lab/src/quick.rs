@@ -94,13 +94,14 @@ pub fn plan(cores: usize) -> Plan {
             arms: arms(regime),
             control: false,
             compute_ns: 0,
+            planted: None,
             rate: None,
             tasks: (bytes == LECTURE_BYTES).then_some(LECTURE_TASKS * 4),
         })
     });
     let cells = plan::with_controls(cells.collect(), usize::MAX);
     // Six generations are the fewest that carry a verdict. So there is nothing to look at before.
-    Plan { lab: "quick", cells, generations: 6, pairs: 4, stops: false }
+    Plan { lab: "quick", cells, generations: 6, pairs: 4, stops: false, floor: true }
 }
 
 /// Copy, place, resident.

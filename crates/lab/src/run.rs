@@ -12,6 +12,7 @@ use rand::seq::SliceRandom;
 
 use crate::args::Common;
 use crate::book::{Book, Done, Outcome};
+use crate::floor;
 use crate::models;
 use crate::placement;
 use crate::plan::{Cell, Plan};
@@ -59,6 +60,9 @@ pub fn measure_all(
     source: &Source,
     quiet: bool,
 ) -> anyhow::Result<Outcome> {
+    if plan.floor {
+        floor::beside(book, plan)?;
+    }
     let mut random = StdRng::seed_from_u64(book.seed);
     let measured = |cell: &&Cell| is_measured(cell, &book.lines, &book.allowed);
     let mut left: Vec<&Cell> = plan.cells.iter().filter(|cell| !measured(cell)).collect();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 use pool::MOST_WORKERS;
@@ -53,6 +54,15 @@ pub struct Axes {
     #[arg(long, value_name = "NUMBER")]
     pub tasks: Option<usize>,
 
+    /// Computing that each task adds after its list was read: 0us,100us,1ms
+    #[arg(long, value_name = "TIMES", value_delimiter = ',', default_value = "0us", value_parser = compute)]
+    pub compute: Vec<u64>,
+
+    /// With a transport against itself: have the second one's tasks compute that much of the round trip
+    /// longer, as in 10%, and see whether it is found
+    #[arg(long, value_name = "PART", value_parser = part)]
+    pub plant: Option<f64>,
+
     /// Tasks a second on a schedule, as in 1000/s or 10k/s: an open loop, whose times count from when
     /// each task should have been sent; without it the next is sent after an answer
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
@@ -69,6 +79,10 @@ pub struct Axes {
     /// Pairs of batches for each generation
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub pairs: u32,
+
+    /// Do not measure what the machine's limits are for these cells; the column × limit is left out
+    #[arg(long)]
+    pub no_floor: bool,
 
     /// A list of your own: raw little-endian 64-bit integers, or a .npy of int64
     #[arg(long, value_name = "FILE")]
@@ -125,7 +139,8 @@ impl Axes {
                             "--pin same is for one worker only, not for {several}: use --pin spread"
                         )));
                     }
-                    for &depth in &self.depth {
+                    let each = |depth| self.compute.iter().map(move |compute| (depth, *compute));
+                    for (depth, compute_ns) in self.depth.iter().copied().flat_map(each) {
                         cells.extend(sizes.iter().map(|&bytes| Cell {
                             placement: placement.clone(),
                             regime,
@@ -134,7 +149,8 @@ impl Axes {
                             bytes,
                             arms: arms.clone(),
                             control: false,
-                            compute_ns: 0,
+                            compute_ns,
+                            planted: None,
                             rate: self.rate.map(|rate| rate.0),
                             tasks: self.tasks,
                         }));
@@ -144,11 +160,18 @@ impl Axes {
         }
         let longest = self.list.as_ref().map_or(usize::MAX, |_| sizes[0]);
         let cells = match self.transport.as_slice() {
-            [name, again] if name == again => cells.iter().flat_map(against_itself).collect(),
+            [name, again] if name == again => {
+                cells.iter().flat_map(|cell| against_itself(cell, self.plant)).collect()
+            }
+            _ if self.plant.is_some() => {
+                return Err(Refusal::usage(
+                    "--plant needs a transport against itself, as in --transport pipe,pipe",
+                ));
+            }
             _ => plan::with_controls(cells, longest),
         };
         let (generations, pairs) = (self.generations, self.pairs);
-        Ok(Plan { lab: "sweep", cells, generations, pairs, stops: true })
+        Ok(Plan { lab: "sweep", cells, generations, pairs, stops: true, floor: !self.no_floor })
     }
 
     fn check(&self) -> Result<(), Refusal> {
@@ -221,9 +244,30 @@ impl FromStr for Rate {
     }
 }
 
-/// A control for each arm of `cell`.
-fn against_itself(cell: &Cell) -> Vec<Cell> {
-    let twice = |arm: &Arm| Cell { arms: vec![arm.clone(); 2], control: true, ..cell.clone() };
+/// Longest computing of a task.
+const MOST_COMPUTE: Duration = Duration::from_secs(10);
+
+/// A task's computing, in nanoseconds.
+fn compute(text: &str) -> Result<u64, String> {
+    match humantime::parse_duration(text.trim()) {
+        Ok(length) if length <= MOST_COMPUTE => Ok(length.as_nanos() as u64),
+        _ => Err(format!("`{text}` is no time up to 10s: write for example 0us, 100us or 1ms")),
+    }
+}
+
+/// A part of a round trip.
+fn part(text: &str) -> Result<f64, String> {
+    let percent = text.trim().strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    match percent {
+        Some(percent) if (1.0..=1000.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err(format!("`{text}` is no part from 1% to 1000%: write for example 10%")),
+    }
+}
+
+/// A control for each arm of `cell`, with a difference between its two if one is `planted`.
+fn against_itself(cell: &Cell, planted: Option<f64>) -> Vec<Cell> {
+    let twice =
+        |arm: &Arm| Cell { arms: vec![arm.clone(); 2], control: true, planted, ..cell.clone() };
     cell.arms.iter().map(twice).collect()
 }
 
@@ -248,6 +292,19 @@ fn regime_of(wakeup: &str) -> Result<Regime, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn computing_and_parts_are_read_as_people_write_them() {
+        let read = ["0us", "100us", "1ms", "10s"].map(compute);
+        assert_eq!(read, [Ok(0), Ok(100_000), Ok(1_000_000), Ok(10_000_000_000)]);
+        for wrong in ["", "11s", "100", "-1ms", "soon"] {
+            assert!(compute(wrong).unwrap_err().contains("100us"), "{wrong}");
+        }
+        assert_eq!([part("10%"), part(" 2.5% ")], [Ok(0.1), Ok(0.025)]);
+        for wrong in ["", "10", "0%", "-5%", "NaN%", "2000%"] {
+            assert!(part(wrong).unwrap_err().contains("10%"), "{wrong}");
+        }
+    }
 
     #[test]
     fn rates_are_read_as_people_write_them() {

@@ -306,6 +306,10 @@ pub struct Control {
     /// The cell of both.
     #[serde(flatten)]
     pub cell: Cell,
+    /// What the second one's tasks computed besides, as a part of their round trip: a difference made on
+    /// purpose, which must be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted: Option<f64>,
     /// First / second; null where nothing was measured.
     pub ratio: Option<f64>,
     /// Lower end of its interval.
@@ -320,7 +324,7 @@ pub struct Control {
     pub pairs: usize,
     /// Generations behind it.
     pub generations: usize,
-    /// SAME, TOO CLOSE TO CALL, or DIFFERENT: then the run is invalid.
+    /// SAME, TOO CLOSE TO CALL, or DIFFERENT: then the run is invalid, unless that was planted.
     pub verdict: String,
     /// What ended it, as in a trial.
     pub stopped: Option<String>,
@@ -334,6 +338,11 @@ pub struct Control {
 impl Control {
     /// What is said where the same differs from itself.
     pub const DIFFERENT: &'static str = "DIFFERENT";
+
+    /// Whether it says that the same differs from itself.
+    pub fn names_a_false_winner(&self) -> bool {
+        self.planted.is_none() && self.verdict == Control::DIFFERENT
+    }
 }
 
 /// Two arms of one cell.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use measure::change::{Change, Key, Verdict, change, generation_medians, percentile_change};
 use measure::histogram::SAMPLES_FOR_P99;
 use measure::machine::Machine;
-use measure::record::{Line, RunLine, Trial};
+use measure::record::{Cell as Axes, Line, RunLine, Trial};
 use measure::run::Record;
 
 use crate::lecture::way;
@@ -113,7 +113,9 @@ fn key<'a>(trial: &'a Trial, arm: &'a str) -> Key<'a> {
 
 fn title(trial: &Trial) -> String {
     let lab = trial.lecture.as_ref().map_or(String::new(), |_| format!("{}, ", trial.lab));
-    format!("{lab}{}", stratum(&trial.cell))
+    // A lab's task is named by its computing, beside its case.
+    let compute_ns = if lab.is_empty() { trial.cell.compute_ns } else { 0 };
+    format!("{lab}{}", stratum(&Axes { compute_ns, ..trial.cell.clone() }))
 }
 
 /// The list, or the lecture's case with its list.

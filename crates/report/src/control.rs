@@ -28,7 +28,14 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
 }
 
 fn row(control: &Control) -> Vec<Cell> {
-    let Control { cell, ratio, low, high, verdict, error, .. } = control;
+    let Control { cell, ratio, low, high, verdict, error, planted, .. } = control;
+    let arm = match planted {
+        Some(part) => {
+            let percent = (part * 1000.0).round() / 10.0;
+            Cell::new(format!("{}, the second + {percent} %", arm(cell))).with("planted", *part)
+        }
+        None => Cell::new(arm(cell)),
+    };
     let (found, verdict) = match (error, ratio, low, high) {
         (Some(error), ..) => (Cell::default(), format!("failed: {error}")),
         (None, Some(ratio), Some(low), Some(high)) => {
@@ -40,7 +47,7 @@ fn row(control: &Control) -> Vec<Cell> {
     vec![
         Cell::new(Stratum::of(cell).title()),
         Cell::new(size(cell.bytes)).with("bytes", cell.bytes),
-        Cell::new(arm(cell)),
+        arm,
         found,
         Cell::new(verdict),
     ]

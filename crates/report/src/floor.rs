@@ -5,8 +5,11 @@ use measure::record::{FloorLine, Line};
 use crate::model::{Cell, Column, Section, Table};
 use crate::units::{size, times};
 
-/// The limits in the record; nothing where there are none.
+/// The limits in the record; nothing where there are none, and where they stand beside trials.
 pub(crate) fn section(lines: &[Line]) -> Option<Section> {
+    if lines.iter().any(|line| matches!(line, Line::Trial(_))) {
+        return None;
+    }
     let floors: Vec<&FloorLine> = lines.iter().filter_map(floor).collect();
     let mut whats: Vec<(&str, usize)> = Vec::new();
     for floor in &floors {
@@ -54,6 +57,11 @@ pub(crate) fn name(what: &str, bytes: usize) -> String {
         "copy_out_of_cache" => format!("a copy of {}, in no cache", size(bytes)),
         "page_fault" => "the first touch of a page".into(),
         "cache_line_round_trip" => "a cache line there and back, polling".into(),
+        "yield_round_trip" => "giving the core away, there and back".into(),
+        "list_read" => format!("a list of {}, read", size(bytes)),
+        "list_copied_and_read" => {
+            format!("a list of {}, copied into a segment and read there", size(bytes))
+        }
         "futex_round_trip" => "a futex there and back, sleeping".into(),
         "pipe_round_trip" => "a pipe there and back, sleeping".into(),
         other => other.replace('_', " "),

@@ -16,6 +16,7 @@ mod hgrm;
 mod hlog;
 mod json;
 mod lecture;
+mod limit;
 mod machine;
 mod markdown;
 pub mod model;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use measure::compare::Verdict;
 use measure::record::{Cell as Axes, Comparison, Line, Trial};
 
+use crate::limit::{Limits, multiple};
 use crate::model::{Cell, Column, Section, Table};
-use crate::units::{range, size, times};
+use crate::units::{range, size, time, times};
 
 /// What is the same in every row of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub(crate) struct Stratum {
     regime: String,
     workers: usize,
     depth: usize,
+    /// Computing that each task adds to its job.
+    compute_ns: u64,
     /// Tasks a second on a schedule, as text; none in a closed loop.
     rate: Option<String>,
     /// Wake-ups and segments of the arms, to tell strata of one regime apart.
@@ -28,6 +31,7 @@ impl Stratum {
             regime: cell.regime.clone(),
             workers: cell.workers,
             depth: cell.depth,
+            compute_ns: cell.compute_ns,
             rate: cell.rate.map(|rate| format!("{rate}")),
             shared_wakeup: None,
         }
@@ -44,6 +48,9 @@ impl Stratum {
         if self.workers > 1 || self.depth > 1 {
             let s = if self.workers == 1 { "" } else { "s" };
             let _ = write!(title, ", {} worker{s}, {} in flight each", self.workers, self.depth);
+        }
+        if self.compute_ns > 0 {
+            let _ = write!(title, ", each task computes {}", time(self.compute_ns));
         }
         if let Some(rate) = &self.rate {
             let _ = write!(title, ", open loop at {rate} tasks/s");
@@ -135,8 +142,8 @@ pub(crate) fn rows(lines: &[Line]) -> Vec<Rows<'_>> {
         all[at].comparisons.extend(comparison);
     }
     let order = |rows: &Rows<'_>| {
-        let Stratum { placement, regime, workers, depth, .. } = &rows.stratum;
-        (placement.clone(), regime != "sleeping", regime.clone(), *workers, *depth)
+        let Stratum { placement, regime, workers, depth, compute_ns, .. } = &rows.stratum;
+        (placement.clone(), regime != "sleeping", regime.clone(), *workers, *depth, *compute_ns)
     };
     all.sort_by_key(order);
     all
@@ -160,17 +167,22 @@ fn wakeups_by_regime(lines: &[Line]) -> Vec<(String, String)> {
 
 /// One section for each stratum; the last one has the legend.
 pub(crate) fn strata(lines: &[Line]) -> Vec<Section> {
+    let limits = Limits::of(lines);
     let of = |rows: &Rows<'_>| {
         let failed = rows.trials.iter().filter_map(|trial| {
             let error = trial.error.as_ref()?;
             Some(format!("failed: {} {}: {error}", size(trial.cell.bytes), arm(&trial.cell)))
         });
         let notes = failed.collect();
-        Section { title: rows.stratum.title(), table: table(rows), notes, ..Section::default() }
+        let table = table(rows, &limits);
+        Section { title: rows.stratum.title(), table, notes, ..Section::default() }
     };
     let mut sections: Vec<Section> = rows(lines).iter().map(of).collect();
     if let Some(last) = sections.last_mut() {
         last.notes.extend(LEGEND.map(String::from));
+        if !limits.is_empty() {
+            last.notes.extend(LIMIT_LEGEND.map(String::from));
+        }
     }
     sections
 }
@@ -184,7 +196,12 @@ const LEGEND: [&str; 6] = [
     "^ over 5 % of the time went into round trips of more than ten times the median",
 ];
 
-fn table(rows: &Rows<'_>) -> Table {
+const LIMIT_LEGEND: [&str; 2] = [
+    "× limit: p50 of each arm over what its task needs at least on this machine, measured before by plain loops:",
+    "  waking there and back, reading the list once, and copying it once unless it is resident",
+];
+
+fn table(rows: &Rows<'_>, limits: &Limits<'_>) -> Table {
     let arms = rows.arms();
     let mut compared: Vec<String> = Vec::new();
     for comparison in &rows.comparisons {
@@ -200,14 +217,30 @@ fn table(rows: &Rows<'_>) -> Table {
     };
     let ratios =
         compared.iter().map(|name| format!("{} ÷ {name}", base(name).unwrap_or("copy".into())));
-    let header = std::iter::once("list".to_owned()).chain(arms.iter().cloned()).chain(ratios);
+    let has_limits = rows.trials.iter().any(|trial| limits.multiple(trial).is_some());
+    let limit = has_limits.then(|| "× limit".to_owned());
+    let header = std::iter::once("list".to_owned()).chain(arms.iter().cloned());
+    let header = header.chain(limit).chain(ratios);
     let mut table = Table { columns: header.map(Column::right).collect(), rows: Vec::new() };
     for bytes in rows.sizes() {
         let mut row = vec![Cell::new(size(bytes)).with("bytes", bytes)];
-        row.extend(arms.iter().map(|name| {
-            let here = |trial: &&&Trial| trial.cell.bytes == bytes && arm(&trial.cell) == *name;
-            rows.trials.iter().rev().find(here).map_or(Cell::default(), |trial| times_of(trial))
+        let trials: Vec<Option<&Trial>> = arms
+            .iter()
+            .map(|name| {
+                let here = |trial: &&&Trial| trial.cell.bytes == bytes && arm(&trial.cell) == *name;
+                rows.trials.iter().rev().find(here).copied()
+            })
+            .collect();
+        let multiples: Vec<Option<f64>> =
+            trials.iter().map(|trial| limits.multiple((*trial)?)).collect();
+        row.extend(trials.iter().zip(&multiples).map(|(trial, times)| {
+            let cell = trial.map_or(Cell::default(), times_of);
+            times.iter().fold(cell, |cell, times| cell.with("times_limit", *times))
         }));
+        if has_limits {
+            let said = multiples.iter().map(|times| times.map_or("-".into(), multiple));
+            row.push(Cell::new(said.collect::<Vec<_>>().join(" · ")));
+        }
         row.extend(compared.iter().map(|name| {
             let here = |c: &&&Comparison| c.cell.bytes == bytes && arm(&c.cell) == *name;
             rows.comparisons.iter().rev().find(here).map_or(Cell::default(), |c| compare(c))

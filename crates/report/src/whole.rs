@@ -4,7 +4,7 @@ use measure::Histogram;
 use measure::record::{Cell, Line, Trial};
 
 use crate::table::arm;
-use crate::units::size;
+use crate::units::{size, time};
 
 /// The round trips of one trial, every sample.
 #[derive(Clone, Debug)]
@@ -49,11 +49,15 @@ pub fn whole(lines: &[Line]) -> (Vec<Whole<'_>>, Vec<String>) {
 }
 
 pub(crate) fn title(trial: &Trial) -> String {
-    let Cell { bytes, placement, wakeup, regime, workers, depth, .. } = &trial.cell;
+    let Cell { bytes, placement, wakeup, regime, workers, depth, compute_ns, .. } = &trial.cell;
+    let computing = match (&trial.lecture, *compute_ns) {
+        (None, 1..) => format!(", each computes {}", time(*compute_ns)),
+        _ => String::new(),
+    };
     let case = trial.lecture.as_ref().map_or(String::new(), |of| format!("{}, ", of.case));
     let list = if *bytes == 0 { "no list".into() } else { size(*bytes) };
     let title = format!(
-        "{case}{}, {list}, {placement}, {regime} ({wakeup}), {workers} × {depth} in flight",
+        "{case}{}, {list}, {placement}, {regime} ({wakeup}), {workers} × {depth} in flight{computing}",
         arm(&trial.cell)
     );
     title.replace(char::is_control, " ")

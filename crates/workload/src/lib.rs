@@ -13,6 +13,7 @@ use pool::Job;
 /// Every job that our workers know.
 pub static ALL: &[&dyn Job] = &[
     &sum::Sum,
+    &sum::SumThenCompute,
     &shift::Shift,
     &lecture::LightWorkSmallData,
     &lecture::HeavyWorkSmallData,

@@ -1,9 +1,17 @@
-//! The sum of a list: reads every item once and computes as little as can be proven.
+//! The sum of a list: reads every item once and computes as little as can be proven. With computing of
+//! a given length after it, for whoever asks when a transport stops mattering.
+
+use std::hint::spin_loop;
+use std::time::{Duration, Instant};
 
 use pool::{Call, Job, JobError, Value};
 
 /// The sum of the list's items, wrapping past 64 bits.
 pub struct Sum;
+
+/// The same, and then as many nanoseconds of computing as its argument says, by the clock: up to two
+/// readings of it longer.
+pub struct SumThenCompute;
 
 impl Job for Sum {
     fn name(&self) -> &'static str {
@@ -17,8 +25,39 @@ impl Job for Sum {
     }
 }
 
+impl Job for SumThenCompute {
+    fn name(&self) -> &'static str {
+        "sum-then-compute"
+    }
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        let length = Duration::from_nanos(call.int()?.max(0).unsigned_abs());
+        let sum = sum(call.list);
+        let started = Instant::now();
+        while started.elapsed() < length {
+            spin_loop();
+        }
+        Ok(Value::Int(sum))
+    }
+}
+
 /// The sum of `list`, wrapping; the order of additions does not matter to it, so the compiler may
 /// use vectors.
 pub fn sum(list: &[i64]) -> i64 {
     list.iter().fold(0, |sum, item| sum.wrapping_add(*item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn computing_lasts_as_long_as_asked_at_least_and_changes_no_sum() {
+        for ns in [-1, 0, 1, 300_000] {
+            let started = Instant::now();
+            let answer = SumThenCompute.run(&mut Call::new(ns, &[1, 2, 3])).unwrap();
+            assert_eq!(answer, Value::Int(6));
+            assert!(started.elapsed().as_nanos() as i64 >= ns);
+        }
+        assert!(SumThenCompute.run(&mut Call::new(0.5, &[])).is_err());
+    }
 }

@@ -12,13 +12,11 @@ use pool::{Crew, Event, PoolError};
 use shm::Resident;
 use transport::{List, Reply, Residency, Task, Value};
 
+use crate::plan::job;
 use crate::source::Windows;
 
 /// One task in so many has its phases stamped, and is not among the round trips.
 const PHASE_EVERY: usize = 16;
-
-/// The job of every task: each item is read, and the answer proves it.
-const JOB: &str = "sum";
 
 /// What a batch carries.
 pub struct Load<'a> {
@@ -37,6 +35,8 @@ pub struct Load<'a> {
     pub longest_ns: u64,
     /// Answers that every batch must have.
     pub fewest: usize,
+    /// Computing of each task, after its list was read.
+    pub compute_ns: u64,
     /// Tasks a second, sent on a schedule; without one the next is sent after an answer.
     pub rate: Option<f64>,
 }
@@ -110,7 +110,7 @@ pub fn run(
     rooms.took.resize(total, 0);
     rooms.stamped.clear();
     rooms.stamped.reserve(total - count);
-    let job = crew.job(JOB).unwrap_or(u16::MAX);
+    let job = crew.job(job(load.compute_ns)).unwrap_or(u16::MAX);
     let started = now();
     let mut run = Run { crew, load, job, total, rooms, batch: Batch::default(), started };
     match load.rate {
@@ -151,8 +151,9 @@ impl Run<'_> {
     fn send(&mut self, worker: usize, id: usize) -> Result<(), PoolError> {
         let phase = is_phase(id, self.total);
         let number = id as u32;
-        let task = Task { id: number, job: self.job, arg: Value::Int(0), phase, park: false };
-        let Load { windows, residency, resident, .. } = *self.load;
+        let Load { windows, residency, resident, compute_ns, .. } = *self.load;
+        let arg = Value::Int(compute_ns as i64);
+        let task = Task { id: number, job: self.job, arg, phase, park: false };
         let part = windows.part(number);
         let reserved = now();
         self.rooms.reserved[id] = reserved;

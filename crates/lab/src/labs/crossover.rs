@@ -11,7 +11,6 @@ use transport::Residency;
 use workload::lecture::{SimulateWork, repeated};
 
 use super::{Lab, comparisons};
-use crate::placement::Placement;
 use crate::plan::{Arm, Cell};
 use crate::predict::{Answer, Found, Question};
 use crate::session::Session;
@@ -159,22 +158,10 @@ fn announce(session: &mut Session<'_>, cases: &[Case], arm: &Arm) -> anyhow::Res
     let Some(found) = crossover::crossover(&points, SPEEDUP, session.book.seed) else {
         return Ok(());
     };
+    let cell = Cell { compute_ns: 0, ..cases[0].cell(session) };
     let book = &mut *session.book;
-    let cell = Cell {
-        placement: Placement::Spread.on(&book.allowed),
-        regime: shm::wakeup::Regime::Hybrid,
-        workers: session.wish.workers,
-        depth: speedup::DEPTH,
-        bytes: cases[0].list.as_ref().map_or(0, |list| size_of_val(&list[..])),
-        arms: Vec::new(),
-        control: false,
-        compute_ns: 0,
-        rate: None,
-        tasks: None,
-    };
     let cores = cell.placement.cores(&book.allowed, cell.workers);
-    let job = "simulate_work".into();
-    let cell = record::Cell { job, ..cell.record(arm, &cores) };
+    let cell = record::Cell { job: cases[0].job.name().into(), ..cell.record(arm, &cores) };
     let side = match found.verdict {
         crossover::Verdict::None(side) => Some(side.name().to_owned()),
         crossover::Verdict::Found | crossover::Verdict::TooFew => None,

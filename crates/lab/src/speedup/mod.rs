@@ -48,6 +48,25 @@ pub struct Case {
     pub arms: Vec<Arm>,
 }
 
+impl Case {
+    /// The cell that it is measured in.
+    pub fn cell(&self, session: &Session<'_>) -> Cell {
+        Cell {
+            placement: Placement::Spread.on(&session.book.allowed),
+            regime: Regime::Hybrid,
+            workers: session.wish.workers,
+            depth: DEPTH,
+            bytes: self.list.as_ref().map_or(0, |list| size_of_val(&list[..])),
+            arms: self.arms.clone(),
+            control: false,
+            compute_ns: self.compute_ns,
+            planted: None,
+            rate: None,
+            tasks: Some(self.args.len()),
+        }
+    }
+}
+
 /// The ways that have something to carry: small data has no list to be placed or resident.
 pub fn arms(ways: &[(&str, Residency)], has_list: bool) -> Vec<Arm> {
     let fits = |(_, residency): &&(&str, Residency)| has_list || *residency != Residency::Resident;
@@ -100,20 +119,8 @@ pub fn measure(session: &mut Session<'_>, case: &Case) -> anyhow::Result<()> {
         return Ok(());
     }
     session.progress.begin(&case.name);
-    let allowed = &session.book.allowed;
-    let cell = Cell {
-        placement: Placement::Spread.on(allowed),
-        regime: Regime::Hybrid,
-        workers: session.wish.workers,
-        depth: DEPTH,
-        bytes: case.list.as_ref().map_or(0, |list| size_of_val(&list[..])),
-        arms: case.arms.clone(),
-        control: false,
-        compute_ns: case.compute_ns,
-        rate: None,
-        tasks: Some(case.args.len()),
-    };
-    let cores = cell.placement.cores(allowed, cell.workers);
+    let cell = case.cell(session);
+    let cores = cell.placement.cores(&session.book.allowed, cell.workers);
     let sums = (0..=case.arms.len()).map(|_| Sum::default()).collect();
     let mut measured = Measured { cell, cores, sums, generations: 0, pairs: 0 };
     pin(&measured.cores[..1])?;

@@ -96,6 +96,7 @@ pub(super) fn control(
         id: 0,
         lab: plan.lab.into(),
         cell: cell.record(&cell.arms[0], cores),
+        planted: cell.planted,
         ratio: ratio.map(|ratio| ratio.ratio),
         low: ratio.map(|ratio| ratio.low),
         high: ratio.map(|ratio| ratio.high),

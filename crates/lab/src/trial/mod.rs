@@ -120,8 +120,14 @@ pub fn measure(
         for pair in 0..plan.pairs {
             let mut turns = arms.clone();
             turns.shuffle(random);
+            if cell.planted.is_some() && sums[0].batches.is_empty() {
+                turns.sort_unstable();
+            }
             let mut rows = Vec::with_capacity(turns.len());
             for (order, &arm) in (0..).zip(&turns) {
+                if let (Some(part), 1) = (cell.planted, arm) {
+                    fresh.compute(arm, cell.compute_ns + sums[0].part(part));
+                }
                 let time = now();
                 match fresh.batch(cell, arm, &windows) {
                     Ok(counted) => {

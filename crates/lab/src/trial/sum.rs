@@ -66,6 +66,12 @@ impl Sum {
         self.overlap |= counted.overlap;
     }
 
+    /// That part of the median batch so far.
+    pub(super) fn part(&self, part: f64) -> u64 {
+        let mut medians: Vec<f64> = self.batches.iter().map(|(_, _, ns)| *ns as f64).collect();
+        (part * median(&mut medians)).round() as u64
+    }
+
     pub(super) fn trial(
         self,
         setting: &Setting<'_>,

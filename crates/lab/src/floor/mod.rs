@@ -5,6 +5,8 @@
 //! processes, no checks, nothing but the thing itself. A sample is one time there and back, or the
 //! mean of a hundred where one is too short for the clock.
 
+mod lists;
+
 use std::hint::{black_box, spin_loop};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -22,9 +24,25 @@ use rustix::thread::futex;
 use crate::args::Common;
 use crate::book::{Book, Done, Outcome};
 use crate::placement::{Placement, pin};
+use crate::plan::Plan;
+use crate::quick::LECTURE_BYTES;
 
-/// How long each yardstick is used, and how many samples it takes at most.
-const LONG: Duration = Duration::from_millis(150);
+/// How long a yardstick is used, and how often before that, with cold caches.
+#[derive(Clone, Copy)]
+struct Span {
+    long: Duration,
+    cold: u32,
+}
+
+/// As `floor` does it.
+const WHOLE: Span = Span { long: Duration::from_millis(150), cold: 10 };
+/// Beside the cells of a plan, which want the time for themselves.
+const BESIDE: Span = Span { long: Duration::from_millis(20), cold: 3 };
+/// The same for each size of a list.
+const EACH_LIST: Span = Span { long: Duration::from_millis(5), cold: 2 };
+
+/// Samples of a yardstick, at least and at most.
+const FEWEST: usize = 5;
 const MOST: usize = 100_000;
 /// Times that something short is done for one sample.
 const TOGETHER: u64 = 100;
@@ -45,59 +63,116 @@ pub fn carry_out(common: &Common) -> anyhow::Result<Done> {
     book.end(Outcome::default())
 }
 
-/// Measures every limit that this machine has, and writes them down; some two seconds.
+/// Measures every limit that this machine has, and writes them down; some three seconds.
 ///
 /// # Errors
 /// As [`carry_out`].
 pub fn measure(book: &mut Book) -> anyhow::Result<()> {
-    let allowed = book.allowed.clone();
-    let here = allowed[0];
+    let here = book.allowed[0];
     pin(&[here])?;
     let alone = Placement::Same.name();
     let mut lines = vec![
-        line("clock", alone, 0, &mut || together(now)),
-        line("null_system_call", alone, 0, &mut || together(rustix::process::getppid)),
+        line("clock", alone, 0, WHOLE, &mut || together(now)),
+        line("null_system_call", alone, 0, WHOLE, &mut || together(rustix::process::getppid)),
         copies("copy_in_cache", IN_CACHE),
         copies("copy_out_of_cache", OUT_OF_CACHE),
         faults()?,
+        lists::read(LECTURE_BYTES, WHOLE),
+        lists::copied(LECTURE_BYTES, WHOLE)?,
     ];
-    let mut places = vec![(Placement::Same, here)];
-    if let Some(there) = allowed.get(1) {
-        places.push((Placement::Spread, *there));
-    }
-    for (placement, there) in places {
-        let placement = placement.name();
-        // Two threads on one core that never sleep take turns by the scheduler's tick: no yardstick.
-        if there != here {
-            lines.push(there_and_back(
-                "cache_line_round_trip",
-                placement,
-                64,
-                there,
-                both(Words::pair(), CacheLine),
-            )?);
-        }
-        lines.push(there_and_back(
-            "futex_round_trip",
-            placement,
-            4,
-            there,
-            both(Words::pair(), Futex),
-        )?);
-        lines.push(there_and_back("pipe_round_trip", placement, 8, there, Pipe::pair()?)?);
+    lines.extend(wakes(here, here, WHOLE)?);
+    if let Some(&there) = book.allowed.get(1) {
+        lines.push(lists::carried(LECTURE_BYTES, there, WHOLE)?);
+        lines.extend(wakes(here, there, WHOLE)?);
     }
     lines.into_iter().try_for_each(|line| book.say(Line::Floor(Box::new(line))))
 }
 
+/// Measures what the rows of `plan` are set against, as far as the record does not have it: waking in
+/// each placement, and each list read, and copied and read. Some tenths of a second.
+///
+/// # Errors
+/// As [`carry_out`].
+pub fn beside(book: &mut Book, plan: &Plan) -> anyhow::Result<()> {
+    let mut known = Vec::new();
+    for cell in plan.cells.iter().filter(|cell| !cell.control) {
+        let cores = cell.placement.cores(&book.allowed, 1);
+        let [here, there] = cores[..] else { continue };
+        if book.interrupt.signal().is_some() {
+            break;
+        }
+        let placement = cell.placement.name();
+        let mut lines = Vec::new();
+        if !known.contains(&(placement, 0)) && !has(book, placement, 0) {
+            pin(&[here])?;
+            lines.extend(wakes(here, there, BESIDE)?);
+        }
+        let list = (placement, cell.bytes);
+        if !known.contains(&list) && !has(book, placement, cell.bytes) {
+            pin(&[here])?;
+            lines.push(lists::read(cell.bytes, EACH_LIST));
+            lines.push(match here == there {
+                true => lists::copied(cell.bytes, EACH_LIST)?,
+                false => lists::carried(cell.bytes, there, EACH_LIST)?,
+            });
+        }
+        known.extend([(placement, 0), list]);
+        lines.into_iter().try_for_each(|line| book.say(Line::Floor(Box::new(line))))?;
+    }
+    Ok(())
+}
+
+/// Whether the record has the limits of a list of `bytes` in `placement`; of waking, where that is 0.
+fn has(book: &Book, placement: &str, bytes: usize) -> bool {
+    let what = if bytes == 0 { "pipe_round_trip" } else { "list_copied_and_read" };
+    book.lines.iter().any(|line| match line {
+        Line::Floor(floor) => {
+            floor.what == what
+                && floor.placement == placement
+                && (bytes == 0 || floor.bytes == bytes)
+        }
+        _ => false,
+    })
+}
+
+/// There and back between two cores, or on one: polling, and sleeping in two ways.
+fn wakes(here: usize, there: usize, span: Span) -> anyhow::Result<Vec<FloorLine>> {
+    let placement = if here == there { Placement::Same } else { Placement::Spread }.name();
+    let words = Words::pair();
+    let polling = match here == there {
+        // Two threads on one core that never give it away take turns by the scheduler's tick.
+        true => {
+            let what = "yield_round_trip";
+            there_and_back(what, placement, 4, there, span, both(words, Yielding))?
+        }
+        false => {
+            let what = "cache_line_round_trip";
+            there_and_back(what, placement, 64, there, span, both(words, CacheLine))?
+        }
+    };
+    let futex = both(Words::pair(), Futex);
+    Ok(vec![
+        polling,
+        there_and_back("futex_round_trip", placement, 4, there, span, futex)?,
+        there_and_back("pipe_round_trip", placement, 8, there, span, Pipe::pair()?)?,
+    ])
+}
+
 /// Samples of one yardstick.
-fn line(what: &str, placement: &str, bytes: usize, sample: &mut dyn FnMut() -> u64) -> FloorLine {
-    // The first ones find cold caches.
-    for _ in 0..10 {
+fn line(
+    what: &str,
+    placement: &str,
+    bytes: usize,
+    span: Span,
+    sample: &mut dyn FnMut() -> u64,
+) -> FloorLine {
+    for _ in 0..span.cold {
         sample();
     }
     let started = now();
     let mut samples = Vec::new();
-    while samples.len() < MOST && now() - started < LONG.as_nanos() as u64 {
+    let in_time = || now() - started < span.long.as_nanos() as u64;
+    while samples.len() < FEWEST || (samples.len() < MOST && in_time()) {
         samples.push(sample());
     }
     let ns = samples.into_iter().collect::<Histogram>().distribution();
@@ -116,7 +191,7 @@ fn together<T>(once: impl Fn() -> T) -> u64 {
 fn copies(what: &str, bytes: usize) -> FloorLine {
     let from = vec![1u8; bytes];
     let mut to = vec![0u8; bytes];
-    line(what, Placement::Same.name(), bytes, &mut || {
+    line(what, Placement::Same.name(), bytes, WHOLE, &mut || {
         let started = now();
         black_box(&mut to).copy_from_slice(black_box(&from));
         now() - started
@@ -127,7 +202,7 @@ fn copies(what: &str, bytes: usize) -> FloorLine {
 fn faults() -> anyhow::Result<FloorLine> {
     let page = rustix::param::page_size();
     MmapMut::map_anon(PAGES * page).context("mapping memory")?;
-    Ok(line("page_fault", Placement::Same.name(), page, &mut || {
+    Ok(line("page_fault", Placement::Same.name(), page, WHOLE, &mut || {
         let Ok(mut fresh) = MmapMut::map_anon(PAGES * page) else { return 0 };
         let started = now();
         fresh.iter_mut().step_by(page).for_each(|byte| *black_box(byte) = 1);
@@ -138,9 +213,9 @@ fn faults() -> anyhow::Result<FloorLine> {
 /// One end of something that goes there and back.
 trait End: Send + 'static {
     /// Passes `round` on.
-    fn ring(&self, round: u32);
+    fn ring(&mut self, round: u32);
     /// Waits for `round`, or for [`STOP`], and says which came.
-    fn wait(&self, round: u32) -> u32;
+    fn wait(&mut self, round: u32) -> u32;
 }
 
 /// What the other side ends with.
@@ -152,7 +227,8 @@ fn there_and_back(
     placement: &str,
     bytes: usize,
     there: usize,
-    (ours, theirs): (impl End, impl End),
+    span: Span,
+    (mut ours, mut theirs): (impl End, impl End),
 ) -> anyhow::Result<FloorLine> {
     let thread = std::thread::Builder::new().name("echo".into()).spawn(move || {
         let pinned = pin(&[there]);
@@ -165,7 +241,7 @@ fn there_and_back(
         pinned
     })?;
     let mut round = 0;
-    let line = line(what, placement, bytes, &mut || {
+    let line = line(what, placement, bytes, span, &mut || {
         round += 1;
         let started = now();
         ours.ring(round);
@@ -205,10 +281,10 @@ impl Words {
 struct CacheLine(Words);
 
 impl End for CacheLine {
-    fn ring(&self, round: u32) {
+    fn ring(&mut self, round: u32) {
         self.0.out.0.store(round, Release);
     }
-    fn wait(&self, round: u32) -> u32 {
+    fn wait(&mut self, round: u32) -> u32 {
         loop {
             match self.0.back.0.load(Acquire) {
                 seen if seen == round || seen == STOP => return seen,
@@ -218,15 +294,32 @@ impl End for CacheLine {
     }
 }
 
+/// Words that two threads on one core look at, each giving the core away in between.
+struct Yielding(Words);
+
+impl End for Yielding {
+    fn ring(&mut self, round: u32) {
+        self.0.out.0.store(round, Release);
+    }
+    fn wait(&mut self, round: u32) -> u32 {
+        loop {
+            match self.0.back.0.load(Acquire) {
+                seen if seen == round || seen == STOP => return seen,
+                _ => std::thread::yield_now(),
+            }
+        }
+    }
+}
+
 /// Words that two threads sleep on.
 struct Futex(Words);
 
 impl End for Futex {
-    fn ring(&self, round: u32) {
+    fn ring(&mut self, round: u32) {
         self.0.out.0.store(round, Release);
         let _ = futex::wake(&self.0.out.0, futex::Flags::PRIVATE, 1);
     }
-    fn wait(&self, round: u32) -> u32 {
+    fn wait(&mut self, round: u32) -> u32 {
         loop {
             match self.0.back.0.load(Acquire) {
                 seen if seen == round || seen == STOP => return seen,
@@ -253,10 +346,10 @@ impl Pipe {
 }
 
 impl End for Pipe {
-    fn ring(&self, round: u32) {
+    fn ring(&mut self, round: u32) {
         let _ = write(&self.write, &u64::from(round).to_ne_bytes());
     }
-    fn wait(&self, _round: u32) -> u32 {
+    fn wait(&mut self, _round: u32) -> u32 {
         let mut word = [0; 8];
         match read(&self.read, &mut word) {
             Ok(8) => u64::from_ne_bytes(word) as u32,

@@ -1,0 +1,110 @@
+//! What a task with a list needs at least: the list read once, and before that copied once to where
+//! the reader sees it.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use anyhow::Context;
+use measure::now;
+use measure::record::FloorLine;
+use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Use};
+use workload::sum::sum;
+
+use super::{CacheLine, End, Span, Words, line, there_and_back};
+use crate::placement::Placement;
+
+/// The job's own reading of `bytes`, again and again.
+pub(super) fn read(bytes: usize, span: Span) -> FloorLine {
+    let list = numbers(bytes);
+    line("list_read", Placement::Same.name(), bytes, span, &mut || {
+        let started = now();
+        black_box(sum(black_box(&list)));
+        now() - started
+    })
+}
+
+/// A copy of `bytes` into a segment and the sum of it there, on this core.
+pub(super) fn copied(bytes: usize, span: Span) -> anyhow::Result<FloorLine> {
+    let (mut from, to) = room(bytes)?;
+    Ok(line("list_copied_and_read", Placement::Same.name(), bytes, span, &mut || {
+        let started = now();
+        from.copy();
+        to.read();
+        now() - started
+    }))
+}
+
+/// The same with the sum on core `there`, which holds those lines from the time before, and a cache
+/// line there and back.
+pub(super) fn carried(bytes: usize, there: usize, span: Span) -> anyhow::Result<FloorLine> {
+    let (from, to) = room(bytes)?;
+    let (ours, theirs) = Words::pair();
+    let ends = (Copier(from, CacheLine(ours)), Reader(to, CacheLine(theirs)));
+    there_and_back("list_copied_and_read", Placement::Spread.name(), bytes, there, span, ends)
+}
+
+/// A list of the coordinator's, and where it is copied to.
+struct From {
+    list: Vec<i64>,
+    slot: Slot,
+}
+
+/// The same place, as a worker sees it.
+struct To {
+    lists: Lists,
+    descriptor: Descriptor,
+}
+
+impl From {
+    fn copy(&mut self) {
+        self.slot.items_mut().copy_from_slice(black_box(&self.list));
+    }
+}
+
+impl To {
+    fn read(&self) {
+        if let Ok(list) = self.lists.accept(&self.descriptor) {
+            black_box(sum(list));
+        }
+    }
+}
+
+struct Copier(From, CacheLine);
+struct Reader(To, CacheLine);
+
+impl End for Copier {
+    fn ring(&mut self, round: u32) {
+        self.0.copy();
+        self.1.ring(round);
+    }
+    fn wait(&mut self, round: u32) -> u32 {
+        self.1.wait(round)
+    }
+}
+
+impl End for Reader {
+    fn ring(&mut self, round: u32) {
+        self.0.read();
+        self.1.ring(round);
+    }
+    fn wait(&mut self, round: u32) -> u32 {
+        self.1.wait(round)
+    }
+}
+
+/// A segment of `bytes`, mapped twice, as a coordinator and a worker do.
+fn room(bytes: usize) -> anyhow::Result<(From, To)> {
+    let items = bytes / shm::ITEM_BYTES;
+    let all = Slots::segment_bytes(1, items).context("a segment of that size")?;
+    let segment = Segment::create(Kind::Memfd, Use::Lists, all)?;
+    let (grant, fd) = segment.grant()?;
+    let lists = Lists::new(Segment::open(&grant, fd)?, items);
+    let slot = Slots::new(Arc::clone(&segment), items).reserve(items).context("a slot")?;
+    let mut descriptor = Descriptor::default();
+    slot.describe(0..items, &mut descriptor);
+    Ok((From { list: numbers(bytes), slot }, To { lists, descriptor }))
+}
+
+fn numbers(bytes: usize) -> Vec<i64> {
+    (0..(bytes / shm::ITEM_BYTES) as i64).collect()
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Makes one of two equal arms a tenth slower, and counts how often that is found.
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help() {
+    cat <<'HELP'
+Sets transports against themselves with `coordinator sweep --plant`, where the second arm's tasks spin
+for a part of the round trip, and prints in how many runs that was found: the whole interval on the right
+side of the margin of 5 %.
+
+Usage: scripts/planted.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
+
+Options:
+      --runs N      runs, each with a seed of its own [default: 20]
+      --part PART   how much longer [default: 10%]
+      --out DIR     folder for the records, which must not be there yet [default: runs/planted]
+      --dry-run     print the commands, one a line, and run nothing
+  -h, --help        print this
+
+Each run has four cells: a pipe at 256 KiB and a resident list of 1 MiB, on one core sleeping and across
+cores in the hybrid regime. Their round trips take 10 us or more: spinning is off by a reading of the clock.
+It needs jq. stdout carries the result alone; progress goes to stderr.
+The variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 each cell was found in 95 % of the runs, 1 one was not, 2 usage, else the coordinator's.
+
+Example: scripts/planted.sh --runs 5 --part 8% --out runs/eight -- --generations 6
+HELP
+}
+
+runs=20
+part=10%
+out=runs/planted
+options "runs part out" "$@"
+number runs 9999
+fresh "$out"
+needs jq "read the records"
+find_coordinator
+
+# plant NAME OPTION…: one sweep with a difference, into the folder NAME of $out.
+plant() {
+    local command=("$coordinator" sweep --plant "$part" --quiet --seed "$run" --out "$out/$1-$run"
+        "${@:2}" "${more[@]}")
+    if $dry_run; then
+        quoted "${command[@]}"
+    else
+        echo "sweep    with $part more, into $out/$1-$run" >&2
+        attend "${command[@]}" >/dev/null
+    fi
+}
+
+for ((run = 1; run <= runs; run++)); do
+    for stratum in "same futex" "spread hybrid"; do
+        pinned=(--pin "${stratum% *}" --wakeup "${stratum#* }")
+        plant "pipe-${stratum% *}" "${pinned[@]}" --transport "pipe,pipe" --sizes 256KiB
+        plant "resident-${stratum% *}" "${pinned[@]}" --transport "shared,shared" \
+            --residency resident --sizes 1MiB
+    done
+done
+if $dry_run; then exit; fi
+
+cat "$out"/*/run.jsonl | jq -rs '
+  def found: .verdict == "DIFFERENT" and .high < 1;
+  def times: [.[] | .ratio] | sort | "1/ratio \(1 / last | . * 1000 | round / 1000) to \(1 / first | . * 1000 | round / 1000)";
+  [.[] | select(.kind == "control" and .planted != null)]
+  | group_by([.placement, .transport, .bytes])
+  | (.[] | "\(.[0].placement), \(.[0].regime): \(.[0].transport) \(.[0].residency), \(.[0].bytes) B: "
+      + "found in \([.[] | select(found)] | length) of \(length) runs, \(times)"),
+    "all: found in \([.[][] | select(found)] | length) of \([.[][]] | length)",
+    if length == 0 or any(.[]; ([.[] | select(found)] | length) < 0.95 * length)
+    then "not found often enough" | halt_error(1) else empty end'
