@@ -10,6 +10,7 @@ pub mod advise;
 pub mod args;
 pub mod assertion;
 pub mod batch;
+mod beside;
 pub mod book;
 pub mod cmd;
 pub mod doctor;

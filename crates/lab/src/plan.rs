@@ -94,7 +94,8 @@ pub struct Plan {
     pub pairs: u32,
     /// Whether a cell ends as soon as it is settled.
     pub stops: bool,
-    /// Whether the limits that its rows are set against are measured first.
+    /// Whether what its rows are set against is measured first: the machine's limits, and all sizes beside
+    /// each other for the cost models.
     pub floor: bool,
 }
 
@@ -179,6 +180,18 @@ impl Cell {
             residents: 1,
             apart: self.placement.name() != "same",
         }
+    }
+
+    /// Whether another cell differs by nothing but its size.
+    pub fn is_beside(&self, other: &Cell) -> bool {
+        let arms = |cell: &Cell| -> Vec<_> {
+            cell.arms.iter().map(|arm| (arm.name(), arm.wakeup, arm.segment)).collect()
+        };
+        let load = |cell: &Cell| (cell.workers, cell.depth, cell.compute_ns, cell.rate);
+        self.placement == other.placement
+            && self.regime == other.regime
+            && load(self) == load(other)
+            && arms(self) == arms(other)
     }
 
     /// Memory that this cell needs at once, about.

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use crate::args::Common;
+use crate::beside::Beside;
 use crate::book::{Book, Done, Outcome};
 use crate::floor;
 use crate::models;
@@ -67,8 +68,13 @@ pub fn measure_all(
     let measured = |cell: &&Cell| is_measured(cell, &book.lines, &book.allowed);
     let mut left: Vec<&Cell> = plan.cells.iter().filter(|cell| !measured(cell)).collect();
     left.shuffle(&mut random);
+    let beside = match plan.floor {
+        true => Beside::measure(book, &left, source, &mut random),
+        false => Beside::default(),
+    };
+    let shared = Shared { plan, source, beside };
     let mut progress = Progress::new(left.len(), quiet);
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { worker_lost: shared.beside.worker_lost, ..Outcome::default() };
     while let Some(cell) = left.pop() {
         if book.interrupt.signal().is_some() {
             break;
@@ -76,53 +82,64 @@ pub fn measure_all(
         let what = if cell.control { " control" } else { "" };
         let name = format!("{} {}{what}", report::size(cell.bytes), cell.placement);
         progress.begin(&name);
-        measure(book, plan, cell, &left, source, &mut random, &mut outcome)?;
+        shared.measure(book, cell, &left, &mut random, &mut outcome)?;
         progress.finish(&name);
     }
     Ok(outcome)
 }
 
-/// Measures one cell and writes its rows down.
-fn measure(
-    book: &mut Book,
-    plan: &Plan,
-    cell: &Cell,
-    left: &[&Cell],
-    source: &Source,
-    random: &mut StdRng,
-    outcome: &mut Outcome,
-) -> anyhow::Result<()> {
-    let (found, allowed) = (book.found.clone(), book.allowed.clone());
-    let (interrupt, run) = (book.interrupt.clone(), book.id.clone());
-    let setting =
-        Setting { found: &found, source, allowed: &allowed, interrupt: &interrupt, run: &run };
-    let share = book.deadline.map(|deadline| share_of(deadline, cell, left));
-    let mut note = |rows: &[PairRow]| book.write_pairs(rows);
-    let measured = trial::measure(&setting, plan, cell, share, random, &mut note)?;
-    outcome.duplicated += measured.duplicated;
-    outcome.worker_lost |= measured.worker_lost;
-    outcome.strayed |= measured.strayed;
-    if let Some(mut control) = measured.control {
-        control.id = book.next_id();
-        book.say(Line::Control(Box::new(control)))?;
-    }
-    let mut ids = Vec::new();
-    for (mut trial, tasks) in measured.trials.into_iter().zip(measured.timelines) {
-        trial.id = book.next_id();
-        ids.push(trial.id);
-        outcome.short |= trial.stopped.as_deref() == Some(Stopped::Budget.name());
-        let timelines = Timelines { trial: trial.id, tasks };
-        book.say(Line::Trial(Box::new(trial)))?;
-        if !timelines.tasks.is_empty() {
-            book.say(Line::Timelines(timelines))?;
+/// What all cells of a run have in common.
+struct Shared<'a> {
+    plan: &'a Plan,
+    source: &'a Source,
+    beside: Beside<'a>,
+}
+
+impl Shared<'_> {
+    /// Measures one cell and writes its rows down.
+    fn measure(
+        &self,
+        book: &mut Book,
+        cell: &Cell,
+        left: &[&Cell],
+        random: &mut StdRng,
+        outcome: &mut Outcome,
+    ) -> anyhow::Result<()> {
+        let Shared { plan, source, .. } = *self;
+        let (found, allowed) = (book.found.clone(), book.allowed.clone());
+        let (interrupt, run) = (book.interrupt.clone(), book.id.clone());
+        let setting =
+            Setting { found: &found, source, allowed: &allowed, interrupt: &interrupt, run: &run };
+        let share = book.deadline.map(|deadline| share_of(deadline, cell, left));
+        let mut note = |rows: &[PairRow]| book.write_pairs(rows);
+        let measured = trial::measure(&setting, plan, cell, share, random, &mut note)?;
+        outcome.duplicated += measured.duplicated;
+        outcome.worker_lost |= measured.worker_lost;
+        outcome.strayed |= measured.strayed;
+        if let Some(mut control) = measured.control {
+            control.id = book.next_id();
+            book.say(Line::Control(Box::new(control)))?;
         }
+        let mut ids = Vec::new();
+        let trials = measured.trials.into_iter().zip(measured.timelines);
+        for (arm, (mut trial, tasks)) in trials.enumerate() {
+            trial.id = book.next_id();
+            trial.beside_ns = self.beside.of(cell, arm);
+            ids.push(trial.id);
+            outcome.short |= trial.stopped.as_deref() == Some(Stopped::Budget.name());
+            let timelines = Timelines { trial: trial.id, tasks };
+            book.say(Line::Trial(Box::new(trial)))?;
+            if !timelines.tasks.is_empty() {
+                book.say(Line::Timelines(timelines))?;
+            }
+        }
+        for (base, other, mut comparison) in measured.comparisons {
+            comparison.id = book.next_id();
+            (comparison.base, comparison.other) = (ids[base], ids[other]);
+            book.say(Line::Comparison(Box::new(comparison)))?;
+        }
+        Ok(())
     }
-    for (base, other, mut comparison) in measured.comparisons {
-        comparison.id = book.next_id();
-        (comparison.base, comparison.other) = (ids[base], ids[other]);
-        book.say(Line::Comparison(Box::new(comparison)))?;
-    }
-    Ok(())
 }
 
 /// What can be refused before anything is started.

@@ -80,7 +80,8 @@ pub struct Axes {
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub pairs: u32,
 
-    /// Do not measure what the machine's limits are for these cells; the column × limit is left out
+    /// Do not measure first what the machine's limits are for these cells, and all sizes beside each
+    /// other: without the column × limit, and with cruder cost models
     #[arg(long)]
     pub no_floor: bool,
 

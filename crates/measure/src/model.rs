@@ -8,9 +8,11 @@
 //! hinges anew without it, and comparing; never by R².
 
 mod hinged;
+mod rounds;
 mod strata;
 
 pub use hinged::{Hinged, MOST_HINGES};
+pub use rounds::quicker_half;
 pub use strata::{ModelLine, Off, hinges, of_record};
 
 /// Fewest sizes that a model is made from.

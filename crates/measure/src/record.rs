@@ -159,6 +159,10 @@ pub struct Trial {
     pub wall_ns: u64,
     /// Reserved to collected, two stamps a task; phase tasks are not in it.
     pub round_trip_ns: Distribution,
+    /// Median round trip measured right after those of the other sizes of its stratum: what sizes are
+    /// compared by, as in a cost model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside_ns: Option<u64>,
     /// In the lecture's labs: time of a whole round of tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_ns: Option<Distribution>,

@@ -82,6 +82,7 @@ pub(super) fn write_down(
             verified: sum.verified,
             wall_ns: sum.rounds.iter().sum(),
             round_trip_ns: sum.tasks.iter().copied().collect::<Histogram>().distribution(),
+            beside_ns: None,
             round_ns: Some(sum.rounds.iter().copied().collect::<Histogram>().distribution()),
             phases_ns: Default::default(),
             overlap: false,

@@ -34,6 +34,8 @@ const WARM_BATCH: usize = 10;
 const WARM_BATCHES: usize = 20;
 /// A warm-up ends when two medians in a row differ by less than this.
 const WARM: f64 = 0.02;
+/// Batches of a warm-up that only finds how many tasks fill a batch.
+pub(super) const WARM_FEW: usize = 1;
 /// Or, where tasks are slow, after this long.
 const WARM_TIME: Duration = Duration::from_millis(40);
 
@@ -125,21 +127,33 @@ impl Generation {
             Generation { crews, of_arm, barred, counts, compute_ns, rooms, reading, cores };
         for &arm in arms {
             if fresh.of_arm[arm].is_some() {
-                fresh.warm(cell, arm, windows)?;
+                fresh.warm(cell, arm, windows, WARM_BATCHES)?;
             }
         }
         Ok(fresh)
     }
 
-    /// Runs one arm until it is as fast as it will be, and finds how many tasks fill a batch.
-    fn warm(&mut self, cell: &Cell, arm: usize, windows: &Windows<'_>) -> Result<(), PoolError> {
+    /// Whether the crew of `arm` could be started.
+    pub(super) fn has(&self, arm: usize) -> bool {
+        self.of_arm[arm].is_some()
+    }
+
+    /// Runs one arm until it is as fast as it will be, for `batches` at most, and finds how many tasks
+    /// fill a batch.
+    pub(super) fn warm(
+        &mut self,
+        cell: &Cell,
+        arm: usize,
+        windows: &Windows<'_>,
+        batches: usize,
+    ) -> Result<(), PoolError> {
         let at = self.crew_of(arm);
         self.crews[at].crew.unpark()?;
         let started = Instant::now();
         let mut before = 0;
         // The quickest task and round: where somebody else had the core they last as long as he likes.
         let (mut quickest, mut shortest) = (u64::MAX, u64::MAX);
-        for round in 0..=WARM_BATCHES {
+        for round in 0..=batches {
             let count = if round == 0 { FEWEST } else { WARM_BATCH };
             let mut round_trips = self.tasks(cell, arm, windows, count, None)?.round_trips;
             round_trips.sort_unstable();

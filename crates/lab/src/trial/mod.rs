@@ -3,6 +3,7 @@
 
 mod generation;
 mod judged;
+pub(crate) mod ladder;
 mod sum;
 
 use std::time::{Duration, Instant};

@@ -132,6 +132,7 @@ impl Sum {
             verified: self.verified,
             wall_ns: self.wall_ns,
             round_trip_ns: round_trips,
+            beside_ns: None,
             round_ns: None,
             phases_ns,
             overlap: self.overlap,

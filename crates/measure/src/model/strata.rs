@@ -69,7 +69,8 @@ const FAR: f64 = 0.2;
 pub fn of_record(lines: &[Line], known: &[f64]) -> Vec<(ModelLine, Model)> {
     let mut strata: Vec<(&Trial, Vec<Point>)> = Vec::new();
     for trial in lines.iter().rev().filter_map(of_transport) {
-        let point = (trial.cell.bytes as f64, trial.round_trip_ns.p50 as f64);
+        let ns = trial.beside_ns.unwrap_or(trial.round_trip_ns.p50);
+        let point = (trial.cell.bytes as f64, ns as f64);
         match strata.iter_mut().find(|(first, _)| alike(&first.cell, &trial.cell)) {
             Some((_, points)) if points.iter().any(|(bytes, _)| *bytes == point.0) => {}
             Some((_, points)) => points.push(point),
