@@ -6,6 +6,7 @@ use measure::model::ModelLine;
 use measure::record::Line;
 
 use crate::model::{Cell, Column, Section, Table};
+use crate::table::way;
 use crate::units::{size, time};
 
 /// One table of all models; nothing where there are none.
@@ -69,10 +70,7 @@ fn key(model: &ModelLine) -> [String; 4] {
 }
 
 fn name(model: &ModelLine) -> String {
-    let arm = match (model.segment.is_some(), model.residency.as_str()) {
-        (false, "place") => model.transport.clone(),
-        (_, residency) => format!("{} {residency}", model.transport),
-    };
+    let arm = way(&model.transport, &model.residency, model.segment.is_some());
     let mut name = format!("{}, {}: {arm}", model.placement, model.regime);
     if model.workers > 1 || model.depth > 1 {
         let _ = write!(name, ", {} × {} in flight", model.workers, model.depth);

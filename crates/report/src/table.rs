@@ -99,9 +99,14 @@ pub(crate) fn stratum(cell: &Axes) -> String {
 
 /// How an arm is called: `pipe`, `shared resident`.
 pub fn arm(cell: &Axes) -> String {
-    match (cell.segment.is_some(), cell.residency.as_str()) {
-        (false, "place") => cell.transport.clone(),
-        (_, residency) => format!("{} {residency}", cell.transport),
+    way(&cell.transport, &cell.residency, cell.segment.is_some())
+}
+
+/// The same of its parts.
+pub(crate) fn way(transport: &str, residency: &str, shares: bool) -> String {
+    match (shares, residency) {
+        (false, "place") => transport.to_owned(),
+        _ => format!("{transport} {residency}"),
     }
 }
 
