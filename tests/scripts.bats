@@ -264,8 +264,8 @@ real_coordinator() {
     skip "no coordinator is built"
 }
 
-@test "aa-test, agreement and advise-test help, refuse in one sentence, and run nothing then" {
-    for script in aa-test agreement advise-test; do
+@test "scripts that test the method help, refuse in one sentence, and run nothing then" {
+    for script in aa-test agreement advise-test planted open-loop; do
         run "$root/scripts/$script.sh" --help
         [ "$status" -eq 0 ]
         [[ $output == *--out* && $output == *--dry-run* ]]
@@ -319,6 +319,9 @@ real_coordinator() {
     [[ ${lines[1]} == *" --transport shared,shared "* ]]
     run "$root/scripts/agreement.sh" --dry-run --runs 3
     [ "${#lines[@]}" -eq 3 ]
+    run "$root/scripts/planted.sh" --dry-run --runs 2 --part 8% -- --budget 9s
+    [ "${#lines[@]}" -eq 8 ]
+    [[ ${lines[0]} == *" --plant '8%' "*" --budget 9s" ]]
     [ "$(calls)" -eq 0 ]
 }
 
@@ -329,6 +332,15 @@ real_coordinator() {
     [ "$status" -eq 0 ]
     [ "${lines[0]}" = "cells 12: named a winner 0, same 0, too close to call 12" ]
     [ "${lines[1]}" = "false winners 0.0 %" ]
+}
+
+@test "planted counts what was found from the records" {
+    command -v jq >/dev/null || skip "no jq"
+    real_coordinator
+    run stdout_of "$root/scripts/planted.sh" --runs 1 --out "$out" -- --generations 1 --pairs 1
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == "same, sleeping: pipe place, 262144 B: found in 0 of 1 runs, "* ]]
+    [ "${lines[4]}" = "all: found in 0 of 4" ]
 }
 
 @test "agreement counts verdicts from the records" {
