@@ -44,7 +44,10 @@ impl Lab for Copy {
         let cells = whole.cells.into_iter().filter(|cell| cell.control || kept(cell.bytes));
         let (generations, pairs) = (session.wish.generations, session.wish.pairs);
         let cells = cells.collect();
-        run::ask(session, &Plan { lab: self.name(), cells, generations, pairs, stops: false })
+        run::ask(
+            session,
+            &Plan { lab: self.name(), cells, generations, pairs, stops: false, floor: false },
+        )
     }
 }
 
