@@ -25,7 +25,7 @@ const ROUNDS: usize = 5;
 ///
 /// # Errors
 /// A worker died, or a transport failed: nothing that a cell would not say of itself.
-pub fn measure(
+pub(crate) fn measure(
     setting: &Setting<'_>,
     cells: &[&Cell],
     deadline: Option<Instant>,
