@@ -159,7 +159,7 @@ pub struct Trial {
     pub wall_ns: u64,
     /// Reserved to collected, two stamps a task; phase tasks are not in it.
     pub round_trip_ns: Distribution,
-    /// Median round trip measured right after those of the other sizes of its stratum: what sizes are
+    /// Round trip, as a batch's median, measured right after those of the other sizes of its stratum: what sizes are
     /// compared by, as in a cost model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside_ns: Option<u64>,
