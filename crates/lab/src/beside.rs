@@ -12,7 +12,7 @@ use crate::source::Source;
 use crate::trial::{Setting, ladder};
 
 /// Part of the time left that all of this may take, where that is limited.
-const PART: f64 = 0.2;
+const PART: f64 = 0.1;
 
 /// For cells, the median round trip of each arm beside the other sizes; 0 where there is none.
 #[derive(Default)]

@@ -41,7 +41,9 @@ impl Job for SumThenCompute {
 }
 
 /// The sum of `list`, wrapping; the order of additions does not matter to it, so the compiler may
-/// use vectors.
+/// use vectors. It is one piece of code for all who call it: inlined into two jobs it was vectorised in two
+/// ways, and one of them a fifth slower.
+#[inline(never)]
 pub fn sum(list: &[i64]) -> i64 {
     list.iter().fold(0, |sum, item| sum.wrapping_add(*item))
 }
