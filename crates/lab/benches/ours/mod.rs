@@ -78,6 +78,7 @@ impl<'a> Ours<'a> {
             depth: 1,
             longest_ns: u64::MAX,
             fewest: 1,
+            compute_ns: 0,
             rate: None,
         };
         let batch = batch::run(&mut self.crew, &load, count, &mut self.rooms).expect("tasks");
