@@ -93,13 +93,13 @@ fell() {
     folder=$(mktemp -d)
     # shellcheck disable=SC2064 # as it is now
     trap "rm -rf '$folder'" EXIT
-    begin posix "$mark-living" "$folder/living"
     if $dry_run; then
         begin memfd "$mark-0" "$folder/0"
+        begin posix "$mark-living" "$folder/living"
         quoted "$coordinator" doctor --clean
         return
     fi
-    local bystander=$victim killed=0
+    local bystander killed=0
     for ((run = 0; run < coordinators && ${#stopped} == 0; run++)); do
         segment=memfd
         if ((run % 2 == 1)); then segment=posix; fi
@@ -115,8 +115,10 @@ fell() {
         rm -rf "${folder:?}/$run"
         ((run % 50 != 49)) || echo "killed   $((run + 1))/$coordinators coordinators" >&2
     done
+    begin posix "$mark-living" "$folder/living"
+    bystander=$victim
     # Between two generations it has none for a moment.
-    for ((run = 0; run < 500; run++)); do
+    for ((run = 0; run < 3000; run++)); do
         living=$(named "$bystander")
         ((living == 0)) || break
         sleep 0.01
@@ -128,7 +130,7 @@ fell() {
     sleep 2
     kill -INT "$bystander"
     wait "$bystander" || code=$?
-    failed=$(grep '"error":"' "$folder/living/run.jsonl" | grep -vc '"error":"interrupted' || true)
+    failed=$(grep -o '"error":"[^"]*' "$folder/living/run.jsonl" | grep -v interrupted | tee /dev/stderr | wc -l || true)
     echo "coordinators killed $killed: workers alive a second later $survivors, left with memfd $left_memfd"
     echo "left with posix $left_posix, after doctor --clean $after; a living run had $living, failed cells $failed"
     if ((survivors + left_memfd + after + failed > 0 || living == 0 || code != 130)); then faults=1; fi

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::pool::{Builder, Ending, Future, Pool, TaskError, Value};
-use measure::owners::StormLine;
+use measure::owners::{Fate, StormLine};
 use measure::record::Line;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::tools::{coordinator, launch};
+use crate::tools::{SHARED_FOLDER, coordinator, launch};
 
 fn builder(transport: &str, workers: usize) -> Builder {
     let builder = Pool::builder().launch(launch()).transport(transport).workers(workers);
@@ -99,6 +99,14 @@ fn a_worker_that_hangs_before_it_has_taken_all_of_a_long_list_is_ended_by_the_ti
 
 #[test]
 fn three_hundred_workers_killed_at_random_lose_double_and_leave_nothing() {
+    let fate = |line: &Line| -> Option<Fate> {
+        match line {
+            Line::Fate(fate) => Some(fate.clone()),
+            _ => None,
+        }
+    };
+    // It makes posix segments, and kills their owners.
+    let _alone = SHARED_FOLDER.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let args = ["lab", "owners", "--kills", "300", "--workers", "3", "--quiet"];
@@ -115,6 +123,12 @@ fn three_hundred_workers_killed_at_random_lose_double_and_leave_nothing() {
     for storm in &storms {
         assert!(storm.is_well() && storm.error.is_none() && storm.tasks > 0, "{storm:?}");
     }
+    let fates: Vec<Fate> = record.lines.iter().filter_map(fate).collect();
+    assert!(fates.len() >= 16 && fates.iter().all(|fate| fate.well), "{fates:#?}");
+    let held_for_ever = |fate: &&Fate| fate.owner == "lock" && fate.outcome.contains("for ever");
+    assert_eq!(fates.iter().filter(held_for_ever).count(), 1, "raw_sync's mutex is not robust");
+    let named = |fate: &&Fate| fate.owner == "segment" && fate.left > 0;
+    assert!(fates.iter().filter(named).all(|fate| fate.of == "posix"), "{fates:#?}");
     assert_eq!(storms.iter().map(|storm| storm.kills).sum::<u32>(), 300);
     assert!(storms.iter().map(|storm| storm.again).sum::<u64>() > 0, "some were hit at work");
     for transport in transport::ALL {

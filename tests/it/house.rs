@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("measure", &[]),
     ("transport", &["shm", "measure"]),
     ("pool", &["transport", "measure", "shm"]),
-    ("workload", &["pool"]),
+    ("workload", &["pool", "shm"]),
     ("report", &["measure"]),
     ("lab", &CRATES),
 ];

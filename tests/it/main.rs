@@ -1,6 +1,7 @@
 //! The whole, as its users meet it: real binaries, real processes, and the rules of the house.
 #![forbid(unsafe_code)]
 
+mod access;
 mod advise;
 mod browser;
 mod cli;
@@ -9,7 +10,9 @@ mod docs;
 mod ends;
 mod files;
 mod house;
+mod kills;
 mod labs;
+mod limits;
 mod machine;
 mod made;
 mod open_loop;

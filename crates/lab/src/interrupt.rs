@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use nix::libc::SIGXFSZ;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -22,6 +23,8 @@ impl Interrupt {
     /// # Errors
     /// The system refused.
     pub fn listen() -> io::Result<Interrupt> {
+        // A file past its limit (a memfd is one too) is an error where it grows, and no signal.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let interrupt = Interrupt::default();
         let asked = interrupt.0.clone();
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;

@@ -2,6 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
+/// One owner, killed in a state that was chosen, and what survived.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fate {
+    /// Which lab asked.
+    pub lab: String,
+    /// `worker`: of a task; `lock`, `segment`: of one.
+    pub owner: String,
+    /// The transport, the lock, or the kind of segment.
+    pub of: String,
+    /// In which state, or what was done to it.
+    pub state: String,
+    /// What survived, in words.
+    pub outcome: String,
+    /// Whether that is what this project says.
+    pub well: bool,
+    /// Processes and named segments that were left.
+    pub left: u64,
+    /// From the kill to another worker's being there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_ns: Option<u64>,
+}
+
 /// A storm: workers killed at random instants under load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StormLine {

@@ -53,6 +53,8 @@ pub enum Line {
     Advice(Box<crate::plans::AdviceLine>),
     /// When what happened to some stamped tasks of a trial.
     Timelines(crate::timeline::Timelines),
+    /// What of an owner survived that was killed in a chosen state.
+    Fate(crate::owners::Fate),
     /// What became of tasks whose workers were killed at random instants.
     Storm(Box<crate::owners::StormLine>),
     /// The last line; missing where a run was killed.

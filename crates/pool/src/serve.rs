@@ -64,6 +64,8 @@ struct Served<'a> {
 
 impl<'a> Served<'a> {
     fn begin(build: &str, jobs: &'a [&'a dyn Job]) -> Result<Served<'a>, Fault> {
+        // All that is meant for it comes over its control socket.
+        shm::strays::close_inherited();
         let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
         if !is_socket(&stdin) {
             return Err("a worker is started by its coordinator, not by hand: its stdin is the \

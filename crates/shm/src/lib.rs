@@ -13,17 +13,21 @@
 //! | [`answers`] | a worker's answers that are lists, built in place and copied out |
 //! | [`protocol`] | words and orderings that a ring and a flag are written over |
 //! | [`wakeup`] | how the other side learns that there is something to look at |
+//! | [`lock`] | locks whose holders die: a lesson, and on no task's way |
+//! | [`strays`] | descriptors that nobody meant for this process |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
 pub mod answers;
 pub mod descriptor;
 pub mod list_file;
+pub mod lock;
 pub mod protocol;
 pub mod results;
 pub mod ring;
 pub mod segment;
 pub mod slots;
 pub mod span;
+pub mod strays;
 pub mod wakeup;
 
 pub use answers::{AnswerRooms, Answers};

@@ -5,6 +5,7 @@
 
 pub mod faults;
 pub mod lecture;
+pub mod owners;
 pub mod shift;
 pub mod sum;
 
@@ -26,4 +27,6 @@ pub static ALL: &[&dyn Job] = &[
     &faults::Poison,
     &faults::Sleep,
     &faults::Hoard,
+    &owners::HoldLocks,
+    &owners::OwnSegment,
 ];

@@ -1,5 +1,7 @@
 //! Owners: what survives of a task, a lock and a segment when whoever holds it is killed?
 
+mod fates;
+
 use measure::owners::StormLine;
 use measure::record::Line;
 
@@ -41,7 +43,10 @@ impl Lab for Owners {
     fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         let fronts = storm::fronts();
         let kills = session.wish.kills.unwrap_or(ENOUGH);
-        session.progress.expect(fronts.len());
+        session.progress.expect(1 + fronts.len());
+        session.progress.begin("owners killed one by one");
+        fates::ask(session)?;
+        session.progress.finish("owners killed one by one");
         for (at, front) in (0..).zip(&fronts) {
             // As even as whole kills can be.
             let share = |end: u32| u64::from(kills) * u64::from(end) / fronts.len() as u64;

@@ -24,7 +24,7 @@ pub(crate) fn labs(lines: &[Line]) -> Vec<Section> {
         sections.extend(cases::section(lines, lab));
         sections.extend(crossover::sections(lines, lab));
         sections.extend(futures::sections(lines, lab));
-        sections.extend(owners::section(lines, lab));
+        sections.extend(owners::sections(lines, lab));
         let claims = lines.iter().filter_map(claim).filter(|claim| claim.lab == lab);
         let said = claims.map(|claim| {
             let seen = if claim.seen { "seen    " } else { "not seen" };
@@ -67,6 +67,7 @@ fn lab(line: &Line) -> Option<&str> {
         Line::Outcome(outcome) => Some(&outcome.lab),
         Line::Claim(claim) => Some(&claim.lab),
         Line::Storm(storm) => Some(&storm.lab),
+        Line::Fate(fate) => Some(&fate.lab),
         _ => None,
     }
 }

@@ -1,13 +1,47 @@
 //! What survives of an owner's death: storms, way by way.
 
-use measure::owners::StormLine;
+use measure::owners::{Fate, StormLine};
 use measure::record::Line;
 
 use crate::model::{Cell, Column, Section, Table};
 use crate::units::time;
 
-/// The storms of `lab`; nothing where it has none.
-pub(super) fn section(lines: &[Line], lab: &str) -> Option<Section> {
+/// What survived of each owner, and then the storms of `lab`.
+pub(super) fn sections(lines: &[Line], lab: &str) -> impl Iterator<Item = Section> {
+    fates(lines, lab).into_iter().chain(storms(lines, lab))
+}
+
+fn fates(lines: &[Line], lab: &str) -> Option<Section> {
+    let fates = lines.iter().filter_map(|line| match line {
+        Line::Fate(fate) if fate.lab == lab => Some(fate),
+        _ => None,
+    });
+    let fates: Vec<&Fate> = fates.collect();
+    if fates.is_empty() {
+        return None;
+    }
+    let columns = ["owner", "state when it is killed", "what survives"].map(Column::left);
+    let columns = [&columns[..], &["left", "another there"].map(Column::right)].concat();
+    let row = |fate: &&Fate| {
+        let known =
+            fate.known_ns.map_or(Cell::new(""), |ns| Cell::new(time(ns)).with("known_ns", ns));
+        vec![
+            Cell::new(format!("{} {}", fate.owner, fate.of)),
+            Cell::new(fate.state.clone()),
+            Cell::new(fate.outcome.clone()).with("well", fate.well),
+            Cell::new(fate.left.to_string()).with("left", fate.left),
+            known,
+        ]
+    };
+    let table = Table { columns, rows: fates.iter().map(row).collect() };
+    let legend =
+        "left = processes and names in /dev/shm · another there = from the kill to a new worker";
+    let notes = vec![legend.to_owned()];
+    let title = format!("{lab}: what survives its owner");
+    Some(Section { title, table, notes, ..Section::default() })
+}
+
+fn storms(lines: &[Line], lab: &str) -> Option<Section> {
     let storms = lines.iter().filter_map(|line| match line {
         Line::Storm(storm) if storm.lab == lab => Some(&**storm),
         _ => None,

@@ -19,6 +19,7 @@ use memmap2::{Advice, MmapRaw};
 use serde::{Deserialize, Serialize};
 
 pub use leftover::{Leftover, leftovers};
+pub(crate) use posix::lock;
 
 /// Which mechanism of the system holds the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

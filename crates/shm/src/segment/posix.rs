@@ -83,7 +83,7 @@ pub(super) fn open(name: &str, grant: &Grant) -> Result<Named, SegmentError> {
 }
 
 /// Takes the lock that says "its creator lives", for as long as `fd` and its copies are open.
-pub(super) fn lock(fd: impl AsFd) -> nix::Result<()> {
+pub(crate) fn lock(fd: impl AsFd) -> nix::Result<()> {
     let lock = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
