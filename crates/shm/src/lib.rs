@@ -12,6 +12,8 @@
 //! | [`results`] | what a worker has to say beyond one word |
 //! | [`answers`] | a worker's answers that are lists, built in place and copied out |
 //! | [`protocol`] | words and orderings that a ring and a flag are written over |
+//! | [`fill`] | a copy into lines that another core holds |
+//! | [`watermark`] | how far a list is filled that is read meanwhile |
 //! | [`wakeup`] | how the other side learns that there is something to look at |
 //! | [`lock`] | locks whose holders die: a lesson, and on no task's way |
 //! | [`strays`] | descriptors that nobody meant for this process |
@@ -19,6 +21,7 @@
 
 pub mod answers;
 pub mod descriptor;
+pub mod fill;
 pub mod list_file;
 pub mod lock;
 pub mod protocol;
@@ -29,12 +32,15 @@ pub mod slots;
 pub mod span;
 pub mod strays;
 pub mod wakeup;
+pub mod watermark;
 
 pub use answers::{AnswerRooms, Answers};
 pub use descriptor::{BadDescriptor, Descriptor};
+pub use fill::Stores;
 pub use segment::{Grant, Kind, Segment, SegmentError, Use};
 pub use slots::{Lists, MaybeGone, Resident, Slot, Slots};
 pub use span::Span;
+pub use watermark::{Behind, Filling, Watermark};
 
 /// Bytes of one item of a list: all lists are of `i64`.
 pub const ITEM_BYTES: usize = size_of::<i64>();

@@ -3,10 +3,12 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::descriptor::{BadDescriptor, Descriptor};
 use crate::segment::{Segment, Use};
+use crate::watermark::{Behind, Filling};
 use crate::{APART, ITEM_BYTES};
 
 /// The coordinator's rooms: all of one size, in one segment of lists.
@@ -172,6 +174,41 @@ impl Lists {
     /// [`BadDescriptor`]: it names a slot that is not there or reaches past its end.
     #[inline]
     pub fn accept(&self, descriptor: &Descriptor) -> Result<&[i64], BadDescriptor> {
+        let start = self.locate(descriptor)?;
+        // SAFETY: `locate` says that they are mapped, as long as `self` lives, and aligned; any bits
+        // are an i64. The coordinator is the only writer (the segment is sealed) and its ledger
+        // keeps the slot still until this worker's reply; the slice ends before that, since replying
+        // borrows the spoke mutably.
+        Ok(unsafe { std::slice::from_raw_parts(start.as_ptr(), descriptor.length as usize) })
+    }
+
+    /// The list that `descriptor` names, of which some is still being written behind `behind`'s
+    /// watermark.
+    ///
+    /// # Errors
+    /// As [`Lists::accept`].
+    #[inline]
+    pub fn accept_filling<'a>(
+        &'a self,
+        descriptor: &Descriptor,
+        behind: &'a mut Behind,
+    ) -> Result<Filling<'a>, BadDescriptor> {
+        let items = descriptor.length as usize;
+        let start = match self.locate(descriptor) {
+            Ok(start) => start,
+            Err(fault) => {
+                behind.pass(items);
+                return Err(fault);
+            }
+        };
+        // SAFETY: as in `accept`, but that the coordinator still writes to the slot: above the
+        // watermark, which it raises over what it has written for good.
+        Ok(unsafe { behind.list(start, items) })
+    }
+
+    /// Where the list begins that `descriptor` names; all of it lies in its slot.
+    #[inline]
+    fn locate(&self, descriptor: &Descriptor) -> Result<NonNull<i64>, BadDescriptor> {
         let Descriptor { slot, offset, length, .. } = *descriptor;
         if slot >= self.count {
             return Err(BadDescriptor::Slot { slot, slots: self.count });
@@ -181,11 +218,7 @@ impl Lists {
         }
         let first = slot as usize * stride(self.room) + offset as usize;
         // SAFETY: the two checks above keep first + length inside the segment.
-        let start = unsafe { self.segment.start().cast::<i64>().add(first) };
-        // SAFETY: aligned, mapped as long as `self` lives, any bits are an i64. The coordinator is
-        // the only writer (the segment is sealed) and its ledger keeps the slot still until this
-        // worker's reply; the slice ends before that, since replying borrows the spoke mutably.
-        Ok(unsafe { std::slice::from_raw_parts(start.as_ptr(), length as usize) })
+        Ok(unsafe { self.segment.start().cast::<i64>().add(first) })
     }
 }
 
