@@ -98,16 +98,14 @@ fn main() {
             &mut || alone(&mut line),
         );
         drop((ours, line));
-        let mut line = PingPong::start(there, LECTURE_ITEMS);
-        let mut ours = Ours::start("shared", "spin", &lecture, Residency::Place, there);
-        row(
-            "place 400 kB, spin, spread / copy + sum",
-            1.5,
-            50,
-            &mut || ours.batch(50),
-            &mut || line.lists(&lecture, 50),
-        );
+        placing(&lecture, there);
     }
+    let mut to = vec![0; LECTURE_ITEMS];
+    let mut ours = Ours::start("shared", "hybrid", &lecture, Residency::Place, here);
+    row("place 400 kB, hybrid, same / copy + sum", 1.5, 50, &mut || ours.batch(50), &mut || {
+        copies(&lecture, &mut to, 50) + sums(&lecture, 50)
+    });
+    drop(ours);
     for (core, placement) in [(here, "same"), (there, "spread")] {
         for (wakeup, regime) in [("block", "sleeping"), ("spin", "polling"), ("hybrid", "polling")]
         {
@@ -181,6 +179,47 @@ fn waking(one: &Windows<'_>, allowed: usize, here: usize, there: usize) {
 fn figure(name: &str, value: &str, met: bool, target: &str) {
     let verdict = if met { "met" } else { "missed" };
     println!("{name:44} {value:>10} {:>10} {:>7} {target:>7}  {verdict}", "", "");
+}
+
+/// A list that is placed while its worker, on another core, reads it.
+fn placing(lecture: &Windows<'_>, there: usize) {
+    for wakeup in ["spin", "hybrid"] {
+        let mut line = PingPong::start(there, LECTURE_ITEMS);
+        let mut ours = Ours::start("shared", wakeup, lecture, Residency::Place, there);
+        row(
+            &format!("place 400 kB, {wakeup}, spread / copy + sum"),
+            0.8,
+            50,
+            &mut || ours.batch(50),
+            &mut || line.lists(lecture, 50),
+        );
+    }
+    for (bytes, target, count) in [(4_000_000, 1.2, 20), (64_000_000, 1.4, 2)] {
+        let source = Source::range(bytes / 8);
+        let windows = source.windows(bytes / 8);
+        let mut to = vec![0; windows.items];
+        let mut ours = Ours::start("shared", "hybrid", &windows, Residency::Place, there);
+        row(
+            &format!("place {}, hybrid, spread / one copy", report::size(bytes)),
+            target,
+            count as u64,
+            &mut || ours.batch(count),
+            &mut || copies(&windows, &mut to, count),
+        );
+    }
+    for bytes in [64 << 10, 400_000, 4_000_000] {
+        let source = Source::range(bytes / 8);
+        let windows = source.windows(bytes / 8);
+        let mut ours = Ours::start("shared", "futex", &windows, Residency::Place, there);
+        let mut socket = Ours::start("socket", "block", &windows, Residency::Place, there);
+        row(
+            &format!("place {}, futex, spread / socket", report::size(bytes)),
+            1.0,
+            20,
+            &mut || ours.batch(20),
+            &mut || socket.batch(20),
+        );
+    }
 }
 
 /// One row: `count` tasks a batch, both sides in turn.
@@ -313,6 +352,18 @@ impl<'a> Ours<'a> {
     fn rooms_used(&self) -> bool {
         !self.rooms.is_empty()
     }
+}
+
+/// `count` copies into memory of this core's own.
+fn copies(windows: &Windows<'_>, to: &mut [i64], count: usize) -> u64 {
+    let took = (0..count).map(|id| {
+        let list = black_box(&windows.all[windows.part(id as u32)]);
+        let started = now();
+        to.copy_from_slice(list);
+        black_box(&mut *to);
+        now() - started
+    });
+    middle(took.collect()) * count as u64
 }
 
 /// `count` sums in this core's cache.

@@ -18,7 +18,7 @@ impl Job for Collatz {
         "collatz"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        let numbers = call.list;
+        let numbers = call.list()?;
         let answer = call.answer(numbers.len())?;
         for (steps, &number) in answer.iter_mut().zip(numbers) {
             if number < 1 {

@@ -5,23 +5,26 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use transport::Value;
+use transport::{Failure, Inflow, Value};
 
 /// One task, as its job sees it.
 ///
 /// ```
 /// use pool::{Call, Value};
 ///
-/// let call = Call::new(7, &[1, 2, 3]);
+/// let mut call = Call::new(7, &[1, 2, 3]);
 /// assert_eq!(call.arg, Value::Int(7));
-/// assert_eq!(call.list.iter().sum::<i64>(), 6);
+/// assert_eq!(call.list()?.iter().sum::<i64>(), 6);
+/// # Ok::<(), pool::JobError>(())
 /// ```
-#[derive(Debug)]
 pub struct Call<'a> {
     /// The task's argument.
     pub arg: Value,
-    /// The task's list, wherever it lies; empty if it has none.
-    pub list: &'a [i64],
+    list: Inflow<'a>,
+    /// Whether there is still a coordinator.
+    alive: &'a dyn Fn() -> bool,
+    /// Why the list did not come, or not all of it.
+    refused: Option<Failure>,
     /// Room for the list of its answer, where the pool gives any.
     room: &'a mut [i64],
     /// Items of that list, as far as the job has asked for them.
@@ -46,11 +49,63 @@ impl<'a> Call<'a> {
     /// assert_eq!(Twice.run(&mut Call::new(21, &[])), Ok(Value::Int(42)));
     /// ```
     pub fn new(arg: impl Into<Value>, list: &'a [i64]) -> Call<'a> {
-        Call::with_room(arg.into(), list, &mut [])
+        Call::of(arg.into(), Inflow::here(list), &mut [], &|| true)
     }
 
-    pub(crate) fn with_room(arg: Value, list: &'a [i64], room: &'a mut [i64]) -> Call<'a> {
-        Call { arg, list, room, asked: 0 }
+    pub(crate) fn of(
+        arg: Value,
+        list: Inflow<'a>,
+        room: &'a mut [i64],
+        alive: &'a dyn Fn() -> bool,
+    ) -> Call<'a> {
+        Call { arg, list, alive, refused: None, room, asked: 0 }
+    }
+
+    /// The task's list, wherever it lies, as soon as all of it is there; empty if it has none. What
+    /// [`Call::next_part`] has given is not in it.
+    ///
+    /// ```
+    /// let mut call = pool::Call::new(0, &[1, 2, 3]);
+    /// assert_eq!(call.list(), Ok(&[1, 2, 3][..]));
+    /// assert_eq!(call.list(), Ok(&[1, 2, 3][..]), "as often as one likes");
+    /// ```
+    ///
+    /// # Errors
+    /// Some of it will not come: the coordinator has ended, or the worker may not read it. The task
+    /// then ends as [`crate::TaskError::Refused`], whatever the job returns.
+    #[inline]
+    pub fn list(&mut self) -> Result<&'a [i64], JobError> {
+        let whole = self.list.whole(self.alive);
+        whole.map_err(|failure| self.refuse(failure))
+    }
+
+    /// The next part of the list, as large as is there, in order; nothing at its end. A job that
+    /// begins with the first does its work while the others still come, over any transport.
+    ///
+    /// ```
+    /// let mut call = pool::Call::new(0, &[1, 2, 3]);
+    /// let mut total = 0;
+    /// while let Some(part) = call.next_part()? {
+    ///     total += part.iter().sum::<i64>();
+    /// }
+    /// assert_eq!(total, 6);
+    /// assert_eq!(call.list(), Ok(&[][..]), "all of it was given");
+    /// # Ok::<(), pool::JobError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Call::list`].
+    #[inline]
+    pub fn next_part(&mut self) -> Result<Option<&'a [i64]>, JobError> {
+        let next = self.list.next_part(self.alive);
+        next.map_err(|failure| self.refuse(failure))
+    }
+
+    #[cold]
+    fn refuse(&mut self, failure: Failure) -> JobError {
+        let error = JobError::new("Refused", failure.message.clone());
+        self.refused = Some(failure);
+        error
     }
 
     /// The argument, which must be an integer.
@@ -92,7 +147,7 @@ impl<'a> Call<'a> {
     ///
     /// /// Answers with the squares of its list, and how many there are.
     /// fn squares(call: &mut Call<'_>) -> Result<Value, JobError> {
-    ///     let list = call.list;
+    ///     let list = call.list()?;
     ///     let room = call.answer(list.len())?;
     ///     room.iter_mut().zip(list).for_each(|(to, from)| *to = from * from);
     ///     Ok(Value::Int(list.len() as i64))
@@ -112,11 +167,22 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Why the job did not get its list, if it asked for it and did not.
+    pub(crate) fn take_refused(&mut self) -> Option<Failure> {
+        self.refused.take()
+    }
+
     /// Items of the answer's list; or why that cannot go home.
     pub(crate) fn check(&self) -> Result<usize, String> {
         let (asked, room) = (self.asked, self.room.len());
         let long = || format!("a list of {asked} items, where longest_answer is {room}");
         if asked <= room { Ok(asked) } else { Err(long()) }
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("arg", &self.arg).field("list", &self.list).finish()
     }
 }
 
@@ -133,7 +199,7 @@ impl<'a> Call<'a> {
 ///         "largest"
 ///     }
 ///     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-///         let largest = call.list.iter().max();
+///         let largest = call.list()?.iter().max();
 ///         largest.map(|item| Value::Int(*item)).ok_or(JobError::new("Empty", "an empty list"))
 ///     }
 /// }
@@ -164,7 +230,7 @@ pub trait Job: Sync {
     ///         "sum"
     ///     }
     ///     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-    ///         Ok(Value::Int(call.list.iter().sum()))
+    ///         Ok(Value::Int(call.list()?.iter().sum()))
     ///     }
     ///     fn repeatable(&self) -> bool {
     ///         true

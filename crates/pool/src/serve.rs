@@ -100,35 +100,36 @@ impl<'a> Served<'a> {
     }
 
     fn run(mut self) -> Result<(), Fault> {
+        let control = &self.control;
         loop {
             let incoming = match self.spoke.recv() {
                 Ok(Received::Task(incoming)) => incoming,
-                Ok(Received::Idle) if !self.control.hung_up() => continue,
+                Ok(Received::Idle) if !control.hung_up() => continue,
                 Ok(Received::Idle | Received::Closed) => return Ok(()),
                 Err(fault) => return Err(fault.into()),
             };
             let park = incoming.task.park;
-            let (reply, items) = answer(self.jobs, incoming);
+            let (reply, items) = answer(self.jobs, incoming, &|| !control.hung_up());
             self.spoke.reply(reply, items)?;
-            if park && !self.wait_for_go()? {
+            if park && !wait_for_go(control)? {
                 return Ok(());
             }
         }
     }
+}
 
-    /// Sleeps until the coordinator says go; false if it has gone instead.
-    fn wait_for_go(&self) -> Result<bool, Fault> {
-        loop {
-            match self.control.recv(None)? {
-                Some((Order::Go, _)) => return Ok(true),
-                Some((Order::Report, _)) => {
-                    let (usage, io) = (Usage::of_this_process(), Io::of_this_thread());
-                    let report = Word::Report(Report { usage, io, core: only_core() });
-                    self.control.send(&report, &[])?;
-                }
-                Some((other, _)) => return Err(format!("{other:?} while parked").into()),
-                None => return Ok(false),
+/// Sleeps until the coordinator says go; false if it has gone instead.
+fn wait_for_go(control: &Control) -> Result<bool, Fault> {
+    loop {
+        match control.recv(None)? {
+            Some((Order::Go, _)) => return Ok(true),
+            Some((Order::Report, _)) => {
+                let (usage, io) = (Usage::of_this_process(), Io::of_this_thread());
+                let report = Word::Report(Report { usage, io, core: only_core() });
+                control.send(&report, &[])?;
             }
+            Some((other, _)) => return Err(format!("{other:?} while parked").into()),
+            None => return Ok(false),
         }
     }
 }
@@ -142,12 +143,12 @@ fn only_core() -> Option<usize> {
 
 /// Runs one task's job; whatever it does, there is a reply, and so many items of a list with it.
 #[inline]
-fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>) -> (Reply, usize) {
+fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -> (Reply, usize) {
     let Incoming { task, list, stamps: [received, decoded], room } = incoming;
     let outcome = match (list, jobs.get(usize::from(task.job))) {
         _ if task.park => Ok((Value::Int(0), 0)),
         (Err(refused), _) => Err(refused),
-        (Ok(list), Some(job)) => run(*job, &mut Call::with_room(task.arg, list, room)),
+        (Ok(list), Some(job)) => run(*job, &mut Call::of(task.arg, list, room, alive)),
         (Ok(_), None) => Err(Failure {
             what: What::UnknownJob,
             message: format!("number {} of {}", task.job, jobs.len()),
@@ -163,6 +164,9 @@ fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>) -> (Reply, usize) {
 #[inline]
 fn run(job: &dyn Job, call: &mut Call<'_>) -> Result<(Value, usize), Failure> {
     let outcome = catch_unwind(AssertUnwindSafe(|| job.run(call)));
+    if let Some(refused) = call.take_refused() {
+        return Err(refused);
+    }
     match (outcome, call.check()) {
         (Err(_), _) => Err(Failure { what: What::Panic, message: LAST_PANIC.take() }),
         (Ok(_), Err(message)) => Err(Failure { what: What::Unencodable, message }),

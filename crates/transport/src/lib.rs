@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod inflow;
 pub mod message;
 mod pipe;
 mod pipe_serde;
@@ -31,6 +32,7 @@ use shm::wakeup::{Regime, Ringer};
 use shm::{Kind, Slot};
 
 pub use error::TransportError;
+pub use inflow::Inflow;
 pub use message::{Failure, Reply, Task, Value, What};
 pub use shm::Resident;
 
@@ -286,8 +288,9 @@ pub trait Hub: Send {
     /// Tasks sent to `worker` and not answered.
     fn in_flight(&self, worker: usize) -> usize;
 
-    /// Whether sending and receiving a list of that many bytes overlap in time.
-    fn overlaps(&self, bytes: usize) -> bool;
+    /// Whether a list of that many bytes, there before its task, is still sent or fetched while its
+    /// worker has begun.
+    fn overlaps(&self, bytes: usize, residency: Residency) -> bool;
 
     /// Bytes so far, to workers and back, that no kernel counts as written: descriptors put into
     /// rings, and pages put into pipes.
@@ -397,8 +400,9 @@ pub enum Received<'a> {
 pub struct Incoming<'a> {
     /// Its words.
     pub task: Task,
-    /// Its list, empty if it has none; or why it was refused.
-    pub list: Result<&'a [i64], Failure>,
+    /// Its list, empty if it has none; or why it was refused. What a job does not ask for does not
+    /// hold up the next task.
+    pub list: Result<Inflow<'a>, Failure>,
     /// Room for the list of its answer, [`Setup::answer`] items long; what an earlier answer left
     /// may still be there.
     pub room: &'a mut [i64],

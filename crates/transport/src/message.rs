@@ -130,6 +130,8 @@ const PHASE: u8 = 2;
 const PARK: u8 = 4;
 const FLOAT: u8 = 8;
 const PAYLOAD: u8 = 16;
+/// The list is still being filled, behind a watermark.
+pub(crate) const FILLING: u8 = 32;
 
 /// A longer message is cut, so that every payload fits into its room.
 const LONGEST_MESSAGE: usize = 1024;

@@ -3,8 +3,11 @@
 //!
 //! Ledger per task: place 1 copy (into the segment), resident 0; no read or write at all with
 //! futex, event, spin or hybrid; 1 write and 1 read at each side with the pipe wake-up, 1 write with
-//! eventfd. A ring of descriptors each way, a bell each way. An answer's list: 1 copy, out of the segment in which its
-//! worker built it.
+//! eventfd. A ring of descriptors each way, a bell each way. An answer's list: 1 copy, out of the
+//! segment in which its worker built it.
+//!
+//! To another core a list of 64 KiB or more is placed in pieces: its task is sent after the first, and
+//! the worker reads behind a watermark while the others are written.
 
 mod hub;
 mod link;
@@ -12,6 +15,7 @@ mod spoke;
 
 use serde::{Deserialize, Serialize};
 use shm::wakeup::{self, BELL_BYTES, Regime, Wakeup};
+use shm::watermark::WATERMARK_BYTES;
 use shm::{Grant, results, ring};
 
 use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError};
@@ -67,6 +71,7 @@ struct Layout {
     bell: usize,
     /// The bell from this worker alone, where there is a stand-in for the hub's.
     back: usize,
+    watermark: usize,
     results: usize,
     bytes: usize,
 }
@@ -77,8 +82,10 @@ impl Layout {
         let replies = tasks + ring::bytes(entries);
         let bell = replies + ring::bytes(entries);
         let back = bell + BELL_BYTES;
-        let results = back + BELL_BYTES;
-        Layout { tasks, replies, bell, back, results, bytes: results + results::bytes(entries) }
+        let watermark = back + BELL_BYTES;
+        let results = watermark + WATERMARK_BYTES;
+        let bytes = results + results::bytes(entries);
+        Layout { tasks, replies, bell, back, watermark, results, bytes }
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! Ledger per task: 1 copy (process_vm_readv, made by the worker), 1 writev and 1 read at the
 //! coordinator, 1 read, 1 process_vm_readv and 1 write at the worker, 1 wake-up each way. Thirty-two
-//! bytes travel, whatever the list's length. An answer's list: 2 copies as in `pipe`.
+//! bytes travel, whatever the list's length. A longer list takes a process_vm_readv for each 128 KiB,
+//! so that a job that takes it in parts finds each in its cache. An answer's list: 2 copies as in `pipe`.
 //!
 //! The list must lie still until its answer, which comes after the worker has copied it: the ledger
 //! keeps a built list until then, and [`crate::List::Copy`] asks the same of the caller. A worker
@@ -17,6 +18,7 @@
 
 use crate::Ledger;
 use crate::pipe::pipe;
+use crate::stream::fetch::PIECE_BYTES;
 use crate::stream::{Body, Streams};
 
 pub(crate) static VM_READ: Streams = Streams {
@@ -24,6 +26,6 @@ pub(crate) static VM_READ: Streams = Streams {
     ledger: Ledger { copies: 1, writes: 1, reads: 1 },
     make: pipe,
     piece: usize::MAX,
-    overlap_from: usize::MAX,
+    overlap_from: PIECE_BYTES,
     body: Body::Address,
 };

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use pool::{Call, Job, JobError, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::sum::sum;
+use crate::sum::sum_of;
 
 /// 26.1: tiny compute, tiny data. Twice the argument.
 pub struct LightWorkSmallData;
@@ -83,7 +83,7 @@ impl Job for LightWorkLargeData {
         "light_work_large_data"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        Ok(Value::Int(sum(call.list)))
+        Ok(Value::Int(sum_of(call)?))
     }
     fn repeatable(&self) -> bool {
         true
@@ -95,11 +95,11 @@ impl Job for HeavyWorkLargeData {
         "heavy_work_large_data"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        if call.list.iter().any(|item| *item < 0) {
+        let list = call.list()?;
+        if list.iter().any(|item| *item < 0) {
             return Err(JobError::new("ValueError", "math domain error"));
         }
         let (_, repeats) = split(call.int()?);
-        let list = call.list;
         again_and_again(repeats, || add_roots(black_box(list).iter().copied())).map(Value::Float)
     }
     fn repeatable(&self) -> bool {
@@ -143,7 +143,7 @@ impl Job for SimulateWork {
         }
         let iterations = (ms * 50_000.0) as i64;
         let total = again_and_again(repeats, || add_roots(1..black_box(iterations) + 1))?;
-        Ok(Value::Float(round4(total) + sum(call.list) as f64))
+        Ok(Value::Float(round4(total) + sum_of(call)? as f64))
     }
     fn repeatable(&self) -> bool {
         true

@@ -11,7 +11,7 @@ impl Job for Shift {
         "shift"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        let (by, list) = (call.int()?, call.list);
+        let (by, list) = (call.int()?, call.list()?);
         let room = call.answer(list.len())?;
         room.iter_mut().zip(list).for_each(|(to, from)| *to = from.wrapping_add(by));
         Ok(Value::Int(list.len() as i64))

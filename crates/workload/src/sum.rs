@@ -18,7 +18,7 @@ impl Job for Sum {
         "sum"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        Ok(Value::Int(sum(call.list)))
+        Ok(Value::Int(sum_of(call)?))
     }
     fn repeatable(&self) -> bool {
         true
@@ -31,13 +31,22 @@ impl Job for SumThenCompute {
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let length = Duration::from_nanos(call.int()?.max(0).unsigned_abs());
-        let sum = sum(call.list);
+        let sum = sum_of(call)?;
         let started = Instant::now();
         while started.elapsed() < length {
             spin_loop();
         }
         Ok(Value::Int(sum))
     }
+}
+
+/// The sum of the list of `call`, part by part as it arrives, wrapping.
+pub fn sum_of(call: &mut Call<'_>) -> Result<i64, JobError> {
+    let mut total = 0i64;
+    while let Some(part) = call.next_part()? {
+        total = total.wrapping_add(sum(part));
+    }
+    Ok(total)
 }
 
 /// The sum of `list`, wrapping; the order of additions does not matter to it, so the compiler may

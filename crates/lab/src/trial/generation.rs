@@ -222,7 +222,7 @@ impl Generation {
             io
         });
         let tasks = batch.ok + batch.failed;
-        let overlap = fresh.crew.hub().overlaps(cell.bytes);
+        let overlap = fresh.crew.hub().overlaps(cell.bytes, cell.arms[arm].residency);
         let tasks_unparked = tasks + dropped + cell.workers as u64;
         Ok(Counted {
             batch,

@@ -39,7 +39,7 @@ impl Job for Sum {
         "sum"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        Ok(Value::Int(call.list.iter().sum()))
+        Ok(Value::Int(call.list()?.iter().sum()))
     }
 }
 
@@ -48,7 +48,7 @@ impl Job for Squares {
         "squares"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        let list = call.list;
+        let list = call.list()?;
         let room = call.answer(list.len())?;
         room.iter_mut().zip(list).for_each(|(square, item)| *square = item * item);
         Ok(Value::Int(list.len() as i64))

@@ -11,18 +11,27 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
 use shm::wakeup::relay::{Relay, Stations};
 use shm::wakeup::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, Waiter, Wakeup};
+use shm::watermark::WATERMARK_BYTES;
 use shm::{
-    Answers, Descriptor, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slots, Span, Use,
-    results,
+    Answers, Descriptor, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slot, Slots, Span,
+    Stores, Use, Watermark, results,
 };
 
-use super::link::{Held, InFlight, Link};
+use super::link::{Held, Link};
 use super::{Layout, Plan, wakeup_by_name};
-use crate::{Alarm, Arrival, Handover, Hub, List, Room, Setup, Task, TransportError, Unanswered};
+use crate::message::FILLING;
+use crate::{
+    Alarm, Arrival, Handover, Hub, List, Residency, Room, Setup, Task, TransportError, Unanswered,
+};
 
 /// Entries of a ring at least: a producer looks at the consumer's index once in so many pushes, and
 /// each look is a cache miss.
 const FEWEST_ENTRIES: usize = 64;
+
+/// Items from which a list is placed in pieces, and those of a piece.
+const IN_PIECES: usize = 64 * 1024 / ITEM_BYTES;
+const PIECE: usize = 64 * 1024 / ITEM_BYTES;
+
 pub(super) struct SharedHub {
     setup: Setup,
     wakeup: &'static dyn Wakeup,
@@ -59,6 +68,7 @@ impl Hub for SharedHub {
         let answers_grant = answers.as_ref().map(Answers::grant).transpose()?;
         let link = Link {
             tasks: Producer::new(ring(layout.tasks), self.entries),
+            watermark: Watermark::new(Span::of(&control, layout.watermark, WATERMARK_BYTES)),
             replies: Consumer::new(ring(layout.replies), self.entries),
             results: Span::of(&control, layout.results, results::bytes(self.entries)),
             answers,
@@ -154,8 +164,11 @@ impl Hub for SharedHub {
                 let Room::Slot(mut slot) = self.reserve(items.len())? else {
                     unreachable!("this hub's rooms are slots");
                 };
-                fill(slot.items_mut(), items);
                 slot.describe(0..items.len(), &mut descriptor);
+                if self.in_pieces(items.len()) {
+                    return self.send_filling(worker, descriptor, slot, items, timeline);
+                }
+                Stores::best(self.setup.apart, items.len()).copy(slot.items_mut(), items);
                 Held::Copied { _slot: slot }
             }
             List::Built(Room::Slot(slot)) => {
@@ -177,17 +190,9 @@ impl Hub for SharedHub {
         mark(Stamp::Filled);
         mark(Stamp::Encoded);
         let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
-        let Descriptor { task, slot, generation, .. } = descriptor;
-        link.in_flight.push_back(InFlight { task, slot, generation, held });
         mark(Stamp::Sent);
-        // There is room: fewer tasks are in flight than the ring has entries. A peer that denies
-        // it loses the task, which stays in the ledger until that peer is reaped.
-        let _ = link.tasks.push(descriptor);
-        if link.corked {
-            link.unrung = true;
-        } else {
-            link.ringer.ring();
-        }
+        link.keep(&descriptor, held);
+        link.publish(descriptor);
         self.ring_bytes.0 += DESCRIPTOR_BYTES as u64;
         Ok(())
     }
@@ -237,8 +242,8 @@ impl Hub for SharedHub {
         self.links[worker].as_ref().map_or(0, |link| link.in_flight.len())
     }
 
-    fn overlaps(&self, _bytes: usize) -> bool {
-        false
+    fn overlaps(&self, bytes: usize, residency: Residency) -> bool {
+        residency == Residency::Place && self.in_pieces(bytes / ITEM_BYTES)
     }
 
     fn uncounted_bytes(&self) -> (u64, u64) {
@@ -307,6 +312,44 @@ impl SharedHub {
         Ok((Box::new(Relay::start(stations)?), wait))
     }
 
+    /// Whether a list of `items` items is placed while its worker already reads it. On one core it
+    /// could not, and one memcpy is faster than several.
+    fn in_pieces(&self, items: usize) -> bool {
+        self.setup.apart && items >= IN_PIECES
+    }
+
+    /// Sends a task as soon as the first piece of its list lies in the slot, and then fills the rest.
+    fn send_filling(
+        &mut self,
+        worker: usize,
+        mut descriptor: Descriptor,
+        mut slot: Slot,
+        list: &[i64],
+        timeline: Option<&mut Timeline>,
+    ) -> Result<(), TransportError> {
+        let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
+        descriptor.flags |= FILLING;
+        let stores = Stores::best(true, list.len());
+        let (first, rest) = list.split_at(PIECE.min(list.len()));
+        stores.copy(&mut slot.items_mut()[..first.len()], first);
+        link.watermark.raise(first.len());
+        if let Some(timeline) = timeline {
+            [Stamp::Filled, Stamp::Encoded, Stamp::Sent]
+                .into_iter()
+                .for_each(|stamp| timeline.mark(stamp));
+        }
+        link.publish(descriptor);
+        let mut at = first.len();
+        for piece in rest.chunks(PIECE) {
+            stores.copy(&mut slot.items_mut()[at..at + piece.len()], piece);
+            link.watermark.raise(piece.len());
+            at += piece.len();
+        }
+        link.keep(&descriptor, Held::Copied { _slot: slot });
+        self.ring_bytes.0 += DESCRIPTOR_BYTES as u64;
+        Ok(())
+    }
+
     /// The oldest reply of whoever has one, as it says, and who that is.
     #[inline]
     fn take_descriptor(&mut self) -> Option<(usize, Descriptor)> {
@@ -335,18 +378,4 @@ impl SharedHub {
             Err(fault) => Arrival::Lie { worker, what: fault.to_string() },
         }
     }
-}
-
-/// Copies a list into its slot.
-///
-/// From 2 KiB on, memcpy is one string instruction here, and what follows it waits until every line
-/// is back from the other core. Up to 8 KiB, pieces that stay below that are faster: 4 KiB placed,
-/// across cores and polling, 0.45 instead of 1.29 µs a round trip; from 16 KiB on they lose.
-fn fill(slot: &mut [i64], list: &[i64]) {
-    const PIECE: usize = 1024 / ITEM_BYTES;
-    const IN_PIECES: usize = 8 * 1024 / ITEM_BYTES;
-    if list.len() > IN_PIECES {
-        return slot.copy_from_slice(list);
-    }
-    slot.chunks_mut(PIECE).zip(list.chunks(PIECE)).for_each(|(to, from)| to.copy_from_slice(from));
 }

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 
 use shm::ring::{Consumer, Producer};
 use shm::wakeup::Ringer;
-use shm::{Answers, Descriptor, Resident, Slot, Span, results};
+use shm::{Answers, Descriptor, Resident, Slot, Span, Watermark, results};
 
 use crate::{Reply, Room, TransportError, Unanswered};
 
 /// The coordinator's ends to one worker.
 pub(super) struct Link {
     pub(super) tasks: Producer,
+    pub(super) watermark: Watermark,
     pub(super) replies: Consumer,
     pub(super) results: Span,
     /// Rooms for answers' lists, as many as tasks may be in flight; none where no answer has one.
@@ -46,6 +47,26 @@ pub(super) enum Held {
 }
 
 impl Link {
+    /// Keeps what a task holds until its answer.
+    #[inline]
+    pub(super) fn keep(&mut self, descriptor: &Descriptor, held: Held) {
+        let Descriptor { task, slot, generation, .. } = *descriptor;
+        self.in_flight.push_back(InFlight { task, slot, generation, held });
+    }
+
+    /// Sends a task's descriptor.
+    #[inline]
+    pub(super) fn publish(&mut self, descriptor: Descriptor) {
+        // There is room: fewer tasks are in flight than the ring has entries. A peer that denies
+        // it loses the task, which stays in the ledger until that peer is reaped.
+        let _ = self.tasks.push(descriptor);
+        if self.corked {
+            self.unrung = true;
+        } else {
+            self.ringer.ring();
+        }
+    }
+
     /// The tasks in flight, and the rooms that the caller built lists in. The slots come back as
     /// they were sent: workers map them read-only.
     pub(super) fn unanswered(self) -> Vec<Unanswered> {

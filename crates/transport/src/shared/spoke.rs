@@ -3,10 +3,14 @@
 use measure::now;
 use shm::ring::{self, Consumer, Producer};
 use shm::wakeup::{BELL_BYTES, Ringer, Waiter};
-use shm::{AnswerRooms, Grant, ITEM_BYTES, Lists, Segment, Span, results};
+use shm::watermark::WATERMARK_BYTES;
+use shm::{AnswerRooms, Behind, Grant, ITEM_BYTES, Lists, Segment, Span, results};
 
 use super::{Layout, Plan, wakeup_by_name};
-use crate::{Failure, Handover, Incoming, Received, Reply, Spoke, Task, TransportError, What};
+use crate::message::FILLING;
+use crate::{
+    Failure, Handover, Incoming, Inflow, Received, Reply, Spoke, Task, TransportError, What,
+};
 
 pub(super) struct SharedSpoke {
     lists: Option<Lists>,
@@ -14,6 +18,8 @@ pub(super) struct SharedSpoke {
     /// Answers given: the sequence number of the next.
     answered: u64,
     tasks: Consumer,
+    /// Lists that are still being filled are read behind it.
+    behind: Behind,
     replies: Producer,
     results: Span,
     bell: Box<dyn Waiter>,
@@ -33,11 +39,13 @@ impl Spoke for SharedSpoke {
         let received = if task.phase { now() } else { 0 };
         let refused = |message: String| Failure { what: What::Refused, message };
         let list = match (&self.lists, has_list) {
-            (_, false) => Ok(&[][..]),
+            (_, false) => Ok(Inflow::here(&[])),
             (None, true) => Err(refused("a list, and no segment to look for it".into())),
-            (Some(lists), true) => {
-                lists.accept(&descriptor).map_err(|fault| refused(fault.to_string()))
+            (Some(lists), true) => match descriptor.flags & FILLING {
+                0 => lists.accept(&descriptor).map(Inflow::here),
+                _ => lists.accept_filling(&descriptor, &mut self.behind).map(Inflow::filling),
             }
+            .map_err(|fault| refused(fault.to_string())),
         };
         let answered = self.answered;
         let room = self.answers.as_mut().map_or(&mut [][..], |answers| answers.room(answered));
@@ -102,6 +110,7 @@ impl SharedSpoke {
             answers,
             lists: lists.map(|segment| Lists::new(segment, plan.room)),
             tasks: Consumer::new(ring(layout.tasks), plan.entries),
+            behind: Behind::new(Span::of(&control, layout.watermark, WATERMARK_BYTES)),
             replies: Producer::new(ring(layout.replies), plan.entries),
             results: Span::of(&control, layout.results, results::bytes(plan.entries)),
             bell: wakeup

@@ -40,7 +40,7 @@ pub(super) fn describe(list: &[i64], descriptor: &mut Descriptor) {
 
 /// A worker's way into its coordinator's memory.
 pub(super) struct Fetched {
-    pid: Pid,
+    there: There,
     /// The last list, somewhere in it, and room from the longest.
     memory: Vec<i64>,
 }
@@ -48,10 +48,10 @@ pub(super) struct Fetched {
 impl Fetched {
     /// Looks whether `source` may be read.
     pub(super) fn open(source: Source) -> Result<Fetched, TransportError> {
-        let fetched = Fetched { pid: Pid::from_raw(source.pid), memory: Vec::new() };
+        let there = There(Pid::from_raw(source.pid));
         let mut word = [0; size_of::<u64>()];
-        match fetched.read(source.probe, &mut word) {
-            Ok(()) if word == PROBE.to_ne_bytes() => Ok(fetched),
+        match there.read(source.probe, &mut word) {
+            Ok(()) if word == PROBE.to_ne_bytes() => Ok(Fetched { there, memory: Vec::new() }),
             Ok(()) => Err(TransportError::Nonsense("another process where lists should be".into())),
             Err(cause) => Err(TransportError::Forbidden {
                 transport: "vm_read",
@@ -62,38 +62,94 @@ impl Fetched {
         }
     }
 
-    /// The list that `descriptor` says; its length was checked against the room.
+    /// The list that `descriptor` says, of which the first piece is there; its length was checked
+    /// against the room.
     ///
     /// # Errors
     /// It cannot be read: the worker is well, and refuses it.
-    pub(super) fn fetch(&mut self, descriptor: &Descriptor) -> Result<&[i64], Failure> {
+    pub(super) fn fetch(&mut self, descriptor: &Descriptor) -> Result<Fetching<'_>, Failure> {
         let items = descriptor.length as usize;
         let address = descriptor.slot as usize | (descriptor.generation as usize) << 32;
+        let line = LINE / ITEM_BYTES;
+        if self.memory.len() < items + line {
+            self.memory = vec![0; items + line];
+        }
         // The copy begins where it does in its cache line there, so that lines are copied whole.
-        let memory = &mut self.memory;
-        if memory.len() < items + 2 * LINE / ITEM_BYTES {
-            *memory = vec![0; items + 2 * LINE / ITEM_BYTES];
-        }
-        let start = (address.wrapping_sub(memory.as_ptr().addr())) % LINE / ITEM_BYTES;
-        let mut memory = std::mem::take(memory);
-        let list = &mut memory[start..start + items];
-        let read = self.read(address, bytemuck::cast_slice_mut(list));
-        self.memory = memory;
-        match read {
-            Ok(()) => Ok(&self.memory[start..start + items]),
-            Err(cause) => Err(Failure {
-                what: What::Refused,
-                message: format!("a list of {items} items that cannot be read: {cause}"),
-            }),
-        }
+        let start = address.wrapping_sub(self.memory.as_ptr().addr()) % LINE / ITEM_BYTES;
+        let room = &mut self.memory[start..start + items];
+        let mut list = Fetching { there: &self.there, address, room, got: 0 };
+        list.read_until(items.min(PIECE))?;
+        Ok(list)
+    }
+}
+
+/// Items that are fetched at once. A job that takes its list in parts finds each in its cache.
+const PIECE: usize = PIECE_BYTES / ITEM_BYTES;
+pub(crate) const PIECE_BYTES: usize = 128 * 1024;
+
+/// A list of which some is still in the coordinator's memory.
+pub(crate) struct Fetching<'a> {
+    there: &'a There,
+    /// Of the first item that was not given yet.
+    address: usize,
+    /// Room for the items that were not given yet; so many of them are there.
+    room: &'a mut [i64],
+    got: usize,
+}
+
+impl<'a> Fetching<'a> {
+    pub(crate) fn left(&self) -> usize {
+        self.room.len()
     }
 
+    pub(crate) fn there(&self) -> usize {
+        self.got
+    }
+
+    /// The next piece, of which there must be one left.
+    pub(crate) fn next_part(&mut self) -> Result<&'a [i64], Failure> {
+        if self.got == 0 {
+            self.read_until(self.room.len().min(PIECE))?;
+        }
+        Ok(self.give(self.got))
+    }
+
+    /// All items.
+    pub(crate) fn whole(&mut self) -> Result<&'a [i64], Failure> {
+        self.read_until(self.room.len())?;
+        Ok(self.give(self.room.len()))
+    }
+
+    fn give(&mut self, items: usize) -> &'a [i64] {
+        let (given, left) = std::mem::take(&mut self.room).split_at_mut(items);
+        self.room = left;
+        self.address += size_of_val(given);
+        self.got -= items;
+        given
+    }
+
+    fn read_until(&mut self, items: usize) -> Result<(), Failure> {
+        let missing = &mut self.room[self.got..items];
+        let address = self.address.wrapping_add(self.got * ITEM_BYTES);
+        self.there.read(address, bytemuck::cast_slice_mut(missing)).map_err(|cause| Failure {
+            what: What::Refused,
+            message: format!("a list of {items} items that cannot be read: {cause}"),
+        })?;
+        self.got = items;
+        Ok(())
+    }
+}
+
+/// The coordinator, whose memory is read.
+struct There(Pid);
+
+impl There {
     /// Fills `to` from `address` there.
     fn read(&self, address: usize, to: &mut [u8]) -> Result<(), Errno> {
         let mut got = 0;
         while got < to.len() {
-            let there = RemoteIoVec { base: address + got, len: to.len() - got };
-            match process_vm_readv(self.pid, &mut [IoSliceMut::new(&mut to[got..])], &[there]) {
+            let there = RemoteIoVec { base: address.wrapping_add(got), len: to.len() - got };
+            match process_vm_readv(self.0, &mut [IoSliceMut::new(&mut to[got..])], &[there]) {
                 // A part of it is not there.
                 Ok(0) => return Err(Errno::EFAULT),
                 Ok(count) => got += count,
@@ -120,7 +176,15 @@ mod tests {
         let list: Vec<i64> = (0..100_000).collect();
         let mut fetched = Fetched::open(Source::here()).unwrap();
         for part in [0..100_000, 3..7, 1..99_999, 5..5, 8..4096] {
-            assert_eq!(fetched.fetch(&described(&list[part.clone()])).unwrap(), &list[part]);
+            let described = described(&list[part.clone()]);
+            assert_eq!(fetched.fetch(&described).unwrap().whole().unwrap(), &list[part.clone()]);
+            let (mut list, mut parts) = (&list[part], fetched.fetch(&described).unwrap());
+            while parts.left() > 0 {
+                let (next, later) = list.split_at(list.len().min(PIECE));
+                assert_eq!(parts.next_part().unwrap(), next);
+                list = later;
+            }
+            assert!(list.is_empty());
         }
     }
 
@@ -128,10 +192,11 @@ mod tests {
     fn what_is_not_there_is_refused_and_the_next_is_well() {
         let mut fetched = Fetched::open(Source::here()).unwrap();
         let nowhere = Descriptor { slot: 8, length: 10, ..Descriptor::default() };
-        let refused = fetched.fetch(&nowhere).unwrap_err();
+        let refused = fetched.fetch(&nowhere).map(drop).unwrap_err();
         assert_eq!(refused.what, What::Refused);
         assert!(refused.message.contains("10 items"), "{refused:?}");
-        assert_eq!(fetched.fetch(&described(&[1, 2])).unwrap(), [1, 2]);
+        let list = [1, 2];
+        assert_eq!(fetched.fetch(&described(&list)).unwrap().whole().unwrap(), list);
     }
 
     #[test]

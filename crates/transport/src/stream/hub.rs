@@ -18,7 +18,9 @@ use smallvec::SmallVec;
 use super::fetch::{self, Source};
 use super::link::{InFlight, Link};
 use super::{Body, LINE, PAGE, Plan, Streams, looks, padding, poll_fds, regime};
-use crate::{Alarm, Arrival, Handover, Hub, List, Room, Setup, Task, TransportError, Unanswered};
+use crate::{
+    Alarm, Arrival, Handover, Hub, List, Residency, Room, Setup, Task, TransportError, Unanswered,
+};
 
 /// Workers that are waited for without asking for memory.
 const FEW: usize = 64;
@@ -205,9 +207,10 @@ impl Hub for StreamHub {
         self.links[worker].as_ref().map_or(0, |link| link.in_flight.len())
     }
 
-    fn overlaps(&self, bytes: usize) -> bool {
-        let holds =
-            |link: &Link| if self.setup.apart { self.streams.overlap_from } else { link.capacity };
+    fn overlaps(&self, bytes: usize, _residency: Residency) -> bool {
+        let fetched = matches!(self.streams.body, Body::Address);
+        let early = fetched || self.setup.apart;
+        let holds = |link: &Link| if early { self.streams.overlap_from } else { link.capacity };
         self.links.iter().flatten().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
     }
 

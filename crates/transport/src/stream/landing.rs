@@ -28,8 +28,8 @@ impl Landing {
     }
 
     /// The items in the bytes of `body`.
-    pub(super) fn items(&self, body: Range<usize>) -> &[i64] {
-        &self.memory[self.start + body.start / ITEM_BYTES..self.start + body.end / ITEM_BYTES]
+    pub(super) fn items_mut(&mut self, body: Range<usize>) -> &mut [i64] {
+        &mut self.memory[self.start + body.start / ITEM_BYTES..self.start + body.end / ITEM_BYTES]
     }
 
     fn grow(&mut self, items: usize) {

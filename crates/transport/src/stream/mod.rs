@@ -12,10 +12,11 @@
 //! Nothing can deadlock however large a list is, in a task or in an answer: the coordinator never
 //! blocks in a write without taking what comes meanwhile, be it a part of a reply.
 
-mod fetch;
+pub(crate) mod fetch;
 mod hub;
 mod landing;
 mod link;
+pub(crate) mod rest;
 mod spoke;
 
 use std::os::fd::OwnedFd;

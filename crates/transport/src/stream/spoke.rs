@@ -14,8 +14,9 @@ use shm::{Descriptor, ITEM_BYTES};
 
 use super::fetch::Fetched;
 use super::landing::Landing;
+use super::rest::Rest;
 use super::{Body, LINE, Plan, Streams, looks, poll_fds, regime};
-use crate::{Handover, Incoming, Received, Reply, Spoke, Task, TransportError};
+use crate::{Handover, Incoming, Inflow, Received, Reply, Spoke, Task, TransportError};
 
 pub(super) struct StreamSpoke {
     body: Body,
@@ -32,12 +33,17 @@ pub(super) struct StreamSpoke {
     room: Vec<i64>,
     /// Bytes of the last padding and body: the next are expected to be as long.
     expected: usize,
+    /// Bytes of the last body that are still in the stream.
+    unread: usize,
     /// Bytes read too far, which belong to the next frame.
     carried: Vec<u8>,
 }
 
 impl Spoke for StreamSpoke {
     fn recv(&mut self) -> Result<Received<'_>, TransportError> {
+        if !self.read_the_rest()? {
+            return Ok(Received::Closed);
+        }
         let Some((descriptor, body)) = self.read_frame()? else { return Ok(Received::Closed) };
         let (task, has_list) = Task::from_descriptor(&descriptor);
         let stamp = || if task.phase { now() } else { 0 };
@@ -45,10 +51,14 @@ impl Spoke for StreamSpoke {
         let list = match (self.body, &mut self.fetched) {
             (Body::Coded(codec), _) if has_list => {
                 self.decoded = codec.decode(&self.landing.bytes_mut(body.end)[body])?;
-                Ok(&self.decoded[..])
+                Ok(Inflow::here(&self.decoded))
             }
-            (_, Some(fetched)) if has_list => fetched.fetch(&descriptor),
-            _ => Ok(self.landing.items(body)),
+            (_, Some(fetched)) if has_list => fetched.fetch(&descriptor).map(Inflow::fetching),
+            _ if self.unread == 0 => Ok(Inflow::here(self.landing.items_mut(body))),
+            _ => {
+                let room = self.landing.items_mut(body);
+                Ok(Inflow::stream(Rest::new(&self.read, room, &mut self.unread)))
+            }
         };
         let stamps = [received, stamp()];
         Ok(Received::Task(Incoming { task, list, room: &mut self.room, stamps }))
@@ -57,6 +67,9 @@ impl Spoke for StreamSpoke {
     fn reply(&mut self, mut reply: Reply, items: usize) -> Result<(), TransportError> {
         let room = self.room.len();
         assert!(items <= room, "{items} items of an answer in a room of {room}");
+        if !self.read_the_rest()? {
+            return Err(TransportError::Gone);
+        }
         if let Some(stamps) = &mut reply.stamps {
             stamps[3] = now();
         }
@@ -87,11 +100,26 @@ impl StreamSpoke {
             decoded: Vec::new(),
             room: vec![0; plan.answer],
             expected: 0,
+            unread: 0,
             carried: Vec::new(),
         })
     }
 
-    /// Reads one frame, and says where in `landing` its body lies. Nothing at the end of file.
+    /// Reads what a job has not asked for of its list; false at the end of file.
+    #[inline]
+    fn read_the_rest(&mut self) -> Result<bool, TransportError> {
+        while self.unread > 0 {
+            let to = self.landing.bytes_mut(self.unread);
+            match self.read.when_ready(|fd| read(fd, &mut to[..self.unread]))? {
+                0 => return Ok(false),
+                count => self.unread -= count,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads one frame, and says where in `landing` its body lies; `unread` bytes of a list's are
+    /// still to come. Nothing at the end of file.
     fn read_frame(&mut self) -> Result<Option<(Descriptor, Range<usize>)>, TransportError> {
         let mut head = [0; DESCRIPTOR_BYTES];
         let mut got = self.take_carried(&mut head);
@@ -133,7 +161,11 @@ impl StreamSpoke {
         body[got..got + carried].copy_from_slice(&self.carried[..carried]);
         self.carried.drain(..carried);
         got += carried;
-        while got < payload {
+        self.expected = payload;
+        // A list is read on while its job runs; another form of it must be whole, and so must what
+        // comes before it.
+        let needed = if coded { payload } else { padding };
+        while got < needed {
             match self.read.when_ready(|fd| read(fd, &mut body[got..payload]))? {
                 0 => {
                     return Err(TransportError::Nonsense("a frame cut off in its body".into()));
@@ -141,7 +173,7 @@ impl StreamSpoke {
                 count => got += count,
             }
         }
-        self.expected = payload;
+        self.unread = payload - got;
         Ok(Some((descriptor, padding..payload)))
     }
 
@@ -162,15 +194,15 @@ impl StreamSpoke {
 }
 
 /// A worker's end to read from, and how it waits there.
-struct ReadEnd {
-    fd: OwnedFd,
-    regime: Regime,
-    looks: usize,
+pub(super) struct ReadEnd {
+    pub(super) fd: OwnedFd,
+    pub(super) regime: Regime,
+    pub(super) looks: usize,
 }
 
 impl ReadEnd {
     /// Reads once there is something to read; 0 is the end of file.
-    fn when_ready(
+    pub(super) fn when_ready(
         &self,
         mut read: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
     ) -> Result<usize, TransportError> {

@@ -62,8 +62,9 @@ fn what_was_answered_and_collected_does_not_come_back() {
 
 #[test]
 fn a_task_sent_to_a_closed_end_is_told_after_what_that_worker_had_answered_and_comes_back() {
-    for (transport, wakeup) in every() {
-        let mut hub = transport.hub(&setup(wakeup, 3, 100_000)).unwrap();
+    for (at, (transport, wakeup)) in every().enumerate() {
+        let setup = Setup { apart: at % 2 == 0, ..setup(wakeup, 4, 100_000) };
+        let mut hub = transport.hub(&setup).unwrap();
         let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
         hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
         assert!(matches!(spoke.recv(), Ok(Received::Task(_))));
@@ -73,6 +74,7 @@ fn a_task_sent_to_a_closed_end_is_told_after_what_that_worker_had_answered_and_c
         let name = format!("{} {wakeup}", transport.name());
         hub.send(0, &task(2, SUM, 0), List::Built(room), None).expect(&name);
         hub.send(0, &task(3, SUM, 0), List::None, None).expect(&name);
+        hub.send(0, &task(4, SUM, 0), List::Copy(&[2; 100_000]), None).expect(&name);
         assert!(matches!(hub.recv(None), Ok(Arrival::Reply { reply, .. }) if reply.task == 1));
         match hub.recv(Some(Duration::from_millis(20))).unwrap() {
             Arrival::Gone { worker: 0 } => {}
@@ -81,6 +83,6 @@ fn a_task_sent_to_a_closed_end_is_told_after_what_that_worker_had_answered_and_c
             other => panic!("{name}: {other:?}"),
         }
         let left = hub.detach(0);
-        assert_eq!(left.iter().map(|task| task.task).collect::<Vec<_>>(), [2, 3], "{name}");
+        assert_eq!(left.iter().map(|task| task.task).collect::<Vec<_>>(), [2, 3, 4], "{name}");
     }
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod cork;
 mod ends;
+mod parts;
 mod patience;
 
 use std::thread::JoinHandle;
@@ -13,8 +14,8 @@ use measure::counters::Io;
 use measure::{Stamp, Timeline};
 use shm::Kind;
 use transport::{
-    ALL, Arrival, Failure, Hub, Incoming, List, Received, Reply, Residency, Setup, Task, Transport,
-    TransportError, Value, What,
+    ALL, Arrival, Failure, Hub, Incoming, Inflow, List, Received, Reply, Residency, Setup, Task,
+    Transport, TransportError, Value, What,
 };
 
 const SUM: u16 = 0;
@@ -72,11 +73,11 @@ impl Pair {
                 let Incoming { task, list, room, stamps } = incoming;
                 let Task { id, job, arg, phase, park } = task;
                 let Value::Int(arg) = arg else { panic!("only integers are sent here") };
-                let sum = |list: &[i64]| list.iter().fold(arg, |sum, item| sum.wrapping_add(*item));
+                let sum = |list: Inflow<'_>| sum(list, arg, id % 2 == 0);
                 let items = if job == ANSWER { arg as usize } else { 0 };
                 fill(&mut room[..items], i64::from(id));
                 let outcome = match (job, list) {
-                    (SUM | ANSWER, list) => list.map(|list| Value::Int(sum(list))),
+                    (SUM | ANSWER, list) => list.and_then(sum).map(Value::Int),
                     (_, _) => Err(Failure {
                         what: What::Error { name: "No".into(), detail: String::new() },
                         message: "no".into(),
@@ -124,6 +125,22 @@ fn every() -> impl Iterator<Item = (&'static dyn Transport, &'static str)> {
     ALL.iter().flat_map(|transport| {
         transport.wakeups().into_iter().map(|(wakeup, _regime)| (*transport, wakeup))
     })
+}
+
+/// `total` and the items of `list`, in parts as they come or as a whole.
+fn sum(mut list: Inflow<'_>, mut total: i64, in_parts: bool) -> Result<i64, Failure> {
+    let mut add = |part: &[i64]| {
+        total = part.iter().fold(total, |total, item| total.wrapping_add(*item));
+    };
+    if in_parts {
+        while let Some(part) = list.next_part(&|| true)? {
+            assert!(!part.is_empty());
+            add(part);
+        }
+    } else {
+        add(list.whole(&|| true)?);
+    }
+    Ok(total)
 }
 
 /// Fills `items` with values that no other seed gives.
@@ -423,7 +440,12 @@ fn frames_that_wait_behind_each_other_are_told_apart_whatever_their_lengths() {
         for (id, (list, _)) in (0..).zip(&lists) {
             let Received::Task(incoming) = spoke.recv().unwrap() else { panic!("no task {id}") };
             assert_eq!(incoming.task.id, id);
-            assert_eq!(incoming.list.unwrap(), list, "{} {wakeup} {id}", transport.name());
+            assert_eq!(
+                incoming.list.unwrap().whole(&|| true).unwrap(),
+                list,
+                "{} {wakeup} {id}",
+                transport.name()
+            );
             spoke.reply(plain(id), 0).unwrap();
         }
     }

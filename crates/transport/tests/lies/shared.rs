@@ -115,8 +115,13 @@ impl Worker {
             return;
         };
         let task = incoming.task.id;
-        let lent = incoming.list.as_ref().map(|list| (list.first().copied(), list.len()));
-        if let Ok(list) = incoming.list {
+        // What is said to be still on its way is not waited for.
+        let here = incoming.list.as_ref().is_ok_and(|list| list.there() == list.left());
+        let mut first = None;
+        let lent = incoming.list.as_ref().ok().map(|list| list.left());
+        if let (Ok(mut list), true) = (incoming.list, here) {
+            let list = list.whole(&|| true).expect("a list that is there");
+            first = list.first().copied();
             let first = list.first().copied().unwrap_or_default();
             assert!(list.iter().copied().eq((first..).take(list.len())));
             let start = first as usize % ROOM;
@@ -124,11 +129,12 @@ impl Worker {
         }
         if let Some(said) = said {
             let (offset, length) = (said.offset as usize, said.length as usize);
-            let first = (length > 0).then_some((said.slot as usize * ROOM + offset) as i64);
+            let wanted_first = (length > 0).then_some((said.slot as usize * ROOM + offset) as i64);
             let there = (said.slot as usize) < SLOTS && offset + length <= ROOM;
             let (_, has_list) = Task::from_descriptor(said);
-            let wanted = if has_list { there.then_some((first, length)) } else { Some((None, 0)) };
-            assert_eq!(lent.ok(), wanted, "{said:?}");
+            let wanted = if has_list { there.then_some(length) } else { Some(0) };
+            assert_eq!(lent, wanted, "{said:?}");
+            assert!(!here || !has_list || first == wanted_first, "{said:?}");
         }
         let outcome = Ok(Value::Int(0));
         let reply = Reply { task, outcome, list: Vec::new(), stamps: None };

@@ -53,7 +53,12 @@ impl Worker {
                 let (task, items) = match spoke.recv() {
                     Ok(Received::Task(incoming)) => {
                         assert!(incoming.list.is_ok() || !whole, "a list that is there");
-                        let list = incoming.list.unwrap_or_default();
+                        let list = incoming.list.and_then(|mut list| list.whole(&|| true));
+                        if whole && list.is_err() {
+                            // The end of file came within it.
+                            return Err(TransportError::Nonsense("a list that was cut off".into()));
+                        }
+                        let list = list.unwrap_or_default();
                         if whole {
                             let (task, wanted) = wanted.next().expect("a frame where none is");
                             assert_eq!(incoming.task.id, task.id);
