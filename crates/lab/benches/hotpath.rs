@@ -9,6 +9,7 @@
 mod bare;
 #[path = "hotpath/line.rs"]
 mod line;
+mod ours;
 #[path = "hotpath/plain.rs"]
 mod plain;
 #[path = "hotpath/pooled.rs"]
@@ -17,21 +18,17 @@ mod pooled;
 mod ring;
 
 use std::hint::black_box;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use lab::batch::{self, Load, Rooms};
 use lab::placement::{allowed_cores, pin};
 use lab::source::{Source, Windows};
 use measure::compare::median;
 use measure::now;
-use pool::{Crew, CrewPlan, Launch};
-use shm::{Kind, Resident};
-use transport::{Residency, Setup};
+use transport::Residency;
 use workload::sum::sum;
 
 use bare::Bare;
 use line::PingPong;
+use ours::Ours;
 use plain::PlainPipe;
 use pooled::Pooled;
 
@@ -98,14 +95,16 @@ fn main() {
             &mut || alone(&mut line),
         );
         drop((ours, line));
-        placing(&lecture, there);
+        let mut line = PingPong::start(there, LECTURE_ITEMS);
+        let mut ours = Ours::start("shared", "spin", &lecture, Residency::Place, there);
+        row(
+            "place 400 kB, spin, spread / copy + sum",
+            1.5,
+            50,
+            &mut || ours.batch(50),
+            &mut || line.lists(&lecture, 50),
+        );
     }
-    let mut to = vec![0; LECTURE_ITEMS];
-    let mut ours = Ours::start("shared", "hybrid", &lecture, Residency::Place, here);
-    row("place 400 kB, hybrid, same / copy + sum", 1.5, 50, &mut || ours.batch(50), &mut || {
-        copies(&lecture, &mut to, 50) + sums(&lecture, 50)
-    });
-    drop(ours);
     for (core, placement) in [(here, "same"), (there, "spread")] {
         for (wakeup, regime) in [("block", "sleeping"), ("spin", "polling"), ("hybrid", "polling")]
         {
@@ -181,47 +180,6 @@ fn figure(name: &str, value: &str, met: bool, target: &str) {
     println!("{name:44} {value:>10} {:>10} {:>7} {target:>7}  {verdict}", "", "");
 }
 
-/// A list that is placed while its worker, on another core, reads it.
-fn placing(lecture: &Windows<'_>, there: usize) {
-    for wakeup in ["spin", "hybrid"] {
-        let mut line = PingPong::start(there, LECTURE_ITEMS);
-        let mut ours = Ours::start("shared", wakeup, lecture, Residency::Place, there);
-        row(
-            &format!("place 400 kB, {wakeup}, spread / copy + sum"),
-            0.8,
-            50,
-            &mut || ours.batch(50),
-            &mut || line.lists(lecture, 50),
-        );
-    }
-    for (bytes, target, count) in [(4_000_000, 1.2, 20), (64_000_000, 1.4, 2)] {
-        let source = Source::range(bytes / 8);
-        let windows = source.windows(bytes / 8);
-        let mut to = vec![0; windows.items];
-        let mut ours = Ours::start("shared", "hybrid", &windows, Residency::Place, there);
-        row(
-            &format!("place {}, hybrid, spread / one copy", report::size(bytes)),
-            target,
-            count as u64,
-            &mut || ours.batch(count),
-            &mut || copies(&windows, &mut to, count),
-        );
-    }
-    for bytes in [64 << 10, 400_000, 4_000_000] {
-        let source = Source::range(bytes / 8);
-        let windows = source.windows(bytes / 8);
-        let mut ours = Ours::start("shared", "futex", &windows, Residency::Place, there);
-        let mut socket = Ours::start("socket", "block", &windows, Residency::Place, there);
-        row(
-            &format!("place {}, futex, spread / socket", report::size(bytes)),
-            1.0,
-            20,
-            &mut || ours.batch(20),
-            &mut || socket.batch(20),
-        );
-    }
-}
-
 /// One row: `count` tasks a batch, both sides in turn.
 fn row(
     name: &str,
@@ -255,117 +213,6 @@ fn row(
     );
 }
 
-/// Our transport, through its hub, as a sweep drives it. A batch's time is its median times its
-/// tasks, so that one preemption does not decide.
-struct Ours<'a> {
-    crew: Crew,
-    workers: usize,
-    windows: &'a Windows<'a>,
-    residency: Residency,
-    resident: Option<Resident>,
-    rooms: Rooms,
-}
-
-impl<'a> Ours<'a> {
-    fn start(
-        name: &str,
-        wakeup: &str,
-        windows: &'a Windows<'a>,
-        residency: Residency,
-        core: usize,
-    ) -> Self {
-        Ours::start_on(name, wakeup, windows, residency, &[core])
-    }
-
-    /// With a worker on each of `cores`.
-    fn start_on(
-        name: &str,
-        wakeup: &str,
-        windows: &'a Windows<'a>,
-        residency: Residency,
-        cores: &[usize],
-    ) -> Self {
-        let transport = transport::by_name(name).expect("a transport of ours");
-        let room = windows.all.len();
-        let setup = Setup {
-            wakeup: wakeup.into(),
-            segment: Kind::Memfd,
-            workers: cores.len(),
-            depth: 1,
-            room,
-            answer: 0,
-            residents: 1,
-            apart: cores[0] != here(),
-        };
-        let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
-        let patience = Duration::from_secs(5);
-        let launch = Launch { program, args: Vec::new(), build: lab::BUILD.into(), patience };
-        let plan = CrewPlan {
-            launch,
-            transport,
-            setup,
-            initialiser: None,
-            cores: cores.to_vec(),
-            padding: 0,
-            order: Vec::new(),
-        };
-        let mut crew = Crew::start(&plan).expect("a crew");
-        let resident = (residency == Residency::Resident)
-            .then(|| crew.hub().place(windows.all).expect("room for a resident list"));
-        let workers = cores.len();
-        let mut ours =
-            Ours { crew, workers, windows, residency, resident, rooms: Rooms::default() };
-        ours.batch(200);
-        ours.crew.park().expect("parking");
-        ours
-    }
-
-    fn batch(&mut self, count: usize) -> u64 {
-        let parked = self.rooms_used();
-        if parked {
-            self.crew.unpark().expect("unparking");
-        }
-        let (windows, residency) = (self.windows, self.residency);
-        let resident = self.resident.as_ref();
-        let (longest_ns, fewest) = (u64::MAX, 1);
-        let load = Load {
-            windows,
-            residency,
-            resident,
-            workers: self.workers,
-            depth: 1,
-            longest_ns,
-            fewest,
-            compute_ns: 0,
-            rate: None,
-        };
-        batch::run(&mut self.crew, &load, 5, &mut self.rooms).expect("warm tasks");
-        let batch = batch::run(&mut self.crew, &load, count, &mut self.rooms).expect("tasks");
-        assert_eq!(batch.verified, batch.ok);
-        if parked {
-            self.crew.park().expect("parking");
-        }
-        middle(batch.round_trips) * count as u64
-    }
-
-    /// Whether a batch has run before: from then on workers are parked between batches.
-    fn rooms_used(&self) -> bool {
-        !self.rooms.is_empty()
-    }
-}
-
-/// `count` copies into memory of this core's own.
-fn copies(windows: &Windows<'_>, to: &mut [i64], count: usize) -> u64 {
-    let took = (0..count).map(|id| {
-        let list = black_box(&windows.all[windows.part(id as u32)]);
-        let started = now();
-        to.copy_from_slice(list);
-        black_box(&mut *to);
-        now() - started
-    });
-    middle(took.collect()) * count as u64
-}
-
 /// `count` sums in this core's cache.
 fn sums(windows: &Windows<'_>, count: usize) -> u64 {
     let took = (0..count).map(|id| {
@@ -386,11 +233,6 @@ fn sample_cost() {
     }
     let each = (now() - started) as f64 / samples.len() as f64;
     figure("two stamps and one store, a sample", &format!("{each:.0} ns"), each <= 100.0, "100 ns");
-}
-
-/// The core that this thread was pinned to.
-fn here() -> usize {
-    allowed_cores().expect("the core of this thread")[0]
 }
 
 fn middle(mut samples: Vec<u64>) -> u64 {

@@ -7,7 +7,7 @@
 //
 // What makes it fast, as in crates/transport/src/stream: one writev and one readv for head and list,
 // a pipe of 1 MiB, lists where the kernel copies whole cache lines, and pieces of 8 KiB in a pipe to
-// another core. Both sides know the list's length before.
+// another core. Beyond that, huge pages, and both sides know the list's length before.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD = 32, LINE = 64, PAGE = 4096, PIECE = 8192, APART = 128, BUFFER = 1 << 20 };
+enum { HEAD = 32, LINE = 64, PAGE = 4096, PIECE = 8192, APART = 128, BUFFER = 1 << 20, HUGE = 2 << 20 };
 struct head { uint64_t task, items, word, rest; };
 
 static int polls, yields;
@@ -97,10 +98,13 @@ static int64_t sum(const int64_t *list, size_t items) {
     return (int64_t)sum;
 }
 
-// A list where the pages of the stream, which begins with a head, and those of memory begin together.
+// A list where the pages of the stream, which begins with a head, and those of memory begin together;
+// in huge pages where there are any, which saves an eighth at 400 kB.
 static int64_t *aligned(size_t items) {
-    char *room = aligned_alloc(PAGE, (LINE + items * 8 + PAGE) / PAGE * PAGE);
+    size_t bytes = (LINE + items * 8 + HUGE) / HUGE * HUGE;
+    char *room = aligned_alloc(HUGE, bytes);
     if (!room) fail("aligned_alloc");
+    madvise(room, bytes, MADV_HUGEPAGE); // or not
     return (int64_t *)(room + LINE);
 }
 

@@ -1,17 +1,20 @@
-//! One of our transports through its hub, with one worker, as a sweep drives it.
+//! One of our transports, for the benches.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lab::batch::{self, Load, Rooms};
+use lab::placement::allowed_cores;
 use lab::source::Windows;
 use pool::{Crew, CrewPlan, Launch};
 use shm::Kind;
 use transport::{Residency, Resident, Setup};
 
-/// A crew of one, parked between its turns so that it disturbs nobody.
+/// Our transport, through its hub, as a sweep drives it. A batch's time is its median times its
+/// tasks, so that one preemption does not decide.
 pub(crate) struct Ours<'a> {
     crew: Crew,
+    workers: usize,
     windows: &'a Windows<'a>,
     residency: Residency,
     resident: Option<Resident>,
@@ -19,24 +22,36 @@ pub(crate) struct Ours<'a> {
 }
 
 impl<'a> Ours<'a> {
+    /// With one worker, on `core`.
     pub(crate) fn start(
         name: &str,
         wakeup: &str,
         windows: &'a Windows<'a>,
         residency: Residency,
-        [here, there]: [usize; 2],
-    ) -> Ours<'a> {
+        core: usize,
+    ) -> Self {
+        Ours::start_on(name, wakeup, windows, residency, &[core])
+    }
+
+    /// With a worker on each of `cores`.
+    pub(crate) fn start_on(
+        name: &str,
+        wakeup: &str,
+        windows: &'a Windows<'a>,
+        residency: Residency,
+        cores: &[usize],
+    ) -> Self {
         let transport = transport::by_name(name).expect("a transport of ours");
         let room = windows.all.len();
         let setup = Setup {
             wakeup: wakeup.into(),
             segment: Kind::Memfd,
-            workers: 1,
+            workers: cores.len(),
             depth: 1,
             room,
             answer: 0,
             residents: 1,
-            apart: here != there,
+            apart: cores[0] != here(),
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
@@ -46,43 +61,59 @@ impl<'a> Ours<'a> {
             transport,
             setup,
             initialiser: None,
-            cores: vec![there],
+            cores: cores.to_vec(),
             padding: 0,
             order: Vec::new(),
         };
         let mut crew = Crew::start(&plan).expect("a crew");
         let resident = (residency == Residency::Resident)
             .then(|| crew.hub().place(windows.all).expect("room for a resident list"));
-        let mut ours = Ours { crew, windows, residency, resident, rooms: Rooms::default() };
-        ours.run(20);
+        let workers = cores.len();
+        let mut ours =
+            Ours { crew, workers, windows, residency, resident, rooms: Rooms::default() };
+        ours.batch(200);
         ours.crew.park().expect("parking");
         ours
     }
 
-    /// The median of so many round trips, in nanoseconds.
-    pub(crate) fn median(&mut self, trips: usize) -> u64 {
-        self.crew.unpark().expect("unparking");
-        self.run(5);
-        let mut took = self.run(trips);
-        self.crew.park().expect("parking");
-        took.sort_unstable();
-        took[took.len() / 2]
-    }
-
-    fn run(&mut self, count: usize) -> Vec<u64> {
+    /// So many round trips: their median, times their number, in nanoseconds.
+    pub(crate) fn batch(&mut self, count: usize) -> u64 {
+        let parked = self.rooms_used();
+        if parked {
+            self.crew.unpark().expect("unparking");
+        }
+        let (windows, residency) = (self.windows, self.residency);
+        let resident = self.resident.as_ref();
+        let (longest_ns, fewest) = (u64::MAX, 1);
         let load = Load {
-            windows: self.windows,
-            residency: self.residency,
-            resident: self.resident.as_ref(),
-            workers: 1,
+            windows,
+            residency,
+            resident,
+            workers: self.workers,
             depth: 1,
-            longest_ns: u64::MAX,
-            fewest: 1,
+            longest_ns,
+            fewest,
             compute_ns: 0,
             rate: None,
         };
+        batch::run(&mut self.crew, &load, 5, &mut self.rooms).expect("warm tasks");
         let batch = batch::run(&mut self.crew, &load, count, &mut self.rooms).expect("tasks");
         assert_eq!(batch.verified, batch.ok);
-        batch.round_trips
+        if parked {
+            self.crew.park().expect("parking");
+        }
+        let mut took = batch.round_trips;
+        took.sort_unstable();
+        took[took.len() / 2] * count as u64
     }
+
+    /// Whether a batch has run before: from then on workers are parked between batches.
+    fn rooms_used(&self) -> bool {
+        !self.rooms.is_empty()
+    }
+}
+
+/// The core that this thread was pinned to.
+fn here() -> usize {
+    allowed_cores().expect("the core of this thread")[0]
 }
