@@ -1,11 +1,14 @@
-//! Wake-ups among processes that are killed.
+//! Wake-ups among processes that are killed, and the lab that sets them side by side.
 
 use std::time::{Duration, Instant};
+
+use measure::record::{Line, Trial};
 
 use pool::Event;
 use transport::List;
 
 use super::pool::{crew, send, task};
+use super::tools::coordinator;
 
 /// Once in a while in the midst of ringing, with its lock in the dead one's hands.
 #[test]
@@ -30,4 +33,36 @@ fn workers_killed_while_they_ring_never_leave_the_coordinator_waiting() {
             crew.replace(0).unwrap();
         }
     }
+}
+
+#[test]
+fn the_lab_of_wake_ups_has_a_row_for_each_in_every_placement_beside_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let tiny = ["lab", "wakeup", "--generations", "1", "--pairs", "1", "--quiet", "--out"];
+    let output = coordinator(&tiny).arg(&out).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = measure::run::read(&out).unwrap().lines;
+    let trials: Vec<&Trial> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Trial(trial) => Some(&**trial),
+            _ => None,
+        })
+        .collect();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let places = if cores > 1 { 3 } else { 2 };
+    assert_eq!(trials.len(), places * shm::wakeup::ALL.len());
+    for trial in &trials {
+        assert!(trial.error.is_none() && trial.verified == trial.tasks, "{:?}", trial.cell);
+    }
+    assert!(trials.iter().any(|trial| trial.cell.workers == 2 * cores));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for wakeup in shm::wakeup::ALL {
+        let rows = shown.lines().filter(|line| line.trim_start().starts_with(wakeup.name()));
+        assert_eq!(rows.count(), places, "{}:\n{shown}", wakeup.name());
+    }
+    assert!(shown.contains("× limit") && shown.matches("seen ").count() >= 1, "{shown}");
+    // No table of its own way of comparing stands beside it.
+    assert!(!shown.contains("shared resident"), "{shown}");
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use measure::compare::Verdict;
 use measure::record::{Cell as Axes, Comparison, Line, Trial};
 
+use crate::lecture;
 use crate::limit::{Limits, multiple};
 use crate::model::{Cell, Column, Section, Table};
 use crate::units::{range, size, time, times};
@@ -132,7 +133,9 @@ pub(crate) fn rows(lines: &[Line]) -> Vec<Rows<'_>> {
     };
     for (at, line) in lines.iter().enumerate() {
         let (cell, trial, comparison) = match line {
-            Line::Trial(trial) if trial.lecture.is_none() => (&trial.cell, Some(&**trial), None),
+            Line::Trial(trial) if !lecture::has_own_table(trial) => {
+                (&trial.cell, Some(&**trial), None)
+            }
             Line::Comparison(comparison) if comparison.lecture.is_none() => {
                 (&comparison.cell, None, Some(&**comparison))
             }

@@ -5,6 +5,7 @@ mod crossover;
 mod futures;
 mod owners;
 mod quadrants;
+mod wakeup;
 
 use measure::compare::ENOUGH_GENERATIONS;
 use measure::record::{Comparison, LectureCase, Line};
@@ -22,6 +23,7 @@ pub static ALL: &[&dyn Lab] = &[
     &quadrants::Quadrants,
     &futures::Futures,
     &crossover::Crossover,
+    &wakeup::Wakeup,
     &owners::Owners,
 ];
 

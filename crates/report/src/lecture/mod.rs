@@ -4,6 +4,7 @@ mod cases;
 mod crossover;
 mod futures;
 mod owners;
+mod wakeup;
 
 use measure::record::{Claim, Comparison, CrossoverLine, Line, Sequential, Trial};
 
@@ -25,6 +26,7 @@ pub(crate) fn labs(lines: &[Line]) -> Vec<Section> {
         sections.extend(crossover::sections(lines, lab));
         sections.extend(futures::sections(lines, lab));
         sections.extend(owners::sections(lines, lab));
+        sections.extend(wakeup::sections(lines, lab));
         let claims = lines.iter().filter_map(claim).filter(|claim| claim.lab == lab);
         let said = claims.map(|claim| {
             let seen = if claim.seen { "seen    " } else { "not seen" };
@@ -36,6 +38,11 @@ pub(crate) fn labs(lines: &[Line]) -> Vec<Section> {
         }
     }
     sections
+}
+
+/// Whether a trial stands in a table of its lab's own.
+pub(crate) fn has_own_table(trial: &Trial) -> bool {
+    trial.lecture.is_some() || trial.lab == wakeup::LAB
 }
 
 /// One sentence for each crossover: the way, the list, and from where on parallel wins.
@@ -65,6 +72,7 @@ fn lab(line: &Line) -> Option<&str> {
     match line {
         Line::Sequential(sequential) => Some(&sequential.lab),
         Line::Outcome(outcome) => Some(&outcome.lab),
+        Line::Trial(trial) if trial.lab == wakeup::LAB => Some(&trial.lab),
         Line::Claim(claim) => Some(&claim.lab),
         Line::Storm(storm) => Some(&storm.lab),
         Line::Fate(fate) => Some(&fate.lab),

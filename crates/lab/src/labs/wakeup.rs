@@ -1,0 +1,245 @@
+//! Chapter 6: what does it cost to wake whoever waits, and when may one look instead of sleeping?
+//!
+//! Its cells are a sweep's, with a resident list of one item: nothing but the hand-over is left.
+
+use measure::record::{Line, Trial};
+use pool::MOST_WORKERS;
+use shm::wakeup::Regime;
+use transport::Residency;
+
+use super::Lab;
+use crate::placement::Placement;
+use crate::plan::{Arm, Cell, Plan};
+use crate::predict::{Answer, Found, Question};
+use crate::session::Session;
+use crate::wish::{SCALE, WORKERS};
+use crate::{floor, run};
+
+/// The lab of the sixth chapter.
+pub(super) struct Wakeup;
+
+const NAME: &str = "wakeup";
+/// Waking somebody else's core is told to cost at least so many times the rest of the journey.
+const DEAR: f64 = 10.0;
+/// The hybrid may take so many times as long as the best other wake-up.
+const NEAR: f64 = 1.3;
+
+impl Lab for Wakeup {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn number(&self) -> &'static str {
+        "6"
+    }
+    fn question(&self) -> &'static str {
+        "what does it cost to wake whoever waits, and when may one look instead of sleeping?"
+    }
+    fn without(&self) -> &'static [&'static str] {
+        &[WORKERS, SCALE]
+    }
+    fn is_in_quick(&self) -> bool {
+        false
+    }
+    fn questions(&self) -> &'static [Question] {
+        QUESTIONS
+    }
+    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+        if !session.book.lines.iter().any(|line| matches!(line, Line::Floor(_))) {
+            floor::measure(session.book)?;
+        }
+        let cells = cells(&session.book.allowed);
+        let (generations, pairs) = (session.wish.generations, session.wish.pairs);
+        run::ask(session, &Plan { lab: NAME, cells, generations, pairs, stops: false })?;
+        if session.is_interrupted() { Ok(()) } else { claims(session) }
+    }
+}
+
+/// A cell for each placement and regime, with every wake-up of that regime. Nothing is compared across
+/// regimes but in the reader's mind: that is what the lab is about.
+fn cells(allowed: &[usize]) -> Vec<Cell> {
+    let spread = Placement::Spread.on(allowed);
+    let mut places = vec![(Placement::Same, 1)];
+    if allowed.len() > 1 {
+        places.push((spread.clone(), 1));
+    }
+    places.push((spread, (2 * allowed.len()).min(MOST_WORKERS)));
+    let regimes = [Regime::Sleeping, Regime::Polling, Regime::Hybrid];
+    let cell = |(placement, workers): (Placement, usize)| {
+        regimes.map(|regime| Cell {
+            placement: placement.clone(),
+            regime,
+            workers,
+            depth: 1,
+            bytes: shm::ITEM_BYTES,
+            arms: arms(regime),
+            control: false,
+            compute_ns: 0,
+            rate: None,
+            tasks: None,
+        })
+    };
+    places.into_iter().flat_map(cell).collect()
+}
+
+/// Every wake-up of a shared segment in `regime`.
+fn arms(regime: Regime) -> Vec<Arm> {
+    let Some(any) = Arm::of("shared", Residency::Resident, regime) else { return Vec::new() };
+    let all = any.transport.wakeups().into_iter();
+    let of_regime = all.filter(|(_, of)| *of == regime);
+    of_regime.map(|(wakeup, _)| Arm { wakeup, ..any.clone() }).collect()
+}
+
+/// Median of one wake-up's round trips; nothing where there are none.
+fn p50(lines: &[Line], place: Place, wakeup: &str) -> Option<f64> {
+    let found = trials(lines, place).find(|trial| trial.cell.wakeup == wakeup)?;
+    Some(found.round_trip_ns.p50 as f64)
+}
+
+/// Who runs where.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// Both on one core.
+    Same,
+    /// Each on its own.
+    Spread,
+    /// More workers than cores.
+    Crowded,
+}
+
+fn place(trial: &Trial) -> Place {
+    match (trial.cell.workers, trial.cell.placement.as_str()) {
+        (1, "same") => Place::Same,
+        (1, _) => Place::Spread,
+        _ => Place::Crowded,
+    }
+}
+
+fn trials(lines: &[Line], at: Place) -> impl Iterator<Item = &Trial> {
+    lines.iter().rev().filter_map(move |line| match line {
+        Line::Trial(trial) if trial.lab == NAME && trial.error.is_none() => {
+            (place(trial) == at).then_some(&**trial)
+        }
+        _ => None,
+    })
+}
+
+/// How many times as long `other` takes as `wakeup`.
+fn times(lines: &[Line], (at, wakeup): (Place, &str), other: (Place, &str)) -> Option<f64> {
+    Some(p50(lines, other.0, other.1)? / p50(lines, at, wakeup)?)
+}
+
+/// Median times of the hybrid, and of the best other one, by name.
+fn hybrid_and_best(lines: &[Line], at: Place) -> Option<(f64, f64, &str)> {
+    let hybrid = p50(lines, at, "hybrid")?;
+    let others = trials(lines, at).filter(|trial| trial.cell.wakeup != "hybrid");
+    let best = others.min_by_key(|trial| trial.round_trip_ns.p50)?;
+    Some((hybrid, best.round_trip_ns.p50 as f64, &best.cell.wakeup))
+}
+
+/// What the chapter says, checked on the lines that were written.
+fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {
+    let lines = &session.book.lines;
+    let mut all = Vec::new();
+    if let Some(times) = times(lines, (Place::Spread, "spin"), (Place::Spread, "futex")) {
+        let reason = format!("across two cores a futex takes {} of spin", report::ratio(times));
+        let text = "waking a sleeping core costs 10 times the rest of the journey, or more";
+        all.push((text, times >= DEAR, reason));
+    }
+    if let Some(times) = times(lines, (Place::Same, "futex"), (Place::Same, "spin")) {
+        let reason = format!("on one core spin takes {} of a futex", report::ratio(times));
+        let text = "whoever spins on the core that its peer needs waits for the scheduler";
+        all.push((text, times >= DEAR, reason));
+    }
+    let places =
+        [(Place::Same, "one core"), (Place::Spread, "two cores"), (Place::Crowded, "crowded")];
+    let beside: Vec<_> = places
+        .into_iter()
+        .filter_map(|(at, name)| Some((name, hybrid_and_best(lines, at)?)))
+        .collect();
+    if !beside.is_empty() {
+        let near = beside.iter().all(|(_, (hybrid, best, _))| *hybrid <= NEAR * best);
+        let words = beside.iter().map(|(name, (hybrid, best, other))| {
+            format!("{name} {} of {other}", report::ratio(hybrid / best))
+        });
+        let reason = words.collect::<Vec<_>>().join(", ");
+        all.push((
+            "the hybrid is within 1.3 times the best other wake-up wherever its peer runs",
+            near,
+            reason,
+        ));
+    }
+    all.into_iter().try_for_each(|(text, seen, reason)| session.claim(text, seen, reason))
+}
+
+/// Which is fastest on one core.
+const WAYS: &[&str] = &["looking without a pause", "looking and yielding", "sleeping on a futex"];
+
+static QUESTIONS: &[Question] = &[
+    Question {
+        key: "sleep-same",
+        asks: "both on one core, asleep on a futex: median time there and back?",
+        answer: Answer::Duration,
+        hint: "two system calls and one switch from process to process, each way",
+        why: "Each side wakes the other and then sleeps: two switches, and nobody's core has to be woken.",
+        found: |lines| Some(Found::exactly(p50(lines, Place::Same, "futex")?)),
+    },
+    Question {
+        key: "sleep-spread",
+        asks: "asleep on a futex, each on a core of its own: how many times as long as on one core?",
+        answer: Answer::Times,
+        hint: "what has to happen on a core that has nothing to do, before it runs anybody?",
+        why: "An idle core has to be woken by an interrupt. On a virtual machine the host has to bring it back first.",
+        found: |lines| {
+            let times = times(lines, (Place::Same, "futex"), (Place::Spread, "futex"))?;
+            Some(Found::exactly(times))
+        },
+    },
+    Question {
+        key: "spin-spread",
+        asks: "each on a core of its own: how many times the time of spin does a futex take?",
+        answer: Answer::Times,
+        hint: "of a journey without sleep, a cache line there and back is nearly all",
+        why: "Nothing is left but cache lines that go from core to core; all else was waking.",
+        found: |lines| {
+            let times = times(lines, (Place::Spread, "spin"), (Place::Spread, "futex"))?;
+            Some(Found::exactly(times))
+        },
+    },
+    Question {
+        key: "best-same",
+        asks: "both on one core: which is fastest?",
+        answer: Answer::Choice(WAYS),
+        hint: "who runs while the other one looks?",
+        why: "Yielding hands the core over by one cheap system call, and nobody is put to sleep or woken. Looking without a pause holds the core that the answer needs.",
+        found: |lines| {
+            let names = ["spin", "hybrid", "futex"];
+            let times = names.map(|name| p50(lines, Place::Same, name));
+            let all = times.into_iter().zip(WAYS).map(|(time, way)| Some((time?, *way)));
+            let all: Option<Vec<(f64, &'static str)>> = all.collect();
+            let best = all?.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
+            Some(Found::Choice(best.1))
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wake_up_stands_in_every_placement_once() {
+        for allowed in [vec![0, 1], vec![3]] {
+            let cells = cells(&allowed);
+            let mut count = std::collections::BTreeMap::new();
+            for cell in &cells {
+                for arm in &cell.arms {
+                    let place = (cell.placement.name(), cell.workers);
+                    *count.entry((place, arm.wakeup)).or_insert(0) += 1;
+                }
+            }
+            let places = if allowed.len() > 1 { 3 } else { 2 };
+            assert_eq!(count.len(), places * shm::wakeup::ALL.len());
+            assert!(count.values().all(|times| *times == 1));
+        }
+    }
+}
