@@ -49,7 +49,8 @@ impl Lab for Wakeup {
         }
         let cells = cells(&session.book.allowed);
         let (generations, pairs) = (session.wish.generations, session.wish.pairs);
-        run::ask(session, &Plan { lab: NAME, cells, generations, pairs, stops: false })?;
+        let plan = Plan { lab: NAME, cells, generations, pairs, stops: false, floor: false };
+        run::ask(session, &plan)?;
         if session.is_interrupted() { Ok(()) } else { claims(session) }
     }
 }
@@ -74,6 +75,7 @@ fn cells(allowed: &[usize]) -> Vec<Cell> {
             arms: arms(regime),
             control: false,
             compute_ns: 0,
+            planted: None,
             rate: None,
             tasks: None,
         })
