@@ -83,7 +83,7 @@ if ! $dry_run; then
         --tasks "$((capacity * 12 / 5))"
 fi
 run_stopped stopped-open "${still[@]}" --rate 1000/s --tasks "$((seconds * 1000))"
-run_stopped stopped-closed "${still[@]}" --pin same --wakeup futex --tasks 1000000
+run_stopped stopped-closed "${still[@]}" --pin same --wakeup futex --tasks 400000
 if $dry_run; then exit; fi
 
 p99() {
