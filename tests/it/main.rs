@@ -10,7 +10,6 @@ mod docs;
 mod ends;
 mod files;
 mod house;
-mod kills;
 mod labs;
 mod limits;
 mod machine;
