@@ -41,7 +41,7 @@ fn commands() -> Vec<Shown> {
                 if known.is_none() {
                     all.push(Shown { page: page.clone(), words, sample: Vec::new() });
                 }
-            } else if line.starts_with("```") {
+            } else if line.trim_start().starts_with("```") {
                 below = None;
             } else if let Some(at) = below {
                 all[at].sample.push(line);
