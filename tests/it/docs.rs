@@ -88,8 +88,10 @@ fn args(words: &[String], folder: &Path) -> Vec<String> {
     if measures {
         let out = folder.join("out").to_str().unwrap().to_owned();
         args.extend(["--budget".into(), "100ms".into(), "--quiet".into(), "--out".into(), out]);
-        if args[0] == "lab" {
+        if ["lab", "sweep"].contains(&args[0].as_str()) {
             args.extend(["--generations", "1", "--pairs", "1"].map(str::to_owned));
+        }
+        if args[0] == "lab" {
             if args[1] == "crossover" && !args.contains(&"--durations".to_owned()) {
                 // Its longest tasks take seconds by design.
                 args.extend(["--durations", "1us,1ms"].map(str::to_owned));

@@ -285,3 +285,23 @@ fn labs_lists_every_lab_and_a_run_of_one_makes_it_done() {
     let refused = coordinator(&["labs", "/nowhere"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[test]
+fn the_tail_has_both_loops_with_pauses_and_without_and_an_open_one_meets_each_pause() {
+    let (lines, tables) = lab_and_tables(&["tail", "--generations", "1", "--pairs", "1"]);
+    let trials = of_kind(&lines, "trial");
+    assert_eq!(trials.len(), 8, "two transports, two loops, with pauses and without");
+    for trial in &trials {
+        assert_eq!((&trial["verified"], &trial["lab"]), (&trial["tasks"], &"tail".into()));
+        let open = trial["arrival"] == "open";
+        assert_eq!(trial["rate"], if open { Json::from(10_000.0) } else { Json::Null });
+        // Its 200 ms hold a pause for certain.
+        if open && trial["job"] == "sum_with_pauses" {
+            assert!(trial["round_trip_ns"]["max"].as_u64().unwrap() >= 5_000_000, "{trial}");
+        }
+    }
+    let paused = trials.iter().filter(|trial| trial["job"] == "sum_with_pauses");
+    assert_eq!(paused.count(), 4);
+    assert_eq!(of_kind(&lines, "claim").len(), 3);
+    assert!(tables.contains(", sum with pauses, open loop at 10000 tasks/s\n"), "{tables}");
+}

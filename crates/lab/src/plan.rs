@@ -10,7 +10,7 @@ use shm::Kind;
 use shm::wakeup::Regime;
 use transport::{Residency, Setup, Transport};
 
-use workload::sum::{Sum, SumThenCompute};
+use workload::sum::SumThenCompute;
 
 use crate::placement::Placement;
 
@@ -65,6 +65,8 @@ pub struct Cell {
     pub workers: usize,
     /// Tasks in flight per worker.
     pub depth: usize,
+    /// The job of each task.
+    pub job: &'static str,
     /// Bytes of each list.
     pub bytes: usize,
     /// The arms.
@@ -112,6 +114,9 @@ pub struct Turn {
     pub time: u64,
 }
 
+/// The job of tasks, unless a lab asks for another: each item is read, and the answer proves it.
+pub const SUM: &str = "sum";
+
 /// Bytes of a control's list.
 const CONTROL_BYTES: usize = 4096;
 
@@ -121,7 +126,14 @@ impl Cell {
     pub fn as_control(&self, longest: usize) -> Option<Cell> {
         let pipe = Arm::of("pipe", Residency::Place, self.regime)?;
         let bytes = CONTROL_BYTES.min(longest);
-        Some(Cell { bytes, arms: vec![pipe; 2], control: true, compute_ns: 0, ..self.clone() })
+        Some(Cell {
+            bytes,
+            arms: vec![pipe; 2],
+            control: true,
+            job: SUM,
+            compute_ns: 0,
+            ..self.clone()
+        })
     }
 
     /// The row of pairs.csv for one batch of arm number `arm`, or of doing it alone where there is
@@ -160,7 +172,11 @@ impl Cell {
 
     /// What pairs.csv says in the column `case` where no lab asks.
     pub fn case(&self) -> &'static str {
-        if self.control { "control" } else { "" }
+        match self.job {
+            _ if self.control => "control",
+            SUM => "",
+            other => other,
+        }
     }
 
     /// Items of each list.
@@ -203,7 +219,7 @@ impl Cell {
     /// The axes of `arm` in this cell, as the record keeps them.
     pub fn record(&self, arm: &Arm, cores: &[usize]) -> measure::record::Cell {
         measure::record::Cell {
-            job: job(self.compute_ns).into(),
+            job: job(self.job, self.compute_ns).into(),
             transport: arm.transport.name().into(),
             residency: arm.residency.name().into(),
             wakeup: arm.wakeup.into(),
@@ -256,7 +272,8 @@ impl Plan {
                 cell.arms.iter().map(|arm| format!("{}/{}", arm.name(), arm.wakeup)).collect();
             let segment = cell.arms.iter().find_map(|arm| arm.segment).map(Kind::name);
             format!(
-                "{:?} {} {}x{} {} {} {:?} {:?} {:?} {:?} {} {}",
+                "{} {:?} {} {}x{} {} {} {:?} {:?} {:?} {:?} {} {}",
+                cell.job,
                 cell.placement,
                 cell.regime,
                 cell.workers,
@@ -284,9 +301,9 @@ impl Plan {
     }
 }
 
-/// The job of a task that computes so long: each item is read, and the answer proves it.
-pub fn job(compute_ns: u64) -> &'static str {
-    if compute_ns == 0 { Sum.name() } else { SumThenCompute.name() }
+/// What a task named `job` runs if it computes so long: each item is read, and the answer proves it.
+pub fn job(job: &str, compute_ns: u64) -> &str {
+    if job == SUM && compute_ns > 0 { SumThenCompute.name() } else { job }
 }
 
 /// The transport's wake-up of that regime, its default first.

@@ -11,7 +11,7 @@ use crate::book::{Book, Done};
 use crate::labs::{self, Lab};
 use crate::models;
 use crate::placement::{self, Placement};
-use crate::plan::{self, Arm, Cell, Plan};
+use crate::plan::{self, Arm, Cell, Plan, SUM};
 use crate::run;
 use crate::source::Source;
 use crate::wish::{DURATIONS, Durations, Lists, SIZES, Scale, Wish};
@@ -90,6 +90,7 @@ pub fn plan(cores: usize) -> Plan {
             regime,
             workers: 1,
             depth: 1,
+            job: SUM,
             bytes,
             arms: arms(regime),
             control: false,

@@ -11,7 +11,7 @@ use shm::wakeup::Regime;
 use transport::{Residency, Transport};
 
 use crate::placement::{Placement, allowed_cores};
-use crate::plan::{self, Arm, Cell, Plan, wakeup_of};
+use crate::plan::{self, Arm, Cell, Plan, SUM, wakeup_of};
 use crate::refusal::Refusal;
 use crate::size::Sizes;
 use crate::source::Source;
@@ -147,6 +147,7 @@ impl Axes {
                             regime,
                             workers,
                             depth,
+                            job: SUM,
                             bytes,
                             arms: arms.clone(),
                             control: false,

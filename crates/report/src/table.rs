@@ -19,6 +19,8 @@ pub(crate) struct Stratum {
     depth: usize,
     /// Computing that each task adds to its job.
     compute_ns: u64,
+    /// The job of tasks, where it is one that pauses.
+    job: Option<String>,
     /// Tasks a second on a schedule, as text; none in a closed loop.
     rate: Option<String>,
     /// Wake-ups and segments of the arms, to tell strata of one regime apart.
@@ -33,6 +35,7 @@ impl Stratum {
             workers: cell.workers,
             depth: cell.depth,
             compute_ns: cell.compute_ns,
+            job: Some(cell.job.clone()).filter(|job| job == "sum_with_pauses"),
             rate: cell.rate.map(|rate| format!("{rate}")),
             shared_wakeup: None,
         }
@@ -52,6 +55,9 @@ impl Stratum {
         }
         if self.compute_ns > 0 {
             let _ = write!(title, ", each task computes {}", time(self.compute_ns));
+        }
+        if let Some(job) = &self.job {
+            let _ = write!(title, ", {}", job.replace('_', " "));
         }
         if let Some(rate) = &self.rate {
             let _ = write!(title, ", open loop at {rate} tasks/s");
@@ -150,8 +156,9 @@ pub(crate) fn rows(lines: &[Line]) -> Vec<Rows<'_>> {
         all[at].comparisons.extend(comparison);
     }
     let order = |rows: &Rows<'_>| {
-        let Stratum { placement, regime, workers, depth, compute_ns, .. } = &rows.stratum;
-        (placement.clone(), regime != "sleeping", regime.clone(), *workers, *depth, *compute_ns)
+        let Stratum { placement, regime, workers, depth, compute_ns, job, rate, .. } =
+            rows.stratum.clone();
+        (placement, regime != "sleeping", regime, workers, depth, compute_ns, job, rate)
     };
     all.sort_by_key(order);
     all

@@ -6,6 +6,7 @@
 pub mod faults;
 pub mod lecture;
 pub mod owners;
+pub mod pauses;
 pub mod shift;
 pub mod sum;
 
@@ -15,6 +16,7 @@ use pool::Job;
 pub static ALL: &[&dyn Job] = &[
     &sum::Sum,
     &sum::SumThenCompute,
+    &pauses::SumWithPauses,
     &shift::Shift,
     &lecture::LightWorkSmallData,
     &lecture::HeavyWorkSmallData,

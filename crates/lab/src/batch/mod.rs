@@ -20,6 +20,8 @@ const PHASE_EVERY: usize = 16;
 
 /// What a batch carries.
 pub struct Load<'a> {
+    /// The job of each task: its answer is the list's sum.
+    pub job: &'a str,
     /// The two lists that alternate.
     pub windows: &'a Windows<'a>,
     /// Where they are before each task.
@@ -110,7 +112,7 @@ pub fn run(
     rooms.took.resize(total, 0);
     rooms.stamped.clear();
     rooms.stamped.reserve(total - count);
-    let job = crew.job(job(load.compute_ns)).unwrap_or(u16::MAX);
+    let job = crew.job(job(load.job, load.compute_ns)).unwrap_or(u16::MAX);
     let started = now();
     let mut run = Run { crew, load, job, total, rooms, batch: Batch::default(), started };
     match load.rate {

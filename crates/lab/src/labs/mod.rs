@@ -5,6 +5,7 @@ mod crossover;
 mod futures;
 mod owners;
 mod quadrants;
+mod tail;
 mod wakeup;
 
 use measure::compare::ENOUGH_GENERATIONS;
@@ -23,6 +24,7 @@ pub static ALL: &[&dyn Lab] = &[
     &quadrants::Quadrants,
     &futures::Futures,
     &crossover::Crossover,
+    &tail::Tail,
     &wakeup::Wakeup,
     &owners::Owners,
 ];

@@ -56,6 +56,7 @@ impl Case {
             regime: Regime::Hybrid,
             workers: session.wish.workers,
             depth: DEPTH,
+            job: self.job.name(),
             bytes: self.list.as_ref().map_or(0, |list| size_of_val(&list[..])),
             arms: self.arms.clone(),
             control: false,

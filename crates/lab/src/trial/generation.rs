@@ -259,6 +259,7 @@ impl Generation {
         let at = self.crew_of(arm);
         let fresh = &mut self.crews[at];
         let load = Load {
+            job: cell.job,
             windows,
             residency: cell.arms[arm].residency,
             resident: fresh.resident.as_ref(),
