@@ -133,14 +133,19 @@ finish() {
 # sweep NAME OPTION…: `coordinator sweep` with these options and those after --, into the folder NAME of
 # $out. A record that has ended for good is kept as it is, and another continued. Ends the script where
 # the coordinator failed.
-sweep() {
-    local folder=$out/$1 asked=("${@:2}" "${more[@]}")
+sweep() { measured sweep "$@"; }
+
+# lab NAME LAB OPTION…: the same for `coordinator lab`.
+lab() { measured lab "$@"; }
+
+measured() {
+    local folder=$out/$2 asked=("${@:3}" "${more[@]}")
     if is_done "$folder" "${asked[@]}"; then return; fi
-    local command=("$coordinator" sweep --out "$folder" "${asked[@]}")
+    local command=("$coordinator" "$1" --out "$folder" "${asked[@]}")
     if $dry_run; then
         quoted "${command[@]}"
     else
-        echo "sweep    $1, into $folder" >&2
+        printf '%-8s %s, into %s\n' "$1" "$2" "$folder" >&2
         attend "${command[@]}" || finish $?
     fi
 }
@@ -155,6 +160,6 @@ is_done() {
     fi
     printf -v asked ',"%s"' "${@:2}"
     if grep -q '"command":' "$record" && ! grep -qF -- "$asked]" "$record"; then
-        echo "warning: it was swept with other options: name another --out for these" >&2
+        echo "warning: it was measured with other options: name another --out for these" >&2
     fi
 }

@@ -13,6 +13,10 @@ setup() {
     # Notes how it was called, writes a record as the real one would, and ends as PRETEND says.
     cat >"$COORDINATOR" <<'FAKE'
 #!/usr/bin/env bash
+if [[ $1 == labs ]]; then
+    printf '{"done":"no","name":"%s","number":"1"}\n' first second
+    exit
+fi
 echo "$*" >>"$CALLS"
 folder=$(sed 's/.* --out \([^ ]*\).*/\1/' <<<"$*")
 mkdir -p "$folder"
@@ -41,7 +45,7 @@ FAKE
 }
 
 calls() {
-    grep -c '^sweep ' "$CALLS" || true
+    grep -cE '^(sweep|lab) ' "$CALLS" || true
 }
 
 # stdout_of COMMAND…: as `run`, without what goes to stderr.
@@ -173,7 +177,7 @@ ended() {
     "$sweep" --out "$out" --sizes 64B
     run "$sweep" --out "$out" --sizes 1MiB
     [ "$status" -eq 0 ]
-    [[ $output == *"swept with other options"* ]]
+    [[ $output == *"measured with other options"* ]]
     run "$sweep" --out "$out" --sizes 64B
     [[ $output != *warning* ]]
 }
@@ -351,4 +355,100 @@ real_coordinator() {
     [ "$status" -eq 0 ]
     [ "${lines[0]}" = "cells 2, verdicts 4, undecided 100.0 %" ]
     [ "${lines[2]}" = "cells that contradict themselves 0" ]
+}
+
+# Each script that goes on where it was stopped, and how often it calls the coordinator.
+resuming="sweep-sizes:2 sweep-compute:3 sweep-workers:2 sweep-wakeups:2 all-labs:2"
+
+@test "each sweep and all-labs help, refuse in one sentence, and run nothing then" {
+    for script in $resuming; do
+        script=$root/scripts/${script%:*}.sh
+        run "$script" -h
+        [ "$status" -eq 0 ]
+        [[ $output == *"Usage: scripts/${script##*/} "*--out*--dry-run* ]]
+        for bad in --size extra --out; do
+            run "$script" "$bad"
+            [ "$status" -eq 2 ]
+            [ "${#lines[@]}" -eq 1 ]
+        done
+    done
+    run "$root/scripts/all-labs.sh" --answers /nowhere
+    [ "$status" -eq 2 ]
+    [ "$(calls)" -eq 0 ]
+}
+
+@test "each sweep and all-labs dry-run what is left, and the second time nothing is" {
+    for entry in $resuming; do
+        script=$root/scripts/${entry%:*}.sh
+        folder=$out/${entry%:*}
+        : >"$CALLS"
+        run stdout_of "$script" --out "$folder" --dry-run -- --budget 9s
+        [ "$status" -eq 0 ]
+        [ "${#lines[@]}" -eq "${entry#*:}" ]
+        [[ ${lines[0]} == *" --out $folder/"*" --budget 9s" ]]
+        [ "$(calls)" -eq 0 ]
+        [ ! -e "$folder" ]
+        run stdout_of "$script" --out "$folder" -- --budget 9s
+        [ "$status" -eq 0 ]
+        [ "$(calls)" -eq "${entry#*:}" ]
+        [ "${lines[-1]}" = "$folder" ]
+        run "$script" --out "$folder" -- --budget 9s
+        [ "$status" -eq 0 ]
+        [ "$(grep -c '^already done' <<<"$output")" -eq "${entry#*:}" ]
+        [[ $output != *warning* ]]
+        [ "$(calls)" -eq "${entry#*:}" ]
+    done
+}
+
+@test "each sweep and all-labs let the coordinator end at Ctrl-C, and go on" {
+    for entry in $resuming; do
+        script_file=$root/scripts/${entry%:*}.sh
+        folder=$out/${entry%:*}
+        : >"$CALLS"
+        begun "$script_file" --out "$folder"
+        kill -s INT -- "-$script"
+        ended
+        [ "$code" -eq 130 ]
+        [ "$(grep -c signal "$CALLS")" -eq 1 ]
+        grep -q "to continue: $script_file --out $folder$" "$BATS_TEST_TMPDIR/stderr"
+        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/stdout")" = "$folder" ]
+        : >"$CALLS"
+        PRETEND="done" run stdout_of "$script_file" --out "$folder"
+        [ "$status" -eq 0 ]
+        [ "$(calls)" -eq "${entry#*:}" ]
+    done
+}
+
+@test "all-labs hands each lab its file of guesses, where there is one" {
+    mkdir "$BATS_TEST_TMPDIR/class"
+    echo "a = 1" >"$BATS_TEST_TMPDIR/class/second"
+    run stdout_of "$root/scripts/all-labs.sh" --out "$out" --answers "$BATS_TEST_TMPDIR/class"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c -- --answers "$CALLS")" -eq 1 ]
+    grep -q -- "^lab --out $out/second second --answers $BATS_TEST_TMPDIR/class/second$" "$CALLS"
+}
+
+@test "the real coordinator takes every option that the sweeps and all-labs give it" {
+    real_coordinator
+    for entry in $resuming; do
+        name=${entry%:*}
+        small=(--generations 1 --pairs 1 --budget 10ms)
+        own=()
+        case $name in
+        sweep-sizes) own=(--sizes 64B) ;;
+        sweep-compute) own=(--sizes none --durations 1us) ;;
+        sweep-workers) own=(--sizes 64B --workers 1,2) ;;
+        sweep-wakeups) own=(--sizes 64B) ;;
+        # Its labs take longer than a test may: their options are tried on the first of them.
+        all-labs)
+            run "$root/scripts/all-labs.sh" --out "$out/$name" --dry-run
+            [ "${#lines[@]}" -ge 5 ]
+            [[ ${lines[0]} == *" lab --out $out/$name/copy copy" ]]
+            continue
+            ;;
+        esac
+        run stdout_of "$root/scripts/$name.sh" --out "$out/$name" "${own[@]}" -- "${small[@]}"
+        [ "$status" -eq 0 ]
+        [ "${lines[-1]}" = "$out/$name" ]
+    done
 }

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Sweeps how long a task computes, alone and through pools, and goes on where it was stopped.
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+help() {
+    cat <<'HELP'
+Sweeps how long a task computes with `coordinator lab crossover`: alone, and through pools of 1, 2 and 4
+workers that get their lists by pipe or by shared segment. Started again after an interruption, it goes
+on where it stopped.
+
+Usage: scripts/sweep-compute.sh [OPTIONS] [-- OPTIONS OF coordinator lab]
+
+Options:
+      --durations TIMES  how long a task computes [default: 1us,4us,16us,64us,256us,1ms,4ms]
+      --sizes SIZES      bytes of its list [default: none,400KB]
+      --out DIR          folder for the records, in workers-1, workers-2, workers-4
+                         [default: runs/sweep-compute]
+      --dry-run          print the commands that are left to run, one a line, and run nothing
+  -h, --help             print this
+
+A finished record is kept as it is: other options need another --out.
+stdout carries the tables and, in its last line, the folder; progress goes to stderr.
+The variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 2 usage, 130 and 143 interrupted (the same command continues), else the coordinator's.
+
+Example: scripts/sweep-compute.sh --sizes none --out runs/none -- --budget 60s
+HELP
+}
+
+out=runs/sweep-compute
+durations=1us,4us,16us,64us,256us,1ms,4ms
+sizes=none,400KB
+options "out durations sizes" "$@"
+
+find_coordinator || finish $?
+for workers in 1 2 4; do
+    lab "workers-$workers" crossover --workers "$workers" --durations "$durations" --sizes "$sizes"
+done
+$dry_run || finish 0
