@@ -116,7 +116,7 @@ fn run(args: &[impl AsRef<str>], folder: &Path) -> Output {
 fn each_command_in_the_docs_works_and_says_what_is_shown_below_it() {
     let commands = commands();
     assert!(commands.len() >= 30, "the docs show how to use it");
-    assert!(commands.iter().filter(|shown| !shown.sample.is_empty()).count() >= 1);
+    assert!(commands.iter().filter(|shown| !shown.sample.is_empty()).count() >= 6);
     // Runs that the docs call by name.
     let runs = tempfile::tempdir().unwrap();
     let few = ["--generations", "6", "--pairs", "1", "--tasks", "60", "--quiet"];
@@ -172,7 +172,7 @@ fn has_the_shape_of<'a>(sample: &'a [String], shown: &str) -> Result<(), &'a str
 }
 
 /// Words that say how something came out: any of them may stand for any other.
-const VERDICTS: [&str; 10] = [
+const VERDICTS: [&str; 12] = [
     "SLOWER or no gain",
     "TOO CLOSE TO CALL",
     "PARALLEL WINS",
@@ -183,6 +183,8 @@ const VERDICTS: [&str; 10] = [
     "SAME",
     "not seen",
     "seen",
+    "inside",
+    "extrapolated",
 ];
 
 /// A line's words, with one word for every figure, unit and verdict. Of a verdict's sentence only what
@@ -229,4 +231,93 @@ fn a_sample_with_another_column_title_or_order_is_noticed() {
         assert!(fits(&same.replace(from, to)).is_err(), "{from} is not {to}");
     }
     assert!(fits(" list  pipe  ratio\n same core, sleeping").is_err(), "the order counts");
+}
+
+/// What links of a page point to, code left out.
+fn links(text: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    let mut code = false;
+    for line in text.lines() {
+        code ^= line.trim_start().starts_with("```");
+        let prose = line.split('`').step_by(2).filter(|_| !code);
+        for part in prose.collect::<Vec<_>>().join("`").split("](").skip(1) {
+            links.extend(part.split_once(')').map(|(target, _)| target.to_owned()));
+        }
+    }
+    links
+}
+
+/// Anchors of a page, as mdBook makes them of its headings.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#') && line.contains("# "));
+    let slug = |heading: &str| {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|c| c.is_alphanumeric() || " _-".contains(*c));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    headings.map(slug).collect()
+}
+
+#[test]
+fn no_link_is_broken_and_the_book_has_every_page_once() {
+    let docs = root().join("docs");
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in links(&text) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match file {
+                "" => page.clone(),
+                file => page.parent().unwrap().join(file),
+            };
+            let named = format!("{} links to {link}", page.display());
+            assert!(target.exists(), "{named}, which is not there");
+            let outside = page.starts_with(&docs) && (file.contains("..") || file.starts_with('/'));
+            assert!(!outside, "{named}, which is not in the book");
+            if !anchor.is_empty() {
+                let target = fs::read_to_string(&target).unwrap();
+                let known = anchors(&target);
+                assert!(known.iter().any(|known| known == anchor), "{named}: {known:?}");
+            }
+        }
+    }
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let mut listed = links(&summary);
+    listed.push("SUMMARY.md".into());
+    listed.sort();
+    let in_docs = pages().into_iter().filter(|page| page.starts_with(&docs));
+    let name = |page: PathBuf| page.file_name().unwrap().to_str().unwrap().to_owned();
+    let mut there: Vec<String> = in_docs.map(name).collect();
+    there.sort();
+    assert_eq!(listed, there, "SUMMARY.md lists each page once");
+}
+
+#[test]
+fn every_lab_s_page_has_the_outline_of_a_lab() {
+    let outline = [
+        "**Time it takes:**",
+        "## Question",
+        "## Predict",
+        "## Run",
+        "## Look",
+        "## Explain",
+        "<details>",
+        "## Refute",
+        "## Change one thing",
+        "## If yours differs",
+        "## What this does not show",
+    ];
+    for lab in lab::labs::ALL.iter().filter(|lab| !lab.questions().is_empty()) {
+        let name = format!("-{}.md", lab.name());
+        let page = pages().into_iter().find(|page| page.to_str().unwrap().ends_with(&name));
+        let text = fs::read_to_string(page.unwrap()).unwrap();
+        let mut lines = text.lines();
+        for part in outline {
+            let found = lines.any(|line| line.starts_with(part));
+            assert!(found, "{}'s page has no `{part}`, or not there", lab.name());
+        }
+        assert!(text.contains(&format!("$ coordinator lab {} --predict", lab.name())), "{name}");
+    }
 }
