@@ -41,7 +41,7 @@ impl Job for SumWithPauses {
         if due {
             std::thread::sleep(PAUSE);
         }
-        Ok(Value::Int(sum(call.list())))
+        Ok(Value::Int(sum(call.list()?)))
     }
     fn repeatable(&self) -> bool {
         true

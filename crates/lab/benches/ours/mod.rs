@@ -86,6 +86,7 @@ impl<'a> Ours<'a> {
         let resident = self.resident.as_ref();
         let (longest_ns, fewest) = (u64::MAX, 1);
         let load = Load {
+            job: lab::plan::SUM,
             windows,
             residency,
             resident,

@@ -17,7 +17,7 @@ pub(super) fn read(answer: Answer, text: &str) -> Result<(String, Option<f64>), 
         _ => text.parse::<u32>().ok().map(f64::from),
     };
     match read {
-        Some(value) if f64::is_finite(value) && value > 0.0 => {
+        Some(value) if f64::is_finite(value) && value > 0.0 || answer == Answer::Count => {
             Ok((answer.number(value), Some(value)))
         }
         _ => Err(format!("`{text}` is no answer: write {}", example(answer))),
@@ -80,7 +80,7 @@ mod tests {
         for (text, ns) in [("1.5ms", 1.5e6), ("5 us", 5e3), ("5.00 µs", 5e3), ("800ns", 800.0)] {
             assert_eq!(value(Answer::Duration, text), Ok(ns), "{text}");
         }
-        assert_eq!(value(Answer::Count, "299"), Ok(299.0));
+        assert_eq!(["299", "0"].map(|text| value(Answer::Count, text)), [Ok(299.0), Ok(0.0)]);
         for (answer, wrong) in [
             (Answer::Times, "many"),
             (Answer::Times, "-1"),
