@@ -52,7 +52,10 @@ impl Lab for Tail {
     fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         let (generations, pairs) = (session.wish.generations, session.wish.pairs);
         let cells = plan::with_controls(cells(session.book.allowed.len()), usize::MAX);
-        run::ask(session, &Plan { lab: self.name(), cells, generations, pairs, stops: false })?;
+        run::ask(
+            session,
+            &Plan { lab: self.name(), cells, generations, pairs, stops: false, floor: false },
+        )?;
         match session.is_interrupted() {
             true => Ok(()),
             false => claims(session),
