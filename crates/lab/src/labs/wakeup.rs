@@ -67,6 +67,7 @@ fn cells(allowed: &[usize]) -> Vec<Cell> {
     let regimes = [Regime::Sleeping, Regime::Polling, Regime::Hybrid];
     let cell = |(placement, workers): (Placement, usize)| {
         regimes.map(|regime| Cell {
+            job: crate::plan::SUM,
             placement: placement.clone(),
             regime,
             workers,
