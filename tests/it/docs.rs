@@ -91,11 +91,10 @@ fn args(words: &[String], folder: &Path) -> Vec<String> {
         if ["lab", "sweep"].contains(&args[0].as_str()) {
             args.extend(["--generations", "1", "--pairs", "1"].map(str::to_owned));
         }
-        if args[0] == "lab" {
-            if args[1] == "crossover" && !args.contains(&"--durations".to_owned()) {
-                // Its longest tasks take seconds by design.
-                args.extend(["--durations", "1us,1ms"].map(str::to_owned));
-            }
+        let timed = args.contains(&"--durations".to_owned());
+        if args[..2] == ["lab", "crossover"] && !timed {
+            // Its longest tasks take seconds by design.
+            args.extend(["--durations", "1us,1ms"].map(str::to_owned));
         }
     }
     args
