@@ -12,7 +12,7 @@ use crate::whole::title;
 /// The stamped tasks of all trials; nothing where the record has none.
 ///
 /// A trial is a process, with a row for the coordinator, another for each further task in flight, and
-/// one for each worker. Times are true but for one thing: stretches longer than [`GAP_NS`] in which
+/// one for each worker. Times are true but for one thing: stretches of more than 20 µs in which
 /// nothing was stamped are cut to that, since they would be nearly all of the picture. When a task really
 /// began is said in its `reserved_ns`.
 pub fn trace(lines: &[Line]) -> Option<String> {
