@@ -14,13 +14,13 @@ use super::{CacheLine, End, Span, Words, line, there_and_back};
 use crate::placement::Placement;
 
 /// The job's own reading of `bytes`, again and again.
-pub(super) fn read(bytes: usize, span: Span) -> FloorLine {
-    let list = numbers(bytes);
-    line("list_read", Placement::Same.name(), bytes, span, &mut || {
+pub(super) fn read(bytes: usize, span: Span) -> anyhow::Result<FloorLine> {
+    let list = numbers(bytes)?;
+    Ok(line("list_read", Placement::Same.name(), bytes, span, &mut || {
         let started = now();
         black_box(sum(black_box(&list)));
         now() - started
-    })
+    }))
 }
 
 /// A copy of `bytes` into a segment and the sum of it there, on this core.
@@ -94,7 +94,8 @@ impl End for Reader {
 
 /// A segment of `bytes`, mapped twice, as a coordinator and a worker do.
 fn room(bytes: usize) -> anyhow::Result<(From, To)> {
-    let items = bytes / shm::ITEM_BYTES;
+    let list = numbers(bytes)?;
+    let items = list.len();
     let all = Slots::segment_bytes(1, items).context("a segment of that size")?;
     let segment = Segment::create(Kind::Memfd, Use::Lists, all)?;
     let (grant, fd) = segment.grant()?;
@@ -102,9 +103,13 @@ fn room(bytes: usize) -> anyhow::Result<(From, To)> {
     let slot = Slots::new(Arc::clone(&segment), items).reserve(items).context("a slot")?;
     let mut descriptor = Descriptor::default();
     slot.describe(0..items, &mut descriptor);
-    Ok((From { list: numbers(bytes), slot }, To { lists, descriptor }))
+    Ok((From { list, slot }, To { lists, descriptor }))
 }
 
-fn numbers(bytes: usize) -> Vec<i64> {
-    (0..(bytes / shm::ITEM_BYTES) as i64).collect()
+fn numbers(bytes: usize) -> anyhow::Result<Vec<i64>> {
+    let items = bytes / shm::ITEM_BYTES;
+    let mut list = Vec::new();
+    list.try_reserve_exact(items).context("memory for a list")?;
+    list.extend(0..items as i64);
+    Ok(list)
 }

@@ -77,7 +77,7 @@ pub fn measure(book: &mut Book) -> anyhow::Result<()> {
         copies("copy_in_cache", IN_CACHE),
         copies("copy_out_of_cache", OUT_OF_CACHE),
         faults()?,
-        lists::read(LECTURE_BYTES, WHOLE),
+        lists::read(LECTURE_BYTES, WHOLE)?,
         lists::copied(LECTURE_BYTES, WHOLE)?,
     ];
     lines.extend(wakes(here, here, WHOLE)?);
@@ -91,8 +91,11 @@ pub fn measure(book: &mut Book) -> anyhow::Result<()> {
 /// Measures what the rows of `plan` are set against, as far as the record does not have it: waking in
 /// each placement, and each list read, and copied and read. Some tenths of a second.
 ///
+/// What cannot be had, for want of memory say, is left out: the cell that needs it fails by itself, and
+/// says why.
+///
 /// # Errors
-/// As [`carry_out`].
+/// The record cannot be written.
 pub fn beside(book: &mut Book, plan: &Plan) -> anyhow::Result<()> {
     let mut known = Vec::new();
     for cell in plan.cells.iter().filter(|cell| !cell.control) {
@@ -103,23 +106,28 @@ pub fn beside(book: &mut Book, plan: &Plan) -> anyhow::Result<()> {
         }
         let placement = cell.placement.name();
         let mut lines = Vec::new();
-        if !known.contains(&(placement, 0)) && !has(book, placement, 0) {
-            pin(&[here])?;
-            lines.extend(wakes(here, there, BESIDE)?);
+        for bytes in [0, cell.bytes] {
+            if !known.contains(&(placement, bytes)) && !has(book, placement, bytes) {
+                lines.extend(limits(here, there, bytes).unwrap_or_default());
+            }
+            known.push((placement, bytes));
         }
-        let list = (placement, cell.bytes);
-        if !known.contains(&list) && !has(book, placement, cell.bytes) {
-            pin(&[here])?;
-            lines.push(lists::read(cell.bytes, EACH_LIST));
-            lines.push(match here == there {
-                true => lists::copied(cell.bytes, EACH_LIST)?,
-                false => lists::carried(cell.bytes, there, EACH_LIST)?,
-            });
-        }
-        known.extend([(placement, 0), list]);
         lines.into_iter().try_for_each(|line| book.say(Line::Floor(Box::new(line))))?;
     }
     Ok(())
+}
+
+/// Waking, where `bytes` is 0; else a list of so many, read here, and copied and read there.
+fn limits(here: usize, there: usize, bytes: usize) -> anyhow::Result<Vec<FloorLine>> {
+    pin(&[here])?;
+    if bytes == 0 {
+        return wakes(here, there, BESIDE);
+    }
+    let carried = match here == there {
+        true => lists::copied(bytes, EACH_LIST)?,
+        false => lists::carried(bytes, there, EACH_LIST)?,
+    };
+    Ok(vec![lists::read(bytes, EACH_LIST)?, carried])
 }
 
 /// Whether the record has the limits of a list of `bytes` in `placement`; of waking, where that is 0.
