@@ -130,6 +130,16 @@ finish() {
     exit "$1"
 }
 
+# page: lays the records in $out over each other in one page, and ends the script with its path as the last
+# line; with the folder, where they are more than one page holds.
+page() {
+    if $dry_run; then exit; fi
+    local records=("$out"/*/run.jsonl)
+    if ((${#records[@]} > 4)); then finish 0; fi
+    attend "$coordinator" report "${records[@]%/run.jsonl}" --format html --out "$out" || finish $?
+    exit 0
+}
+
 # sweep NAME OPTION…: `coordinator sweep` with these options and those after --, into the folder NAME of
 # $out. A record that has ended for good is kept as it is, and another continued. Ends the script where
 # the coordinator failed.

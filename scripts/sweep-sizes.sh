@@ -19,7 +19,7 @@ Options:
   -h, --help         print this
 
 A finished record is kept as it is: other options need another --out.
-stdout carries the tables and, in its last line, the folder; progress goes to stderr.
+stdout carries the tables and, in its last line, the page of all of it; progress goes to stderr.
 The variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 2 usage, 130 and 143 interrupted (the same command continues), else the coordinator's.
 
@@ -35,4 +35,4 @@ find_coordinator || finish $?
 arms=(--transport "pipe,pipe-serde,shared" --residency "place,resident" --sizes "$sizes")
 sweep same-sleeping --pin same --wakeup futex "${arms[@]}"
 sweep spread-hybrid --pin spread --wakeup hybrid "${arms[@]}"
-$dry_run || finish 0
+page

@@ -18,7 +18,7 @@ Options:
   -h, --help         print this
 
 A finished record is kept as it is: other options need another --out.
-stdout carries the tables and, in its last line, the folder; progress goes to stderr.
+stdout carries the tables and, in its last line, the page of all of it; progress goes to stderr.
 The variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 2 usage, 130 and 143 interrupted (the same command continues), else the coordinator's.
 
@@ -34,4 +34,4 @@ find_coordinator || finish $?
 sleeping="futex,pipe,event"
 sweep same --pin same --wakeup "$sleeping" --sizes "$sizes"
 sweep spread --pin spread --wakeup "$sleeping,hybrid,spin" --sizes "$sizes"
-$dry_run || finish 0
+page

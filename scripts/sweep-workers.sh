@@ -20,7 +20,7 @@ Options:
   -h, --help             print this
 
 A finished record is kept as it is: other options need another --out.
-stdout carries the tables and, in its last line, the folder; progress goes to stderr.
+stdout carries the tables and, in its last line, the page of all of it; progress goes to stderr.
 The variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 2 usage, 130 and 143 interrupted (the same command continues), else the coordinator's.
 
@@ -37,4 +37,4 @@ find_coordinator || finish $?
 for depth in 1 8; do
     sweep "depth-$depth" --pin spread --depth "$depth" --workers "$workers" --sizes "$sizes"
 done
-$dry_run || finish 0
+page

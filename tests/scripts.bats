@@ -17,6 +17,10 @@ if [[ $1 == labs ]]; then
     printf '{"done":"no","name":"%s","number":"1"}\n' first second
     exit
 fi
+if [[ $1 == report ]]; then
+    echo "${!#}/overlaid.html"
+    exit
+fi
 echo "$*" >>"$CALLS"
 folder=$(sed 's/.* --out \([^ ]*\).*/\1/' <<<"$*")
 mkdir -p "$folder"
@@ -138,10 +142,10 @@ ended() {
     [[ $output == *"COORDINATOR names no program"* ]]
 }
 
-@test "both strata are swept and the last line is the folder" {
+@test "both strata are swept and the last line is the page of both" {
     run stdout_of "$sweep" --out "$out" --sizes 64B -- --budget 5s
     [ "$status" -eq 0 ]
-    [ "${lines[-1]}" = "$out" ]
+    [ "${lines[-1]}" = "$out/overlaid.html" ]
     [ "${lines[0]}" = "a table" ]
     [ "$(calls)" -eq 2 ]
     [ "$(grep -c -- '--sizes 64B --budget 5s$' "$CALLS")" -eq 2 ]
@@ -242,7 +246,8 @@ ended() {
     fi
     run stdout_of "$sweep" --out "$out" --sizes 64B -- --generations 1 --pairs 1
     [ "$status" -eq 0 ]
-    [ "${lines[-1]}" = "$out" ]
+    [ "${lines[-1]}" = "$out/overlaid.html" ]
+    [ -s "$out/overlaid.html" ]
     [[ $output == *"lost 0"* ]]
     for stratum in same-sleeping spread-hybrid; do
         [ "$(grep -c '"kind":"end","status":"done"' "$out/$stratum/run.jsonl")" -eq 1 ]
@@ -391,7 +396,10 @@ resuming="sweep-sizes:2 sweep-compute:3 sweep-workers:2 sweep-wakeups:2 all-labs
         run stdout_of "$script" --out "$folder" -- --budget 9s
         [ "$status" -eq 0 ]
         [ "$(calls)" -eq "${entry#*:}" ]
-        [ "${lines[-1]}" = "$folder" ]
+        case $script in
+        */all-labs.sh) [ "${lines[-1]}" = "$folder" ] ;;
+        *) [ "${lines[-1]}" = "$folder/overlaid.html" ] ;;
+        esac
         run "$script" --out "$folder" -- --budget 9s
         [ "$status" -eq 0 ]
         [ "$(grep -c '^already done' <<<"$output")" -eq "${entry#*:}" ]
@@ -449,6 +457,6 @@ resuming="sweep-sizes:2 sweep-compute:3 sweep-workers:2 sweep-wakeups:2 all-labs
         esac
         run stdout_of "$root/scripts/$name.sh" --out "$out/$name" "${own[@]}" -- "${small[@]}"
         [ "$status" -eq 0 ]
-        [ "${lines[-1]}" = "$out/$name" ]
+        [[ ${lines[-1]} == "$out/$name/"*.html && -s ${lines[-1]} ]]
     done
 }

@@ -240,7 +240,8 @@ fn the_machine_s_limits_stand_in_the_record_and_beside_the_rows_unless_they_are_
             let of = |floor: &&&Json| floor["what"] == what && floor["placement"] == "same";
             floors.iter().filter(of).map(|floor| floor["bytes"].as_u64().unwrap()).collect()
         };
-        let each: &[u64] = if wanted { &[4096] } else { &[] };
+        // Before the cells, and after them.
+        let each: &[u64] = if wanted { &[4096, 4096] } else { &[] };
         assert_eq!(of("list_read"), each.to_vec());
         assert_eq!(of("list_copied_and_read"), each.to_vec());
         assert_eq!(of("futex_round_trip").len(), each.len());

@@ -61,14 +61,16 @@ pub fn measure_all(
     source: &Source,
     quiet: bool,
 ) -> anyhow::Result<Outcome> {
-    if plan.floor {
-        floor::beside(book, plan)?;
-    }
     let mut random = StdRng::seed_from_u64(book.seed);
     let measured = |cell: &&Cell| is_measured(cell, &book.lines, &book.allowed);
     let mut left: Vec<&Cell> = plan.cells.iter().filter(|cell| !measured(cell)).collect();
     left.shuffle(&mut random);
-    let beside = match plan.floor {
+    // A record that lacks nothing gets no further lines.
+    let floor = plan.floor && !left.is_empty();
+    if floor {
+        floor::beside(book, plan)?;
+    }
+    let beside = match floor {
         true => Beside::measure(book, &left, source, &mut random),
         false => Beside::default(),
     };
@@ -84,6 +86,10 @@ pub fn measure_all(
         progress.begin(&name);
         shared.measure(book, cell, &left, &mut random, &mut outcome)?;
         progress.finish(&name);
+    }
+    // Once more: the first time may have met a worse state of the machine than the cells.
+    if floor {
+        floor::beside(book, plan)?;
     }
     Ok(outcome)
 }

@@ -130,7 +130,7 @@ pub(crate) fn of(name: &str, lines: &[Line]) -> Run {
         strata: rows(lines).iter().flat_map(strata).collect(),
         speedups: speedups(lines),
         crossovers: crossovers.into_iter().map(crossover).collect(),
-        floors: floor::latest(lines).into_iter().map(limit).collect(),
+        floors: floor::lowest(lines).into_iter().map(limit).collect(),
         terms: terms(lines, &hinges(lines)),
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
     if lines.iter().any(|line| matches!(line, Line::Trial(_))) {
         return None;
     }
-    let floors: Vec<&FloorLine> = lines.iter().filter_map(floor).collect();
+    let floors = lowest(lines);
     let mut whats: Vec<(&str, usize)> = Vec::new();
     for floor in &floors {
         let what = (floor.what.as_str(), floor.bytes);
@@ -24,8 +24,7 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
                 let this = (floor.what.as_str(), floor.bytes, floor.placement.as_str());
                 this == (what, bytes, placement)
             };
-            // Of a run that was continued, the last.
-            floors.iter().rev().find(of).map_or(Cell::default(), |floor| {
+            floors.iter().find(of).map_or(Cell::default(), |floor| {
                 let ns = &floor.ns;
                 Cell::new(times(ns.p50, ns.p99)).with("p50_ns", ns.p50).with("p99_ns", ns.p99)
             })
@@ -68,12 +67,15 @@ pub(crate) fn name(what: &str, bytes: usize) -> String {
     }
 }
 
-/// The limits in the record; of one that was measured again, the last.
-pub(crate) fn latest(lines: &[Line]) -> Vec<&FloorLine> {
+/// The limits in the record; of one that was measured again, the lowest: that is what it is a limit of.
+pub(crate) fn lowest(lines: &[Line]) -> Vec<&FloorLine> {
     let all: Vec<&FloorLine> = lines.iter().filter_map(floor).collect();
     let key = |floor: &FloorLine| (floor.what.clone(), floor.bytes, floor.placement.clone());
-    let again = |at: usize| all[at + 1..].iter().any(|later| key(later) == key(all[at]));
-    (0..all.len()).filter(|at| !again(*at)).map(|at| all[at]).collect()
+    let lower = |at: usize, other: usize| {
+        key(all[other]) == key(all[at]) && (all[other].ns.p50, other) < (all[at].ns.p50, at)
+    };
+    let is_lowest = |at: &usize| !(0..all.len()).any(|other| lower(*at, other));
+    (0..all.len()).filter(is_lowest).map(|at| all[at]).collect()
 }
 
 fn floor(line: &Line) -> Option<&FloorLine> {

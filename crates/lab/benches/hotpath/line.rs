@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use lab::placement::pin;
 use lab::source::Windows;
 use measure::now;
-use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Use};
+use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Stores, Use};
 use workload::sum::sum;
 
 use super::middle;
@@ -124,7 +124,7 @@ impl PingPong {
         let took = (0..count).map(|id| {
             let list = &windows.all[windows.part(id as u32)];
             let started = now();
-            self.slot.items_mut().copy_from_slice(list);
+            Stores::best(true, list.len()).copy(self.slot.items_mut(), list);
             let copied = now() - started;
             self.trip();
             copied + self.shared.took.0.load(Relaxed)

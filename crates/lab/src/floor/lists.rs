@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use measure::now;
 use measure::record::FloorLine;
-use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Use};
+use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Stores, Use};
 use workload::sum::sum;
 
 use super::{CacheLine, End, Span, Words, line, there_and_back};
@@ -25,7 +25,7 @@ pub(super) fn read(bytes: usize, span: Span) -> anyhow::Result<FloorLine> {
 
 /// A copy of `bytes` into a segment and the sum of it there, on this core.
 pub(super) fn copied(bytes: usize, span: Span) -> anyhow::Result<FloorLine> {
-    let (mut from, to) = room(bytes)?;
+    let (mut from, to) = room(bytes, false)?;
     Ok(line("list_copied_and_read", Placement::Same.name(), bytes, span, &mut || {
         let started = now();
         from.copy();
@@ -37,7 +37,7 @@ pub(super) fn copied(bytes: usize, span: Span) -> anyhow::Result<FloorLine> {
 /// The same with the sum on core `there`, which holds those lines from the time before, and a cache
 /// line there and back.
 pub(super) fn carried(bytes: usize, there: usize, span: Span) -> anyhow::Result<FloorLine> {
-    let (from, to) = room(bytes)?;
+    let (from, to) = room(bytes, true)?;
     let (ours, theirs) = Words::pair();
     let ends = (Copier(from, CacheLine(ours)), Reader(to, CacheLine(theirs)));
     there_and_back("list_copied_and_read", Placement::Spread.name(), bytes, there, span, ends)
@@ -47,6 +47,7 @@ pub(super) fn carried(bytes: usize, there: usize, span: Span) -> anyhow::Result<
 struct From {
     list: Vec<i64>,
     slot: Slot,
+    stores: Stores,
 }
 
 /// The same place, as a worker sees it.
@@ -57,7 +58,7 @@ struct To {
 
 impl From {
     fn copy(&mut self) {
-        self.slot.items_mut().copy_from_slice(black_box(&self.list));
+        self.stores.copy(self.slot.items_mut(), black_box(&self.list));
     }
 }
 
@@ -92,8 +93,8 @@ impl End for Reader {
     }
 }
 
-/// A segment of `bytes`, mapped twice, as a coordinator and a worker do.
-fn room(bytes: usize) -> anyhow::Result<(From, To)> {
+/// A segment of `bytes`, mapped twice, as a coordinator and a worker do; `apart`: on two cores.
+fn room(bytes: usize, apart: bool) -> anyhow::Result<(From, To)> {
     let list = numbers(bytes)?;
     let items = list.len();
     let all = Slots::segment_bytes(1, items).context("a segment of that size")?;
@@ -103,7 +104,8 @@ fn room(bytes: usize) -> anyhow::Result<(From, To)> {
     let slot = Slots::new(Arc::clone(&segment), items).reserve(items).context("a slot")?;
     let mut descriptor = Descriptor::default();
     slot.describe(0..items, &mut descriptor);
-    Ok((From { list, slot }, To { lists, descriptor }))
+    let stores = Stores::best(apart, items);
+    Ok((From { list, slot, stores }, To { lists, descriptor }))
 }
 
 fn numbers(bytes: usize) -> anyhow::Result<Vec<i64>> {

@@ -88,8 +88,8 @@ pub fn measure(book: &mut Book) -> anyhow::Result<()> {
     lines.into_iter().try_for_each(|line| book.say(Line::Floor(Box::new(line))))
 }
 
-/// Measures what the rows of `plan` are set against, as far as the record does not have it: waking in
-/// each placement, and each list read, and copied and read. Some tenths of a second.
+/// Measures what the rows of `plan` are set against: waking in each placement, and each list read, and
+/// copied and read. Some tenths of a second.
 ///
 /// What cannot be had, for want of memory say, is left out: the cell that needs it fails by itself, and
 /// says why.
@@ -107,7 +107,7 @@ pub fn beside(book: &mut Book, plan: &Plan) -> anyhow::Result<()> {
         let placement = cell.placement.name();
         let mut lines = Vec::new();
         for bytes in [0, cell.bytes] {
-            if !known.contains(&(placement, bytes)) && !has(book, placement, bytes) {
+            if !known.contains(&(placement, bytes)) {
                 lines.extend(limits(here, there, bytes).unwrap_or_default());
             }
             known.push((placement, bytes));
@@ -128,19 +128,6 @@ fn limits(here: usize, there: usize, bytes: usize) -> anyhow::Result<Vec<FloorLi
         false => lists::carried(bytes, there, EACH_LIST)?,
     };
     Ok(vec![lists::read(bytes, EACH_LIST)?, carried])
-}
-
-/// Whether the record has the limits of a list of `bytes` in `placement`; of waking, where that is 0.
-fn has(book: &Book, placement: &str, bytes: usize) -> bool {
-    let what = if bytes == 0 { "pipe_round_trip" } else { "list_copied_and_read" };
-    book.lines.iter().any(|line| match line {
-        Line::Floor(floor) => {
-            floor.what == what
-                && floor.placement == placement
-                && (bytes == 0 || floor.bytes == bytes)
-        }
-        _ => false,
-    })
 }
 
 /// There and back between two cores, or on one: polling, and sleeping in two ways.
