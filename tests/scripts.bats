@@ -161,7 +161,7 @@ ended() {
         [ "$status" -eq 0 ]
         [ "${lines[0]}" = "already done: $out-$end/same-sleeping" ]
         [ "${lines[1]}" = "already done: $out-$end/spread-hybrid" ]
-        [ "${lines[2]}" = "$out-$end" ]
+        [ "${lines[2]}" = "$out-$end/overlaid.html" ]
         [ "$(calls)" -eq 0 ]
         run stdout_of "$sweep" --out "$out-$end" --dry-run
         [ "$output" = "" ]

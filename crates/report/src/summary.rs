@@ -65,19 +65,23 @@ fn verdict(sizes: &[&Comparison]) -> String {
     };
     let base = &largest.base_transport;
     let count = |verdict| sizes.iter().filter(|c| c.verdict == verdict).count();
-    // The largest sizes may be undecided: they are the first for which a budget is too short.
-    let undecided = sizes.iter().rev().take_while(|c| c.verdict == Verdict::TooClose).count();
-    let decided = &sizes[..sizes.len() - undecided];
+    // From where on every verdict is SHARE, up to the largest size, as far as they are decided.
+    let decided: Vec<_> = sizes.iter().filter(|c| c.verdict != Verdict::TooClose).collect();
     let run = decided.iter().rev().take_while(|c| c.verdict == Verdict::Share).count();
     let named = |comparison: &Comparison| size(comparison.cell.bytes);
+    let undecided_from = |first: &Comparison| {
+        sizes.iter().any(|c| c.verdict == Verdict::TooClose && c.cell.bytes > first.cell.bytes)
+    };
     let mut said = match &decided[decided.len() - run..] {
         [] => "no size from which sharing wins throughout".into(),
         [first, .., last] if run == sizes.len() => {
             format!("share at every size measured, {} to {}", named(first), named(last))
         }
-        [first, ..] if undecided == 0 => format!("share from {} up", named(first)),
+        [first, ..] if !undecided_from(first) => format!("share from {} up", named(first)),
         [only] => format!("share at {}", named(only)),
-        [first, .., last] => format!("share from {} to {}", named(first), named(last)),
+        [first, .., last] => {
+            format!("share wherever it is decided from {} to {}", named(first), named(last))
+        }
     };
     let best = sizes
         .iter()
@@ -136,8 +140,11 @@ mod tests {
         for (verdicts, begins) in [
             ("SSS", "share at every size measured, 64 B to 1 KiB"),
             ("=SS", "share from 256 B up"),
-            ("=SS~", "share from 256 B to 1 KiB"),
-            ("SS~~", "share from 64 B to 256 B"),
+            ("=SS~", "share wherever it is decided from 256 B to 1 KiB"),
+            ("SS~~", "share wherever it is decided from 64 B to 256 B"),
+            ("~SS", "share from 256 B up"),
+            ("S~S", "share wherever it is decided from 64 B to 1 KiB"),
+            ("=~S", "share from 1 KiB up"),
             ("=S~", "share at 256 B"),
             ("S~C", "no size from which sharing wins throughout"),
             ("S=~", "no size from which sharing wins throughout"),
