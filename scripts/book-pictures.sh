@@ -46,8 +46,8 @@ $dry_run || [[ -e $page ]] || refuse "--run: there is no $page"
 draw() {
     local alone=${page%/*}/$1.html
     local style="header, main > section:not([aria-labelledby=figures-title]), #figures-title, #choice, .zoom,
-        figure details, figure:not(#$1) { display: none !important } .figures { display: block !important }"
-    local browser=(chromium --headless --no-sandbox --hide-scrollbars --force-device-scale-factor=2
+        .remark, .note, figure details, figure:not(#$1) { display: none !important } .figures { display: block !important }"
+    local browser=(chromium --headless --no-sandbox --hide-scrollbars --force-device-scale-factor=1.5
         --window-size="720,$2" --screenshot="$out/$1.png" "file://$(realpath -m "$alone")")
     if $dry_run; then
         quoted "${browser[@]}"
@@ -59,8 +59,8 @@ draw() {
 }
 
 $dry_run || mkdir -p "$out"
-draw latency 520
+draw latency 500
 draw percentiles 500
-draw phases 420
+draw phases 380
 draw crossover 500
 $dry_run || finish 0
