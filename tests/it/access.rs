@@ -2,9 +2,13 @@
 
 use std::fs;
 
+use ::pool::{Ending, Pool, TaskError, Value};
+use shm::Kind;
+use shm::trespass::Route;
 use transport::Setup;
 
 use crate::pool::crew;
+use crate::tools::launch;
 
 /// What each descriptor of a process is, from 0 on.
 fn descriptors(pid: u32) -> Vec<String> {
@@ -60,6 +64,42 @@ fn a_worker_has_the_descriptors_that_are_meant_for_it_and_no_others_and_gains_no
             }
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
             assert!(status.contains("NoNewPrivs:\t1"), "{place}: {status}");
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_writes_into_a_list_lent_for_reading_gets_a_fault_in_itself_and_the_list_is_unharmed()
+ {
+    let list: Vec<i64> = (0..1000).collect();
+    for &kind in Kind::ALL {
+        let builder = Pool::builder().launch(launch()).transport("shared").segment(kind).workers(1);
+        let builder = builder.longest_list(1000).longest_answer(1000).resident_lists(1);
+        let pool = builder.build().unwrap();
+        let lent = pool.place(&list).unwrap();
+        let mut open = Vec::new();
+        for (at, route) in (0..).zip(Route::ALL) {
+            let outcome = pool.submit("trespass", at, (lent.clone(), 0..1000)).unwrap().result();
+            let place = format!("{kind} {route:?}: {outcome:?}");
+            match (&outcome, route) {
+                (Err(TaskError::WorkerDied { ending, .. }), Route::Store) => {
+                    assert_eq!(*ending, Ending::Killed(11), "{place}");
+                }
+                (Err(TaskError::Job { .. }), route) if *route != Route::Store => {}
+                (Ok(_), _) => open.push(*route),
+                _ => panic!("{place}"),
+            }
+            // As the next worker sees it, which shares the coordinator's pages.
+            let seen = pool.submit("shift", 0, (lent.clone(), 0..1000)).unwrap().result().unwrap();
+            let harmed = seen.value != Value::Int(1000) || seen.list != list;
+            assert_eq!(harmed, open.contains(&Route::ReopenWrite), "{place}");
+        }
+        match kind {
+            Kind::Memfd => assert_eq!(open, []),
+            // What has no seal can be opened anew by whoever runs as the same user.
+            Kind::Posix | Kind::File => {
+                assert_eq!(open, [Route::ReopenWrite, Route::ReopenMap], "{kind}");
+            }
         }
     }
 }

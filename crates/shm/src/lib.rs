@@ -17,6 +17,7 @@
 //! | [`wakeup`] | how the other side learns that there is something to look at |
 //! | [`lock`] | locks whose holders die: a lesson, and on no task's way |
 //! | [`strays`] | descriptors that nobody meant for this process |
+//! | [`trespass`] | ways into a list that is lent for reading, for a test that each is closed |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
 pub mod answers;
@@ -31,6 +32,7 @@ pub mod segment;
 pub mod slots;
 pub mod span;
 pub mod strays;
+pub mod trespass;
 pub mod wakeup;
 pub mod watermark;
 

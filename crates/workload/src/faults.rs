@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pool::{Call, Job, JobError, Value};
+use shm::trespass::{Route, trespass};
 
 /// Panics.
 pub struct Panic;
@@ -18,6 +19,9 @@ pub struct Sleep;
 
 /// Answers with a list of as many items as its argument says, be it more than an answer may have.
 pub struct Hoard;
+
+/// Tries to write into its own list, by the way whose place in [`Route::ALL`] is its argument.
+pub struct Trespass;
 
 impl Job for Panic {
     fn name(&self) -> &'static str {
@@ -74,5 +78,18 @@ impl Job for Hoard {
     }
     fn repeatable(&self) -> bool {
         true
+    }
+}
+
+impl Job for Trespass {
+    fn name(&self) -> &'static str {
+        "trespass"
+    }
+    fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
+        let at = call.int()?;
+        let route = usize::try_from(at).ok().and_then(|at| Route::ALL.get(at));
+        let route = *route.ok_or_else(|| JobError::new("NoRoute", "no such way"))?;
+        let done = trespass(route, call.list()?);
+        done.map(|()| Value::Int(at)).map_err(|why| JobError::new("Refused", why.to_string()))
     }
 }

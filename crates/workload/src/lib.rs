@@ -29,6 +29,7 @@ pub static ALL: &[&dyn Job] = &[
     &faults::Poison,
     &faults::Sleep,
     &faults::Hoard,
+    &faults::Trespass,
     &owners::HoldLocks,
     &owners::OwnSegment,
 ];

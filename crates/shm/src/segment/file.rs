@@ -1,7 +1,8 @@
 //! A file on a disk that has no name in any folder (O_TMPFILE in /var/tmp): it ends with its last
 //! map and descriptor, as a memfd does, but its pages are written back to the disk.
 
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use memmap2::MmapOptions;
 use nix::fcntl::{FallocateFlags, fallocate};
@@ -21,6 +22,13 @@ pub(super) fn create(bytes: usize) -> Result<Memory, SegmentError> {
         .map_err(refused(&grant, "fallocate"))?;
     let map = MmapOptions::new().len(bytes).map_raw(&file).map_err(refused(&grant, "mmap"))?;
     Ok(Memory::Mapped { map, fd: file.into() })
+}
+
+/// A descriptor of the same file that can only read: it has no name to be opened by, but the kernel's.
+pub(super) fn for_reading(fd: &OwnedFd, grant: &Grant) -> Result<OwnedFd, SegmentError> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let file = File::open(&path).map_err(refused(grant, "open of its descriptor for reading"))?;
+    Ok(file.into())
 }
 
 pub(super) fn open(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {

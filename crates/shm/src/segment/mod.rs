@@ -136,8 +136,13 @@ pub struct Segment {
 
 /// The mapping, and what keeps it in being.
 enum Memory {
-    Mapped { map: MmapRaw, fd: OwnedFd },
+    Mapped {
+        map: MmapRaw,
+        fd: OwnedFd,
+    },
     Named(posix::Named),
+    /// Of a name, for reading.
+    Lent(MmapRaw),
 }
 
 impl Segment {
@@ -173,7 +178,11 @@ impl Segment {
     /// The process has no descriptor left.
     pub fn grant(&self) -> Result<(Grant, Option<OwnedFd>), SegmentError> {
         let fd = match &self.memory {
-            Memory::Named(_) => None,
+            Memory::Named(_) | Memory::Lent(_) => None,
+            // No seal keeps its readers from writing; a descriptor for reading does at least.
+            Memory::Mapped { fd, .. } if self.kind() == Kind::File => {
+                Some(file::for_reading(fd, &self.grant)?)
+            }
             Memory::Mapped { fd, .. } => {
                 Some(fd.try_clone().map_err(refused(&self.grant, "dup of its descriptor"))?)
             }
@@ -187,7 +196,7 @@ impl Segment {
     /// [`SegmentError::NotAsDescribed`] where length or seals are not what `grant` says.
     pub fn open(grant: &Grant, fd: Option<OwnedFd>) -> Result<Arc<Segment>, SegmentError> {
         let memory = match (grant.kind, fd, &grant.name) {
-            (Kind::Posix, _, Some(name)) => Memory::Named(posix::open(name, grant)?),
+            (Kind::Posix, _, Some(name)) => posix::open(name, grant)?,
             (Kind::Memfd, Some(fd), _) => memfd::open(fd, grant)?,
             (Kind::File, Some(fd), _) => file::open(fd, grant)?,
             _ => {
@@ -223,7 +232,7 @@ impl Segment {
     /// First byte of the mapping. Whoever dereferences it argues for itself.
     pub(crate) fn start(&self) -> NonNull<u8> {
         match &self.memory {
-            Memory::Mapped { map, .. } => {
+            Memory::Mapped { map, .. } | Memory::Lent(map) => {
                 NonNull::new(map.as_mut_ptr()).expect("a mapping is never at address 0")
             }
             Memory::Named(named) => named.start(),
@@ -233,7 +242,7 @@ impl Segment {
     /// Faults every page in, so that no measured task pays for it.
     fn populate(&self, advice: Advice) -> Result<(), SegmentError> {
         match &self.memory {
-            Memory::Mapped { map, .. } => {
+            Memory::Mapped { map, .. } | Memory::Lent(map) => {
                 map.advise(advice).map_err(refused(&self.grant, "madvise(MADV_POPULATE)"))
             }
             Memory::Named(named) => named.populate(),

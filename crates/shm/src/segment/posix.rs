@@ -1,9 +1,10 @@
-//! A name in /dev/shm, made and opened by the `shared_memory` crate: how most programs share.
+//! A name in /dev/shm, made by the `shared_memory` crate: how most programs share.
 //! A kill -9 of its creator leaves the name behind, with all of its memory.
 //!
-//! The crate sizes with ftruncate alone, so a full /dev/shm would be a SIGBUS at the first write;
-//! and it gives no descriptor, so nothing can be sealed. The name is therefore opened a second time
-//! here, to allocate all of it at once and to hold a lock that says "its creator lives".
+//! The crate sizes with ftruncate alone, so a full /dev/shm would be a SIGBUS at the first write; and
+//! it gives no descriptor. The name is therefore opened a second time here, to allocate all of it at
+//! once and to hold a lock that says "its creator lives". And the crate maps for writing whoever opens
+//! a name, so readers open it here: a name cannot be sealed, but their map cannot be written.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
@@ -15,7 +16,8 @@ use nix::sys::stat::Mode;
 use rustix::mm::Advice;
 use shared_memory::{Shmem, ShmemConf};
 
-use super::{Grant, Kind, SegmentError, Use, refused};
+use super::memfd::{check_length, map};
+use super::{Grant, Kind, Memory, SegmentError, Use, refused};
 
 /// Names of ours begin so: a leftover can be told from anybody else's.
 pub(super) const PREFIX: &str = "/ipclab-";
@@ -42,7 +44,7 @@ impl Named {
         NonNull::new(self.map.as_ptr()).expect("a mapping is never at address 0")
     }
 
-    /// The crate maps for reading and writing alike: a posix segment has no read-only side.
+    /// Faults its pages in.
     pub(super) fn populate(&self) -> Result<(), SegmentError> {
         let start = self.start().as_ptr().cast();
         // SAFETY: the range is this object's own mapping; populating changes no content.
@@ -72,14 +74,13 @@ pub(super) fn create(bytes: usize) -> Result<Named, SegmentError> {
     Ok(Named { map, bytes, _life: Some(fd) })
 }
 
-pub(super) fn open(name: &str, grant: &Grant) -> Result<Named, SegmentError> {
-    let map =
-        ShmemConf::new().os_id(name).open().map_err(refused(grant, "shared_memory's open"))?;
-    if map.len() < grant.bytes {
-        let what = format!("it is {} bytes long instead of {}", map.len(), grant.bytes);
-        return Err(SegmentError::NotAsDescribed { kind: grant.kind, what });
-    }
-    Ok(Named { map, bytes: grant.bytes, _life: None })
+/// Maps it read-only, and keeps no descriptor: of one that was opened for reading no later
+/// `mprotect` can make more.
+pub(super) fn open(name: &str, grant: &Grant) -> Result<Memory, SegmentError> {
+    let fd = shm_open(name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(refused(grant, "shm_open"))?;
+    check_length(&fd, grant)?;
+    Ok(Memory::Lent(map(&fd, grant)?))
 }
 
 /// Takes the lock that says "its creator lives", for as long as `fd` and its copies are open.
