@@ -27,12 +27,12 @@ HELP
 
 # Each target, its share of the inputs in percent, and the longest input in bytes.
 targets=(
-    "shared_worker 60 96"
-    "stream_worker 20 1024"
-    "list_file 10 512"
+    "shared_worker 50 96"
+    "stream_worker 25 1024"
+    "list_file 8 512"
+    "stream_hub 8 2048"
     "control_socket 5 512"
-    "stream_hub 4 2048"
-    "shared_hub 1 512"
+    "shared_hub 4 512"
 )
 
 inputs=10000000

@@ -10,6 +10,7 @@ mod docs;
 mod ends;
 mod files;
 mod house;
+mod instants;
 mod labs;
 mod limits;
 mod machine;

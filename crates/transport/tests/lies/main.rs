@@ -74,6 +74,14 @@ fn a_frame_cut_off_anywhere_is_taken_up_to_there() {
 }
 
 #[test]
+fn words_of_a_list_that_the_task_does_not_have_and_that_never_comes_end_the_worker_in_peace() {
+    for name in STREAMS {
+        let head = shm::Descriptor { length: 8, ..task(0).describe(false) };
+        stream::Worker::new(name).take(bytemuck::cast_slice(&head.to_words()));
+    }
+}
+
+#[test]
 fn a_descriptor_with_any_one_bit_flipped_is_taken_as_what_it_says_or_refused() {
     let mut worker = shared::Worker::new();
     let said = Descriptor { task: 1, flags: LIST, offset: 10, length: 90, ..Descriptor::default() };
