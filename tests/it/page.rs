@@ -129,6 +129,11 @@ fn in_a_browser_a_page_shows_verdict_and_pictures_asks_for_nothing_and_sliders_c
     assert!(browser.said.is_empty(), "{:?}", browser.said);
     let verdict = browser.evaluate("document.querySelector('.verdict').innerText");
     assert!(verdict.as_str().unwrap().contains("share from"), "{verdict}");
+    let remark = browser.evaluate("document.querySelector('#latency .remark').innerText");
+    for part in remark.as_str().unwrap().split(" · ") {
+        let (_, of_arm) = part.split_once(": ").unwrap();
+        assert!(verdict.as_str().unwrap().contains(of_arm), "{remark} is of the verdict");
+    }
     for id in FIGURES {
         let drawn = browser.evaluate(&format!(
             "document.querySelectorAll('#{id} .plot svg[role=img] :is(path, rect, circle, line)').length"

@@ -1,7 +1,6 @@
 //! What pictures draw, on a page and in a terminal: the record's numbers, without a choice of how.
 
 use measure::Histogram;
-use measure::compare::Verdict;
 use measure::model::hinges;
 use measure::plans::{Terms, terms};
 use measure::record::{Cell, Comparison, CrossoverLine, FloorLine, Line, Trial};
@@ -9,7 +8,7 @@ use serde::Serialize;
 
 use crate::lecture::{self, way};
 use crate::table::{Rows, arm, rows};
-use crate::{floor, units};
+use crate::{floor, reach};
 
 /// A run's numbers; times in nanoseconds, sizes in bytes.
 #[derive(Serialize)]
@@ -74,10 +73,9 @@ pub(crate) struct Ratio {
 /// From where on an arm wins, along sizes.
 #[derive(Serialize)]
 pub(crate) struct Crossing {
-    pub(crate) arm: String,
-    /// Where its interval crosses the threshold, drawn straight between measured sizes; none where
-    /// it does not.
+    /// Where its interval crosses the threshold; none where it does not.
     pub(crate) bytes: Option<(f64, f64)>,
+    /// The arm, and what the verdict says of it first.
     pub(crate) said: String,
 }
 
@@ -127,7 +125,7 @@ pub(crate) fn of(name: &str, lines: &[Line]) -> Run {
     let crossovers = lecture::last_crossovers(lines);
     Run {
         name: name.into(),
-        strata: rows(lines).iter().flat_map(strata).collect(),
+        strata: rows(lines).iter().map(stratum).collect(),
         speedups: speedups(lines),
         crossovers: crossovers.into_iter().map(crossover).collect(),
         floors: floor::lowest(lines).into_iter().map(limit).collect(),
@@ -135,18 +133,10 @@ pub(crate) fn of(name: &str, lines: &[Line]) -> Run {
     }
 }
 
-/// A stratum for each computing of its tasks.
-fn strata(rows: &Rows<'_>) -> Vec<Stratum> {
-    let mut computes: Vec<u64> = rows.trials.iter().map(|trial| trial.cell.compute_ns).collect();
-    computes.sort_unstable();
-    computes.dedup();
-    computes.iter().map(|compute_ns| stratum(rows, *compute_ns, computes.len() > 1)).collect()
-}
-
-fn stratum(rows: &Rows<'_>, compute_ns: u64, several: bool) -> Stratum {
+fn stratum(rows: &Rows<'_>) -> Stratum {
     let mut trials: Vec<Row> = Vec::new();
     // Of an arm that was measured anew, the last.
-    for trial in rows.trials.iter().filter(|trial| trial.cell.compute_ns == compute_ns) {
+    for trial in &rows.trials {
         let row = row(trial);
         trials.retain(|other| (&other.arm, other.bytes) != (&row.arm, row.bytes));
         trials.push(row);
@@ -157,29 +147,19 @@ fn stratum(rows: &Rows<'_>, compute_ns: u64, several: bool) -> Stratum {
         trial.map_or(comparison.base_transport.clone(), |trial| arm(&trial.cell))
     };
     let mut ratios: Vec<Ratio> = Vec::new();
-    for comparison in rows.comparisons.iter().filter(|c| c.cell.compute_ns == compute_ns) {
+    for comparison in &rows.comparisons {
         let ratio = ratio(comparison, base(comparison));
         ratios.retain(|other| (&other.arm, other.bytes) != (&ratio.arm, ratio.bytes));
         ratios.push(ratio);
     }
     ratios.sort_by_key(|ratio| ratio.bytes);
-    let mut arms: Vec<&str> = ratios.iter().map(|ratio| ratio.arm.as_str()).collect();
-    arms.sort_unstable();
-    arms.dedup();
-    let crossings = arms.iter().filter_map(|arm| {
-        let sizes: Vec<&Ratio> = ratios.iter().filter(|ratio| ratio.arm == **arm).collect();
-        crossing(arm, &sizes)
-    });
     let cell = rows.trials.first().map(|trial| &trial.cell);
     Stratum {
-        title: match several && compute_ns > 0 {
-            true => format!("{}, computing {}", rows.stratum.title(), units::time(compute_ns)),
-            false => rows.stratum.title(),
-        },
+        title: rows.stratum.title(),
         placement: cell.map_or(String::new(), |cell| cell.placement.clone()),
         beside: cell.map_or(String::new(), beside),
-        compute_ns,
-        crossings: crossings.collect(),
+        compute_ns: cell.map_or(0, |cell| cell.compute_ns),
+        crossings: reach::arms(rows).iter().map(crossing).collect(),
         trials,
         ratios,
     }
@@ -249,40 +229,8 @@ fn ratio(comparison: &Comparison, base: String) -> Ratio {
     }
 }
 
-/// Where the interval of one arm's ratios, by ascending size, crosses the threshold for good.
-fn crossing(arm: &str, sizes: &[&Ratio]) -> Option<Crossing> {
-    let (first, last) = (sizes.first()?, sizes.last()?);
-    let share = Verdict::Share.name();
-    let of = |bytes, said| Some(Crossing { arm: arm.into(), bytes, said });
-    let Some(below) = sizes.iter().rposition(|ratio| ratio.verdict != share) else {
-        let (from, to) = (units::size(first.bytes), units::size(last.bytes));
-        return of(None, format!("{arm}: sharing wins at every size measured, {from} to {to}"));
-    };
-    if below + 1 == sizes.len() {
-        return of(None, format!("{arm}: there is no size from which sharing wins throughout"));
-    }
-    // The lower ends cross above `below`; the upper ends where they first may.
-    let cross = |at: usize, end: fn(&Ratio) -> f64| {
-        let (from, to) = (sizes[at], sizes[at + 1]);
-        let share = (from.threshold.ln() - end(from).ln()) / (end(to).ln() - end(from).ln());
-        let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 1.0 };
-        let (a, b) = ((from.bytes.max(1) as f64).ln(), (to.bytes.max(1) as f64).ln());
-        (a + share * (b - a)).exp()
-    };
-    let high = cross(below, |ratio| ratio.low);
-    let surely_below = sizes[..=below].iter().rposition(|ratio| ratio.high < ratio.threshold);
-    let low = surely_below.map_or(first.bytes as f64, |at| cross(at, |ratio| ratio.high));
-    let words = |bytes: f64| units::size(round(bytes));
-    let (low, high) = (low.min(high), high);
-    of(Some((low, high)), format!("{arm}: sharing wins above {} to {}", words(low), words(high)))
-}
-
-/// Two digits that count, in whole KiB from there on.
-fn round(bytes: f64) -> usize {
-    let unit = if bytes >= 1024.0 { 1024.0 } else { 1.0 };
-    let whole = bytes / unit;
-    let step = 10f64.powf((whole.max(1.0).log10().floor() - 1.0).max(0.0));
-    ((whole / step).round() * step * unit) as usize
+fn crossing(arm: &reach::Arm<'_>) -> Crossing {
+    Crossing { bytes: arm.crossing(), said: format!("{}: {}", arm.name, arm.said()) }
 }
 
 fn speedups(lines: &[Line]) -> Vec<Speedup> {

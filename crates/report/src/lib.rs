@@ -24,6 +24,7 @@ mod models;
 mod page;
 mod plot;
 mod predictions;
+mod reach;
 mod summary;
 mod table;
 mod terminal;

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use measure::compare::Verdict;
-use measure::record::{Comparison, End, Line};
+use measure::record::{End, Line};
 
 use crate::lecture;
 use crate::model::Verdicts;
-use crate::table::{Rows, arm, rows};
+use crate::reach::{self, Arm};
+use crate::table::{Rows, rows};
 use crate::units::{ratio, size, time};
 
 /// What the tables come to, stratum by stratum, and from where on a pool wins.
@@ -42,47 +43,14 @@ pub(crate) fn ending(lines: &[Line]) -> Vec<String> {
 
 /// One sentence for each arm that was compared with the copy.
 fn sentences(rows: &Rows<'_>) -> Vec<String> {
-    let mut arms: Vec<String> = Vec::new();
-    for comparison in &rows.comparisons {
-        let arm = arm(&comparison.cell);
-        if !arms.contains(&arm) {
-            arms.push(arm);
-        }
-    }
-    let of = |name: &String| {
-        let mut of_arm: Vec<&Comparison> =
-            rows.comparisons.iter().filter(|c| arm(&c.cell) == *name).copied().collect();
-        of_arm.sort_by_key(|comparison| comparison.cell.bytes);
-        format!("{name:15}  {}", verdict(&of_arm))
-    };
-    arms.iter().map(of).collect()
+    let of = |arm: &Arm<'_>| format!("{:15}  {}", arm.name, verdict(arm));
+    reach::arms(rows).iter().map(of).collect()
 }
 
-/// What the sizes of one arm say together, by ascending size.
-fn verdict(sizes: &[&Comparison]) -> String {
-    let Some(largest) = sizes.last() else {
-        return "nothing was compared".into();
-    };
-    let base = &largest.base_transport;
-    let count = |verdict| sizes.iter().filter(|c| c.verdict == verdict).count();
-    // From where on every verdict is SHARE, up to the largest size, as far as they are decided.
-    let decided: Vec<_> = sizes.iter().filter(|c| c.verdict != Verdict::TooClose).collect();
-    let run = decided.iter().rev().take_while(|c| c.verdict == Verdict::Share).count();
-    let named = |comparison: &Comparison| size(comparison.cell.bytes);
-    let undecided_from = |first: &Comparison| {
-        sizes.iter().any(|c| c.verdict == Verdict::TooClose && c.cell.bytes > first.cell.bytes)
-    };
-    let mut said = match &decided[decided.len() - run..] {
-        [] => "no size from which sharing wins throughout".into(),
-        [first, .., last] if run == sizes.len() => {
-            format!("share at every size measured, {} to {}", named(first), named(last))
-        }
-        [first, ..] if !undecided_from(first) => format!("share from {} up", named(first)),
-        [only] => format!("share at {}", named(only)),
-        [first, .., last] => {
-            format!("share wherever it is decided from {} to {}", named(first), named(last))
-        }
-    };
+/// What the sizes of one arm say together.
+fn verdict(arm: &Arm<'_>) -> String {
+    let Arm { sizes, .. } = arm;
+    let mut said = arm.said();
     let best = sizes
         .iter()
         .filter(|c| c.verdict == Verdict::Share)
@@ -90,8 +58,9 @@ fn verdict(sizes: &[&Comparison]) -> String {
     if let Some(best) = best {
         let _ = write!(
             said,
-            ", at best {} faster than {base} at {}",
+            ", at best {} faster than {} at {}",
             ratio(best.ratio),
+            best.base_transport,
             size(best.cell.bytes)
         );
     }
@@ -100,9 +69,10 @@ fn verdict(sizes: &[&Comparison]) -> String {
         (Verdict::Copy, "copy wins"),
         (Verdict::TooClose, "too close to call"),
     ] {
-        if count(verdict) > 0 {
-            let at = sizes.iter().filter(|c| c.verdict == verdict).map(|c| size(c.cell.bytes));
-            let _ = write!(said, "; {words} at {}", at.collect::<Vec<_>>().join(", "));
+        let at = sizes.iter().filter(|c| c.verdict == verdict).map(|c| size(c.cell.bytes));
+        let at: Vec<String> = at.collect();
+        if !at.is_empty() {
+            let _ = write!(said, "; {words} at {}", at.join(", "));
         }
     }
     said
@@ -110,6 +80,8 @@ fn verdict(sizes: &[&Comparison]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use measure::record::Comparison;
+
     use super::*;
 
     /// What is said of verdicts at 64 B, 256 B, and so on.
@@ -132,19 +104,20 @@ mod tests {
             Comparison { verdict, ..serde_json::from_str(&line).unwrap() }
         };
         let all: Vec<Comparison> = verdicts.chars().enumerate().map(of).collect();
-        verdict(&all.iter().collect::<Vec<_>>())
+        verdict(&Arm { name: "shared place".into(), sizes: all.iter().collect() })
     }
 
     #[test]
     fn a_sentence_claims_no_size_that_its_rows_do_not() {
         for (verdicts, begins) in [
             ("SSS", "share at every size measured, 64 B to 1 KiB"),
-            ("=SS", "share from 256 B up"),
+            ("=SS", "share from 256 B up (it begins to pay between 64 B and 256 B)"),
             ("=SS~", "share wherever it is decided from 256 B to 1 KiB"),
             ("SS~~", "share wherever it is decided from 64 B to 256 B"),
-            ("~SS", "share from 256 B up"),
+            ("S", "share from 64 B up"),
+            ("~SS", "share from 256 B up (it begins to pay between 64 B and 256 B)"),
             ("S~S", "share wherever it is decided from 64 B to 1 KiB"),
-            ("=~S", "share from 1 KiB up"),
+            ("=~S", "share from 1 KiB up (it begins to pay between 64 B and 1 KiB)"),
             ("=S~", "share at 256 B"),
             ("S~C", "no size from which sharing wins throughout"),
             ("S=~", "no size from which sharing wins throughout"),

@@ -26,7 +26,6 @@ const dot = (data, style, options) => Plot.dot(data, { stroke: style.color, fill
 const timeAxis = (label, values) => logAxis(label, values, units.timeTick);
 const sizeAxis = (values) => logAxis("list size", values, units.sizeTick, 2);
 const ratioAxis = (label, values) => logAxis(label, values, (value) => `${+value.toPrecision(3)}×`);
-const label = (data, options) => Plot.text(data, { fill: "var(--faint)", stroke: "var(--card)", fontSize: 10.5, ...options });
 const missing = (text) => ({ missing: text });
 
 figure("percentiles", () => {
@@ -62,19 +61,26 @@ figure("latency", () => {
   if (!all.length) return missing("This run has no trial of a transport: no round trips to show.");
   const points = all.flatMap(({ label, trials }) => trials.map((trial) => ({ ...trial, label })));
   const sizes = points.map(({ bytes }) => bytes);
-  const [least, largest] = d3.extent(sizes);
+  const [smallest, largest] = d3.extent(sizes);
   const [[first, stratum]] = here();
   const bands = stratum.crossings.filter(({ bytes }) => bytes);
   const saying = stratum.crossings.map(({ said }) => said);
   const limits = first.floors.filter(({ placement }) => placement === stratum.placement);
   const flat = limits.filter(({ what }) => what.endsWith("_round_trip"));
-  const copies = limits.filter(({ what, bytes }) => what.startsWith("copy_") && bytes > 0 && bytes >= least && bytes <= largest).filter(({ p50 }) => p50 >= 0.7 * Math.min(...points.map((point) => point.p50)));
+  const copies = limits.filter(({ what, bytes }) => what.startsWith("copy_") && bytes > 0 && bytes >= smallest && bytes <= largest).filter(({ p50 }) => p50 >= 0.7 * Math.min(...points.map((point) => point.p50)));
+  // Their lines may lie close together, so they are named in the legend, the lowest first.
+  const least = d3.sort(flat, ({ p50 }) => p50).map(({ name, p50 }) => `${name.replace(/,? there and back/, "")} ${units.time(p50)}`);
   return {
     of: stratum.title,
-    legend: [...entries(all), ...(bands.length ? [["sharing begins to win", { fill: "var(--band)", opacity: 0.25 }]] : [])],
+    legend: [
+      ...entries(all),
+      ...(bands.length ? [["sharing begins to win", { fill: "var(--band)", opacity: 0.25 }]] : []),
+      ...(flat.length ? [[`limits there and back: ${least.join(" · ")}`, { color: "var(--faint)", dash: "1 3" }]] : []),
+      ...(copies.length ? [["limit: copying alone", { color: "var(--faint)", opacity: 0, symbol: "times" }]] : []),
+    ],
     zoom: ["x", "y"],
     remark: saying.join(" · "),
-    said: [`Median round trips from ${units.size(Math.min(...sizes))} to ${units.size(Math.max(...sizes))}`, ...saying].join("; "),
+    said: [`Median round trips from ${units.size(smallest)} to ${units.size(largest)}`, ...saying].join("; "),
     table: [["way", "list", "samples", "p50", "p90", "p99", "p99.9", "largest", "steady"],
       points.map((row) => [row.label, units.size(row.bytes), row.count, ...times(row), row.steady ? "yes" : "no"])
         .concat(limits.map((limit) => [`limit: ${limit.name}`, limit.bytes ? units.size(limit.bytes) : "", "", units.time(limit.p50), "", "", "", "", ""]))],
@@ -86,8 +92,6 @@ figure("latency", () => {
         Plot.rectX(bands, { x1: ({ bytes }) => bytes[0], x2: ({ bytes }) => Math.max(bytes[1], bytes[0] * 1.05), fill: "var(--band)", fillOpacity: 0.2 }),
         Plot.ruleY(flat, { y: "p50", stroke: "var(--faint)", strokeDasharray: "1 3" }),
         Plot.dot(copies, { x: "bytes", y: "p50", symbol: "times", stroke: "var(--faint)" }),
-        ...flat.map((limit, at) => label([limit], { y: "p50", text: "name", ...(at % 2 ? { frameAnchor: "left", textAnchor: "start", dx: 4 } : { frameAnchor: "right", textAnchor: "end", dx: -4 }), dy: 7 })),
-        label(copies, { x: "bytes", y: "p50", text: () => "copying alone", textAnchor: "end", dx: -10, dy: 8 }),
         ...all.map(({ trials, style }) => line(trials, style, { x: "bytes", y: "p99", strokeWidth: 0.8, strokeOpacity: 0.6 })),
         ...all.map(({ trials, style }) => line(trials, style, { x: "bytes", y: "p50" })),
         ...all.map(({ trials, style }) => dot(trials, style, { x: "bytes", y: "p50" })),
