@@ -3,6 +3,7 @@
 
 mod access;
 mod advise;
+mod book;
 mod browser;
 mod cli;
 mod deaths;
