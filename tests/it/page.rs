@@ -115,6 +115,20 @@ fn a_page_of_a_record_that_lacks_something_says_what() {
     }
 }
 
+#[test]
+fn a_spent_budget_is_said_and_is_no_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    for (status, alarms) in [("budget", false), ("interrupted", true)] {
+        let mut lines = whole();
+        let end = lines.last_mut().unwrap();
+        end["status"] = json!(status);
+        end["reason"] = json!("fewer generations than planned");
+        let page = fs::read_to_string(page(folder.path(), status, &lines)).unwrap();
+        assert!(page.contains(&format!("{status}: fewer generations than planned")));
+        assert_eq!(page.contains("class=\"verdict alarm\""), alarms, "{status}");
+    }
+}
+
 /// Every picture of a whole run.
 const FIGURES: [&str; 8] =
     ["percentiles", "latency", "ratio", "phases", "map", "measured", "speedup", "crossover"];
@@ -130,7 +144,7 @@ fn in_a_browser_a_page_shows_verdict_and_pictures_asks_for_nothing_and_sliders_c
     let verdict = browser.evaluate("document.querySelector('.verdict').innerText");
     assert!(verdict.as_str().unwrap().contains("share from"), "{verdict}");
     let remark = browser.evaluate("document.querySelector('#latency .remark').innerText");
-    for part in remark.as_str().unwrap().split(" · ") {
+    for part in remark.as_str().unwrap().lines() {
         let (_, of_arm) = part.split_once(": ").unwrap();
         assert!(verdict.as_str().unwrap().contains(of_arm), "{remark} is of the verdict");
     }

@@ -79,7 +79,7 @@ figure("latency", () => {
       ...(copies.length ? [["limit: copying alone", { color: "var(--faint)", opacity: 0, symbol: "times" }]] : []),
     ],
     zoom: ["x", "y"],
-    remark: saying.join(" · "),
+    remark: saying.join("\n"),
     said: [`Median round trips from ${units.size(smallest)} to ${units.size(largest)}`, ...saying].join("; "),
     table: [["way", "list", "samples", "p50", "p90", "p99", "p99.9", "largest", "steady"],
       points.map((row) => [row.label, units.size(row.bytes), row.count, ...times(row), row.steady ? "yes" : "no"])

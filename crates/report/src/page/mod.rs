@@ -146,7 +146,8 @@ fn alarm(lines: &[Line]) -> Option<String> {
         Some(end) if end.status == "interrupted" => {
             Some("This run was interrupted. What it had measured is shown.".into())
         }
-        Some(end) if end.reason.is_some() => {
+        // A spent budget is no fault: what it left undecided says so itself.
+        Some(end) if end.reason.is_some() && end.status != "budget" => {
             Some(format!("This run is not whole: {}.", reason(end)))
         }
         Some(_) => None,
