@@ -28,6 +28,7 @@ fn setup(wakeup: &str) -> Setup {
     Setup {
         wakeup: wakeup.into(),
         segment: shm::Kind::Memfd,
+        pages: shm::Pages::Ready,
         workers: 1,
         depth: 1,
         room: 100,

@@ -196,6 +196,7 @@ impl Lone {
         let setup = Setup {
             wakeup: "futex".into(),
             segment: shm::Kind::Memfd,
+            pages: shm::Pages::Ready,
             workers: 1,
             depth: 2,
             room: ITEMS,

@@ -383,6 +383,7 @@ pub(crate) fn crew(transport: &'static dyn Transport, wakeup: &str, depth: usize
     let setup = Setup {
         wakeup: wakeup.into(),
         segment: shm::Kind::Memfd,
+        pages: shm::Pages::Ready,
         workers: 1,
         depth,
         room: 100,

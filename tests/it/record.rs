@@ -224,6 +224,48 @@ fn every_axis_of_a_sweep_reaches_the_record() {
 }
 
 #[test]
+fn pages_that_are_asked_for_are_arms_of_their_own_and_the_record_says_what_was_got_or_why_not() {
+    for segment in ["memfd", "posix", "file"] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap();
+        let args = ["sweep", "--out", out, "--sizes", "64KiB,4MiB", "--segment", segment];
+        let pages = ["--pages", "ready,lazy,huge,huge-lazy", "--residency", "place"];
+        let few = ["--generations", "1", "--pairs", "1", "--tasks", "3", "--no-floor", "--quiet"];
+        let output = coordinator(&[&args[..], &pages, &few].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let shown = report(folder.path());
+        let lines = lines(&fs::read_to_string(folder.path().join("run.jsonl")).unwrap());
+        let trials = of_kind(&lines, "trial");
+        // The pipe once, and the segment with each of the four.
+        assert_eq!(trials.len(), 2 * 5, "{segment}");
+        for trial in trials {
+            assert_eq!(trial["verified"], trial["tasks"], "{trial}");
+            assert_eq!(trial["first_ns"]["count"], 1, "{trial}");
+            let got = &trial["pages_got"];
+            let Some(asked) = trial["pages"].as_str() else {
+                assert!(got.is_null() && !trial.as_object().unwrap().contains_key("pages"));
+                continue;
+            };
+            let of = |side: &str, what: &str| got[side][what].as_u64().unwrap();
+            assert!(of("coordinator", "mapped") <= got["bytes"].as_u64().unwrap(), "{trial}");
+            let huge = of("coordinator", "huge").min(of("worker", "huge"));
+            let told = got["why"].is_string();
+            assert_eq!(told, asked.starts_with("huge") && huge == 0, "{segment} {asked}: {got}");
+            let long = trial["bytes"] == 4 << 20;
+            assert!(long || huge == 0, "a huge page in a short segment: {got}");
+            // A lazy segment has in the end what was touched: not the room of the resident list.
+            assert_eq!(
+                of("worker", "mapped") < got["bytes"].as_u64().unwrap(),
+                asked.ends_with("lazy"),
+                "{got}"
+            );
+        }
+        assert!(shown.contains("pages of shared lists"), "{shown}");
+        assert!(shown.contains("not got, because its"), "{shown}");
+    }
+}
+
+#[test]
 fn the_machine_s_limits_stand_in_the_record_and_beside_the_rows_unless_they_are_not_wanted() {
     for (more, wanted) in
         [(&["--pin", "same"][..], true), (&["--pin", "same", "--no-floor"], false)]

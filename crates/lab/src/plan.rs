@@ -6,8 +6,8 @@ use measure::middle;
 use measure::run::PairRow;
 use measure::stopping;
 use pool::Job;
-use shm::Kind;
 use shm::wakeup::Regime;
+use shm::{Kind, Pages};
 use transport::{Residency, Setup, Transport};
 
 use workload::sum::SumThenCompute;
@@ -28,6 +28,8 @@ pub struct Arm {
     pub wakeup: &'static str,
     /// Kind of segment, where there is one.
     pub segment: Option<Kind>,
+    /// What pages it is asked to be made of.
+    pub pages: Pages,
 }
 
 impl Arm {
@@ -36,15 +38,23 @@ impl Arm {
     pub fn of(transport: &str, residency: Residency, regime: Regime) -> Option<Arm> {
         let transport = transport::by_name(transport)?;
         let segment = transport.has_segment().then_some(Kind::Memfd);
-        Some(Arm { transport, residency, wakeup: wakeup_of(transport, regime)?, segment })
+        Some(Arm {
+            transport,
+            residency,
+            wakeup: wakeup_of(transport, regime)?,
+            segment,
+            pages: Pages::Ready,
+        })
     }
 
     /// Its name in tables and pairs.
     pub fn name(&self) -> String {
-        match self.transport.has_segment() {
-            true => format!("{} {}", self.transport.name(), self.residency),
-            false if self.residency == Residency::Place => self.transport.name().to_owned(),
-            false => format!("{} {}", self.transport.name(), self.residency),
+        let transport = self.transport.name();
+        match (self.transport.has_segment(), self.pages) {
+            (true, Pages::Ready) => format!("{transport} {}", self.residency),
+            (true, pages) => format!("{transport} {} {pages}", self.residency),
+            (false, _) if self.residency == Residency::Place => transport.to_owned(),
+            (false, _) => format!("{transport} {}", self.residency),
         }
     }
 
@@ -189,6 +199,7 @@ impl Cell {
         Setup {
             wakeup: arm.wakeup.into(),
             segment: arm.segment.unwrap_or(Kind::Memfd),
+            pages: arm.pages,
             workers: self.workers,
             depth: self.depth,
             room,
@@ -225,6 +236,7 @@ impl Cell {
             wakeup: arm.wakeup.into(),
             regime: self.regime.name().into(),
             segment: arm.segment.map(|kind| kind.name().into()),
+            pages: (arm.pages != Pages::Ready).then(|| arm.pages.name().into()),
             workers: self.workers,
             depth: self.depth,
             placement: self.placement.name().into(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use pool::MOST_WORKERS;
-use shm::Kind;
 use shm::wakeup::Regime;
+use shm::{Kind, Pages};
 use transport::{Residency, Transport};
 
 use crate::placement::{Placement, allowed_cores};
@@ -41,6 +41,11 @@ pub struct Axes {
     /// What holds shared lists: memfd, posix, file
     #[arg(long, value_name = "KIND", default_value_t = Kind::Memfd)]
     pub segment: Kind,
+
+    /// What pages they lie in: ready (mapped before the first task), lazy (at the first touch), huge,
+    /// huge-lazy; what the system gave is in the table
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "ready")]
+    pub pages: Vec<Pages>,
 
     /// Worker processes
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "1")]
@@ -128,6 +133,7 @@ impl Axes {
                 "--transport names {name} twice: `{name},{name}` alone sets it against itself"
             )));
         }
+        self.check_pages(&transports)?;
         let allowed = allowed_cores().unwrap_or_default();
         let mut cells = Vec::new();
         for placement in self.pin.iter().map(|placement| placement.on(&allowed)) {
@@ -188,6 +194,21 @@ impl Axes {
         range("tasks", self.tasks.as_slice(), 1_000_000)
     }
 
+    /// Refuses pages that are named twice, and others than the usual ones where nothing is shared.
+    fn check_pages(&self, transports: &[&'static dyn Transport]) -> Result<(), Refusal> {
+        let twice = |(at, pages): (usize, &Pages)| self.pages[..at].contains(pages);
+        if self.pages.iter().enumerate().any(twice) {
+            return Err(Refusal::usage("--pages names one twice: once is enough"));
+        }
+        let shares = transports.iter().any(|transport| transport.has_segment());
+        match self.pages.iter().find(|pages| **pages != Pages::Ready) {
+            Some(pages) if !shares => Err(Refusal::usage(format!(
+                "--pages {pages} is for lists that are shared: add --transport shared"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The arms of one stratum, and its regime.
     fn arms(
         &self,
@@ -212,11 +233,12 @@ impl Axes {
                 // A list that is resident for one must still be carried by the other.
                 residencies.push(Residency::Place);
             }
-            arms.extend(residencies.into_iter().map(|residency| Arm {
-                transport,
-                residency,
-                wakeup: chosen,
-                segment: transport.has_segment().then_some(self.segment),
+            let segment = transport.has_segment().then_some(self.segment);
+            let all = if segment.is_some() { &self.pages[..] } else { &[Pages::Ready] };
+            arms.extend(residencies.into_iter().flat_map(|residency| {
+                let wakeup = chosen;
+                let of = move |&pages| Arm { transport, residency, wakeup, segment, pages };
+                all.iter().map(of)
             }));
         }
         Ok((regime, arms))

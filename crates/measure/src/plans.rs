@@ -272,7 +272,10 @@ impl Learnt {
             true => format!("{} {}", line.transport, line.residency),
             false => line.transport.clone(),
         };
-        self.models.iter().find(|(line, _)| name(line) == way).map(|(_, model)| model)
+        // Plans are for pages of the usual size, which is what a pool has unless it asks for others.
+        let usual = |line: &ModelLine| line.pages.is_none();
+        let is = |line: &ModelLine| usual(line) && name(line) == way;
+        self.models.iter().find(|(line, _)| is(line)).map(|(_, model)| model)
     }
 }
 

@@ -105,6 +105,10 @@ pub struct Cell {
     pub regime: String,
     /// Kind of segment; null where nothing is shared.
     pub segment: Option<String>,
+    /// What pages it was asked to be made of, where not of the usual ones, mapped before the first task:
+    /// lazy, huge or huge-lazy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<String>,
     /// Worker processes.
     pub workers: usize,
     /// Tasks in flight per worker.
@@ -161,6 +165,12 @@ pub struct Trial {
     pub wall_ns: u64,
     /// Reserved to collected, two stamps a task; phase tasks are not in it.
     pub round_trip_ns: Distribution,
+    /// Round trip of the first task that each set of fresh workers had of this arm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_ns: Option<Distribution>,
+    /// What pages there were in the end, where others than the usual ones were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages_got: Option<PagesGot>,
     /// Round trip, as a batch's median, measured right after those of the other sizes of its stratum: what sizes are
     /// compared by, as in a cost model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -255,6 +265,28 @@ pub struct Claim {
     pub seen: bool,
     /// Why not, or by what it was seen.
     pub reason: String,
+}
+
+/// What the kernel said of the mappings of a segment of lists, after the last task of a generation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PagesGot {
+    /// Bytes of the segment.
+    pub bytes: usize,
+    /// Of the coordinator's mapping.
+    pub coordinator: Mapped,
+    /// Of the worker's that got the fewest huge pages.
+    pub worker: Mapped,
+    /// Why there are no huge pages on one side, where they were asked for.
+    pub why: Option<String>,
+}
+
+/// What is in a page table, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mapped {
+    /// Mapped at all.
+    pub mapped: usize,
+    /// Mapped by huge pages.
+    pub huge: usize,
 }
 
 /// Bytes that left one side for each task.

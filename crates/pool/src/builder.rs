@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shm::Kind;
+use shm::{Kind, Pages};
 use transport::{Setup, Value};
 
 use crate::crew::{Crew, CrewPlan};
@@ -58,6 +58,7 @@ impl Builder {
         let setup = Setup {
             wakeup: String::new(),
             segment: Kind::Memfd,
+            pages: Pages::Ready,
             workers: workers.min(MOST_WORKERS),
             depth: 2,
             room: 0,
@@ -145,6 +146,24 @@ impl Builder {
     /// ```
     pub fn segment(mut self, kind: Kind) -> Builder {
         self.setup.segment = kind;
+        self
+    }
+
+    /// What pages shared lists lie in; of the usual size, mapped before the first task, unless said
+    /// otherwise. Huge ones that the system does not give are no error.
+    ///
+    /// ```
+    /// use pool::Pool;
+    /// use shm::Pages;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().pages(Pages::Huge).workers(1).longest_list(3).build()?;
+    /// assert_eq!(pool.submit("sum", 0, vec![1, 2, 3])?.result()?.value, 6.into());
+    /// # Ok(()) });
+    /// ```
+    pub fn pages(mut self, pages: Pages) -> Builder {
+        self.setup.pages = pages;
         self
     }
 

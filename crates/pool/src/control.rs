@@ -16,6 +16,7 @@ use rustix::net::{
 };
 use rustix::time::Timespec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use shm::Got;
 use transport::Value;
 
 /// What the coordinator says.
@@ -32,6 +33,8 @@ pub(crate) enum Order {
     },
     /// Answer with a [`Word::Report`]. Only a parked worker hears it.
     Report,
+    /// Answer with a [`Word::Pages`]. Only a parked worker hears it.
+    Pages,
     /// Stop being parked.
     Go,
 }
@@ -48,6 +51,8 @@ pub(crate) enum Word {
     Trouble { message: String },
     /// What the kernel has counted for it so far.
     Report(Report),
+    /// What the kernel says of its mapping of the lists.
+    Pages(Option<Got>),
 }
 
 /// What the kernel has counted for a worker since it began.

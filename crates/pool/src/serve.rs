@@ -111,7 +111,7 @@ impl<'a> Served<'a> {
             let park = incoming.task.park;
             let (reply, items) = answer(self.jobs, incoming, &|| !control.hung_up());
             self.spoke.reply(reply, items)?;
-            if park && !wait_for_go(control)? {
+            if park && !wait_for_go(control, &*self.spoke)? {
                 return Ok(());
             }
         }
@@ -119,7 +119,7 @@ impl<'a> Served<'a> {
 }
 
 /// Sleeps until the coordinator says go; false if it has gone instead.
-fn wait_for_go(control: &Control) -> Result<bool, Fault> {
+fn wait_for_go(control: &Control, spoke: &dyn Spoke) -> Result<bool, Fault> {
     loop {
         match control.recv(None)? {
             Some((Order::Go, _)) => return Ok(true),
@@ -128,6 +128,7 @@ fn wait_for_go(control: &Control) -> Result<bool, Fault> {
                 let report = Word::Report(Report { usage, io, core: only_core() });
                 control.send(&report, &[])?;
             }
+            Some((Order::Pages, _)) => control.send(&Word::Pages(spoke.pages()), &[])?,
             Some((other, _)) => return Err(format!("{other:?} while parked").into()),
             None => return Ok(false),
         }

@@ -22,6 +22,7 @@ mod markdown;
 pub mod model;
 mod models;
 mod page;
+mod pages;
 mod plot;
 mod predictions;
 mod reach;
@@ -67,6 +68,7 @@ pub(crate) const FILES: &str = "run.jsonl, pairs.csv, trials.csv";
 pub fn of(lines: &[Line], folder: &Path) -> Report {
     let mut sections: Vec<_> = floor::section(lines).into_iter().collect();
     sections.extend(table::strata(lines));
+    sections.extend(pages::section(lines));
     sections.extend(models::section(lines));
     sections.extend(lecture::labs(lines));
     sections.extend(predictions::section(lines));

@@ -70,7 +70,8 @@ fn key(model: &ModelLine) -> [String; 4] {
 }
 
 fn name(model: &ModelLine) -> String {
-    let arm = way(&model.transport, &model.residency, model.segment.is_some());
+    let pages = model.pages.as_deref();
+    let arm = way(&model.transport, &model.residency, model.segment.is_some(), pages);
     let mut name = format!("{}, {}: {arm}", model.placement, model.regime);
     if model.workers > 1 || model.depth > 1 {
         let _ = write!(name, ", {} × {} in flight", model.workers, model.depth);

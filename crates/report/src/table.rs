@@ -104,16 +104,17 @@ pub(crate) fn stratum(cell: &Axes) -> String {
     Stratum::of(cell).title()
 }
 
-/// How an arm is called: `pipe`, `shared resident`.
+/// How an arm is called: `pipe`, `shared resident`, `shared resident huge`.
 pub fn arm(cell: &Axes) -> String {
-    way(&cell.transport, &cell.residency, cell.segment.is_some())
+    way(&cell.transport, &cell.residency, cell.segment.is_some(), cell.pages.as_deref())
 }
 
 /// The same of its parts.
-pub(crate) fn way(transport: &str, residency: &str, shares: bool) -> String {
-    match (shares, residency) {
-        (false, "place") => transport.to_owned(),
-        _ => format!("{transport} {residency}"),
+pub(crate) fn way(transport: &str, residency: &str, shares: bool, pages: Option<&str>) -> String {
+    match (shares, residency, pages) {
+        (false, "place", _) => transport.to_owned(),
+        (_, _, None) => format!("{transport} {residency}"),
+        (_, _, Some(pages)) => format!("{transport} {residency} {pages}"),
     }
 }
 

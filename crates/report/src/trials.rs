@@ -1,6 +1,6 @@
 //! trials.csv: one row for each trial, for programs that want a table.
 
-use measure::record::{Line, Trial};
+use measure::record::{Line, Mapped, PagesGot, Trial};
 
 /// Every trial as one row of comma-separated values; times in nanoseconds, sizes in bytes.
 pub fn trials(lines: &[Line]) -> String {
@@ -37,6 +37,10 @@ pub fn trials(lines: &[Line]) -> String {
         "syscalls",
         "steady",
         "error",
+        "pages",
+        "first",
+        "huge_coordinator",
+        "huge_worker",
     ];
     let written = writer.write_record(header);
     let trials = lines.iter().filter_map(|line| match line {
@@ -78,9 +82,18 @@ pub fn trials(lines: &[Line]) -> String {
             or_empty(trial.syscalls_per_task),
             trial.steady.to_string(),
             trial.error.clone().unwrap_or_default(),
+            cell.pages.clone().unwrap_or_default(),
+            trial.first_ns.as_ref().map_or(String::new(), |first| first.p50.to_string()),
+            huge(trial, |got| got.coordinator),
+            huge(trial, |got| got.worker),
         ]))
     });
     written.expect("writing to memory does not fail");
     let bytes = writer.into_inner().expect("writing to memory does not fail");
     String::from_utf8(bytes).expect("only text was written")
+}
+
+/// Bytes that huge pages map on one side; nothing where nobody asked.
+fn huge(trial: &Trial, side: fn(&PagesGot) -> Mapped) -> String {
+    trial.pages_got.as_ref().map_or(String::new(), |got| side(got).huge.to_string())
 }

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::descriptor::{BadDescriptor, Descriptor};
-use crate::segment::{Segment, Use};
+use crate::segment::{Got, Segment, Use};
 use crate::watermark::{Behind, Filling};
 use crate::{APART, ITEM_BYTES};
 
@@ -166,6 +166,11 @@ impl Lists {
     pub fn new(segment: Arc<Segment>, room: usize) -> Lists {
         let count = count(&segment, room);
         Lists { segment, room, count }
+    }
+
+    /// What the kernel says of this mapping, as [`Segment::got`].
+    pub fn got(&self) -> Option<Got> {
+        self.segment.got()
     }
 
     /// The list that `descriptor` names, if there can be such a list.

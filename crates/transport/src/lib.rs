@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use measure::Timeline;
 use shm::wakeup::{Regime, Ringer};
-use shm::{Kind, Slot};
+use shm::{Got, Kind, Pages, Slot};
 
 pub use error::TransportError;
 pub use inflow::Inflow;
@@ -141,6 +141,8 @@ pub struct Setup {
     pub wakeup: String,
     /// Kind of the segment, where there is one.
     pub segment: Kind,
+    /// What pages it is asked to be made of.
+    pub pages: Pages,
     /// Workers that may be attached.
     pub workers: usize,
     /// Tasks in flight per worker.
@@ -298,6 +300,12 @@ pub trait Hub: Send {
         (0, 0)
     }
 
+    /// What the kernel says of this side's mapping of the lists; nothing where there is none, or where
+    /// it does not tell.
+    fn pages(&self) -> Option<Got> {
+        None
+    }
+
     /// Ends a wait from outside.
     fn alarm(&self) -> Arc<Alarm>;
 }
@@ -381,6 +389,11 @@ pub trait Spoke: Send {
     /// # Panics
     /// If `items` is more than the room holds.
     fn reply(&mut self, reply: Reply, items: usize) -> Result<(), TransportError>;
+
+    /// As [`Hub::pages`], of this side's mapping.
+    fn pages(&self) -> Option<Got> {
+        None
+    }
 }
 
 /// What a spoke's wait ended with.

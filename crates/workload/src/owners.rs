@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pool::{Call, Job, JobError, Value};
 use shm::lock::{MUTEX_BYTES, Mutex, take_file};
-use shm::{Grant, Kind, Segment, Slots, Span, Use};
+use shm::{Grant, Kind, Pages, Segment, Slots, Span, Use};
 
 /// Takes both locks of a memfd of its parent's, whose descriptor is its argument: the mutex at its start,
 /// and the lock on the file. Then it sleeps.
@@ -31,7 +31,8 @@ impl Job for HoldLocks {
         let path = format!("/proc/{}/fd/{}", parent_id(), call.int()?);
         let file = File::options().read(true).write(true).open(path).map_err(refused)?;
         let bytes = MUTEX_BYTES;
-        let grant = Grant { kind: Kind::Memfd, usage: Use::Words, bytes, name: None };
+        let (kind, usage, pages) = (Kind::Memfd, Use::Words, Pages::Ready);
+        let grant = Grant { kind, usage, bytes, name: None, pages };
         let fd = file.try_clone().map_err(refused)?.into();
         let segment = Segment::open(&grant, Some(fd)).map_err(refused)?;
         let mutex = Mutex::open(Span::of(&segment, 0, MUTEX_BYTES)).map_err(refused)?;

@@ -7,7 +7,7 @@ use lab::batch::{self, Load, Rooms};
 use lab::placement::allowed_cores;
 use lab::source::Windows;
 use pool::{Crew, CrewPlan, Launch};
-use shm::Kind;
+use shm::{Kind, Pages};
 use transport::{Residency, Resident, Setup};
 
 /// Our transport, through its hub, as a sweep drives it. A batch's time is its median times its
@@ -46,6 +46,7 @@ impl<'a> Ours<'a> {
         let setup = Setup {
             wakeup: wakeup.into(),
             segment: Kind::Memfd,
+            pages: Pages::Ready,
             workers: cores.len(),
             depth: 1,
             room,

@@ -82,6 +82,8 @@ pub(super) fn write_down(
             verified: sum.verified,
             wall_ns: sum.rounds.iter().sum(),
             round_trip_ns: sum.tasks.iter().copied().collect::<Histogram>().distribution(),
+            first_ns: None,
+            pages_got: None,
             beside_ns: None,
             round_ns: Some(sum.rounds.iter().copied().collect::<Histogram>().distribution()),
             phases_ns: Default::default(),

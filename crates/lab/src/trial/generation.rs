@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use measure::counters::{Io, Usage};
 use measure::middle;
+use measure::record::{Mapped, PagesGot};
 use pool::{Crew, CrewPlan, PoolError, Report};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use shm::Resident;
+use shm::{Got, Pages, Resident};
 use transport::Residency;
 
 use super::Setting;
@@ -46,6 +47,8 @@ pub(super) struct Generation {
     of_arm: Vec<Option<usize>>,
     /// Arms whose crews could not be started here, and why: the others go on without them.
     pub(super) barred: Vec<(usize, PoolError)>,
+    /// Round trip of the first task of each arm.
+    pub(super) firsts: Vec<Option<u64>>,
     /// Tasks in a batch of each arm.
     counts: Vec<usize>,
     /// Computing of each task of each arm.
@@ -103,7 +106,7 @@ impl Generation {
             let arm = &cell.arms[number];
             // A control's arms are the same and share nothing.
             let apart = if cell.control { number } else { 0 };
-            let key = (arm.transport.name(), arm.wakeup, arm.segment, apart);
+            let key = (arm.transport.name(), arm.wakeup, arm.segment, arm.pages, apart);
             if let Some(at) = keys.iter().position(|known| *known == key) {
                 of_arm[number] = Some(at);
                 continue;
@@ -119,12 +122,13 @@ impl Generation {
             }
         }
         let reading = Io::of_this_thread().zip(Io::of_this_thread()).map(|(a, b)| b - a);
+        let firsts = vec![None; cell.arms.len()];
         let counts = vec![FEWEST; cell.arms.len()];
         let compute_ns = vec![cell.compute_ns; cell.arms.len()];
         let rooms = Rooms::default();
         let cores = cores.to_vec();
         let mut fresh =
-            Generation { crews, of_arm, barred, counts, compute_ns, rooms, reading, cores };
+            Generation { crews, of_arm, barred, firsts, counts, compute_ns, rooms, reading, cores };
         for &arm in arms {
             if fresh.of_arm[arm].is_some() {
                 fresh.warm(cell, arm, windows, WARM_BATCHES)?;
@@ -156,6 +160,9 @@ impl Generation {
         for round in 0..=batches {
             let count = if round == 0 { FEWEST } else { WARM_BATCH };
             let mut round_trips = self.tasks(cell, arm, windows, count, None)?.round_trips;
+            if self.firsts[arm].is_none() {
+                self.firsts[arm] = round_trips.first().copied();
+            }
             round_trips.sort_unstable();
             let took = middle(&round_trips);
             quickest = quickest.min(took);
@@ -239,6 +246,23 @@ impl Generation {
         })
     }
 
+    /// What the kernel says of the parked crew's mappings, where other pages than the usual ones were
+    /// asked for.
+    pub(super) fn pages(&mut self, cell: &Cell, arm: usize) -> Option<PagesGot> {
+        if cell.arms[arm].pages == Pages::Ready {
+            return None;
+        }
+        let at = self.crew_of(arm);
+        let (Some(ours), Some(theirs)) = self.crews[at].crew.pages().ok()? else { return None };
+        let mapped = |got: &Got| Mapped { mapped: got.mapped, huge: got.huge };
+        Some(PagesGot {
+            bytes: ours.bytes,
+            coordinator: mapped(&ours),
+            worker: mapped(&theirs),
+            why: ours.why.or(theirs.why),
+        })
+    }
+
     /// Tasks of the last batch that were sent and never answered.
     pub(super) fn unanswered(&self) -> u64 {
         self.rooms.unanswered()
@@ -297,7 +321,8 @@ impl Fresh {
         };
         let mut crew = Crew::start(&plan)?;
         let of_this_crew = |other: &&Arm| {
-            (other.transport.name(), other.wakeup) == (arm.transport.name(), arm.wakeup)
+            let crew = |arm: &Arm| (arm.transport.name(), arm.wakeup, arm.pages);
+            crew(other) == crew(arm)
         };
         let mut arms = cell.arms.iter().filter(of_this_crew);
         let resident = match arms.any(|arm| arm.residency == Residency::Resident) {

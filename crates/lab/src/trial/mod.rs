@@ -160,6 +160,12 @@ pub fn measure(
                 break;
             }
         }
+        for &arm in &arms {
+            sums[arm].firsts.extend(fresh.firsts[arm]);
+            if !failed {
+                sums[arm].pages = fresh.pages(cell, arm);
+            }
+        }
         generations += 1;
         slowest = slowest.max(started.elapsed());
         if let Some(who) = &strayed {

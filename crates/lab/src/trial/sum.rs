@@ -3,7 +3,7 @@
 use measure::compare::median;
 use measure::counters::{Io, Usage};
 use measure::histogram::SAMPLES_FOR_P99;
-use measure::record::{CpuNs, Faults, Hiccups, Switches, Trial, WireBytes};
+use measure::record::{CpuNs, Faults, Hiccups, PagesGot, Switches, Trial, WireBytes};
 use measure::timeline::TaskTimeline;
 use measure::{Histogram, Phase, Stamp, Timeline, middle};
 
@@ -37,6 +37,9 @@ pub(super) struct Sum {
     usage: Usage,
     workers: Usage,
     overlap: bool,
+    /// Of each generation, the first task's round trip.
+    pub(super) firsts: Vec<u64>,
+    pub(super) pages: Option<PagesGot>,
     pub(super) error: Option<String>,
 }
 
@@ -132,6 +135,9 @@ impl Sum {
             verified: self.verified,
             wall_ns: self.wall_ns,
             round_trip_ns: round_trips,
+            first_ns: (!self.firsts.is_empty())
+                .then(|| self.firsts.iter().copied().collect::<Histogram>().distribution()),
+            pages_got: self.pages,
             beside_ns: None,
             round_ns: None,
             phases_ns,

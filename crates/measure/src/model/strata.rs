@@ -20,6 +20,9 @@ pub struct ModelLine {
     pub regime: String,
     /// Kind of segment; null where nothing is shared.
     pub segment: Option<String>,
+    /// What pages it was asked to be made of, where not of the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<String>,
     /// Worker processes.
     pub workers: usize,
     /// Tasks in flight per worker.
@@ -87,7 +90,7 @@ pub fn of_record(lines: &[Line], known: &[f64]) -> Vec<(ModelLine, Model)> {
     let order = |line: &ModelLine| {
         let shares = line.segment.is_some();
         let place = (line.placement.clone(), line.regime != "sleeping", line.workers, line.depth);
-        (place, shares, line.transport.clone(), line.residency.clone())
+        (place, shares, line.transport.clone(), line.residency.clone(), line.pages.clone())
     };
     models.sort_by_key(|(line, _)| order(line));
     models
@@ -137,6 +140,7 @@ fn line(trial: &Trial, model: &Model) -> ModelLine {
         wakeup: cell.wakeup.clone(),
         regime: cell.regime.clone(),
         segment: cell.segment.clone(),
+        pages: cell.pages.clone(),
         workers: cell.workers,
         depth: cell.depth,
         placement: cell.placement.clone(),

@@ -1,5 +1,6 @@
 //! Workers that sleep over their control sockets, where they disturb nobody and tell their counters.
 
+use shm::Got;
 use transport::List;
 
 use super::{Crew, Event, PARK};
@@ -73,16 +74,10 @@ impl Crew {
     pub fn report(&mut self) -> Result<Report, PoolError> {
         let mut sum = Report { io: Some(Default::default()), ..Report::default() };
         for worker in 0..self.workers.len() {
-            let Some(there) = &self.workers[worker] else { continue };
-            let asked = there.control.send(&Order::Report, &[]);
-            let heard = asked.and_then(|()| there.control.recv(Some(self.plan.launch.patience)));
-            let report = match heard {
-                Ok(Some((Word::Report(report), _))) => report,
-                Ok(_) => {
-                    let silent = std::io::Error::other("it gave no report");
-                    return Err(self.cause(worker, silent.into()));
-                }
-                Err(fault) => return Err(self.cause(worker, fault.into())),
+            let report = match self.ask(worker, &Order::Report)? {
+                Some(Word::Report(report)) => report,
+                Some(_) => return Err(self.cause(worker, silent("report"))),
+                None => continue,
             };
             if self.plan.cores.get(worker).is_some_and(|core| report.core != Some(*core)) {
                 self.strayed = Some(worker);
@@ -95,4 +90,49 @@ impl Crew {
         }
         Ok(sum)
     }
+
+    /// What the kernel says of the mappings of lists: the coordinator's, and that of the parked worker
+    /// which got the fewest huge pages. Nothing where nothing is shared, or where it does not tell.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// crew.park().unwrap();
+    /// let (ours, theirs) = crew.pages().unwrap();
+    /// // Every page is mapped before the first task, on both sides.
+    /// assert!([ours, theirs].iter().flatten().all(|got| got.mapped == got.bytes));
+    /// ```
+    ///
+    /// # Errors
+    /// A worker's control socket is closed.
+    pub fn pages(&mut self) -> Result<(Option<Got>, Option<Got>), PoolError> {
+        let mut fewest: Option<Got> = None;
+        for worker in 0..self.workers.len() {
+            match self.ask(worker, &Order::Pages)? {
+                Some(Word::Pages(Some(got))) => {
+                    if fewest.as_ref().is_none_or(|fewest| got.huge < fewest.huge) {
+                        fewest = Some(got);
+                    }
+                }
+                Some(Word::Pages(None)) | None => {}
+                Some(_) => return Err(self.cause(worker, silent("pages"))),
+            }
+        }
+        Ok((self.hub.pages(), fewest))
+    }
+
+    /// What a parked worker answers; nothing where there is no worker.
+    fn ask(&mut self, worker: usize, order: &Order) -> Result<Option<Word>, PoolError> {
+        let Some(there) = &self.workers[worker] else { return Ok(None) };
+        let asked = there.control.send(order, &[]);
+        match asked.and_then(|()| there.control.recv(Some(self.plan.launch.patience))) {
+            Ok(Some((word, _))) => Ok(Some(word)),
+            Ok(None) => Err(self.cause(worker, silent("answer"))),
+            Err(fault) => Err(self.cause(worker, fault.into())),
+        }
+    }
+}
+
+/// A worker said something else.
+fn silent(what: &str) -> PoolError {
+    std::io::Error::other(format!("a parked worker gave no {what}")).into()
 }

@@ -93,6 +93,7 @@ pub fn plan() -> CrewPlan {
     let setup = transport::Setup {
         wakeup: "futex".into(),
         segment: shm::Kind::Memfd,
+        pages: shm::Pages::Ready,
         workers: 1,
         depth: 1,
         room: 3,

@@ -4,24 +4,24 @@
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use memmap2::MmapOptions;
 use nix::fcntl::{FallocateFlags, fallocate};
 
-use super::memfd::{check_length, map};
-use super::{Grant, Kind, Memory, SegmentError, Use, refused};
+use super::memfd::{check_length, map, map_for_writing};
+use super::{Grant, Memory, SegmentError, refused};
 
 /// On a disk even where /tmp is memory.
 const FOLDER: &str = "/var/tmp";
 
-pub(super) fn create(bytes: usize) -> Result<Memory, SegmentError> {
-    let grant = Grant { kind: Kind::File, usage: Use::Lists, bytes, name: None };
+pub(super) fn create(grant: &Grant) -> Result<Memory, SegmentError> {
+    let bytes = grant.bytes;
     let file =
-        tempfile::tempfile_in(FOLDER).map_err(refused(&grant, "open(O_TMPFILE) in /var/tmp"))?;
-    file.set_len(bytes as u64).map_err(refused(&grant, "ftruncate"))?;
+        tempfile::tempfile_in(FOLDER).map_err(refused(grant, "open(O_TMPFILE) in /var/tmp"))?;
+    file.set_len(bytes as u64).map_err(refused(grant, "ftruncate"))?;
     fallocate(&file, FallocateFlags::empty(), 0, bytes as i64)
-        .map_err(refused(&grant, "fallocate"))?;
-    let map = MmapOptions::new().len(bytes).map_raw(&file).map_err(refused(&grant, "mmap"))?;
-    Ok(Memory::Mapped { map, fd: file.into() })
+        .map_err(refused(grant, "fallocate"))?;
+    let fd = file.into();
+    let map = map_for_writing(&fd, grant)?;
+    Ok(Memory::Mapped { map, fd })
 }
 
 /// A descriptor of the same file that can only read: it has no name to be opened by, but the kernel's.

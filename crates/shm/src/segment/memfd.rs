@@ -6,24 +6,25 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use memmap2::{MmapOptions, MmapRaw};
 use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::fstat;
 use nix::unistd::ftruncate;
 
-use super::{Grant, Kind, Memory, SegmentError, Use, refused};
+use super::map::Map;
+use super::pages::huge_page_bytes;
+use super::{Grant, Memory, SegmentError, Use, refused};
 
-pub(super) fn create(usage: Use, bytes: usize) -> Result<Memory, SegmentError> {
-    let grant = Grant { kind: Kind::Memfd, usage, bytes, name: None };
+pub(super) fn create(grant: &Grant) -> Result<Memory, SegmentError> {
+    let (usage, bytes) = (grant.usage, grant.bytes);
     let fd = memfd_create(c"ipclab", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)
-        .map_err(refused(&grant, "memfd_create"))?;
-    ftruncate(&fd, bytes as i64).map_err(refused(&grant, "ftruncate"))?;
+        .map_err(refused(grant, "memfd_create"))?;
+    ftruncate(&fd, bytes as i64).map_err(refused(grant, "ftruncate"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
-        .map_err(refused(&grant, "fallocate"))?;
-    let map = MmapOptions::new().len(bytes).map_raw(&fd).map_err(refused(&grant, "mmap"))?;
+        .map_err(refused(grant, "fallocate"))?;
+    let map = map_for_writing(&fd, grant)?;
     let seals = seals(usage) | SealFlag::F_SEAL_SEAL;
-    fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(refused(&grant, "fcntl(F_ADD_SEALS)"))?;
+    fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(refused(grant, "fcntl(F_ADD_SEALS)"))?;
     Ok(Memory::Mapped { map, fd })
 }
 
@@ -58,13 +59,18 @@ pub(super) fn check_length(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentEr
     Err(SegmentError::NotAsDescribed { kind: grant.kind, what })
 }
 
+/// Maps all of it for its creator.
+pub(super) fn map_for_writing(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
+    Map::new(fd, grant.bytes, true, alignment(grant)).map_err(refused(grant, "mmap"))
+}
+
 /// Maps lists read-only, words and answers for writing too.
-pub(super) fn map(fd: &OwnedFd, grant: &Grant) -> Result<MmapRaw, SegmentError> {
-    let mut options = MmapOptions::new();
-    options.len(grant.bytes);
-    match grant.usage {
-        Use::Lists => options.map_raw_read_only(fd),
-        Use::Words | Use::Answers => options.map_raw(fd),
-    }
-    .map_err(refused(grant, "mmap"))
+pub(super) fn map(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
+    Map::new(fd, grant.bytes, grant.usage.is_written_by_all(), alignment(grant))
+        .map_err(refused(grant, "mmap"))
+}
+
+/// Where the mapping must begin for a huge page to fit, if it is to have any.
+fn alignment(grant: &Grant) -> Option<usize> {
+    huge_page_bytes().filter(|page| grant.pages.are_huge() && grant.bytes >= *page)
 }

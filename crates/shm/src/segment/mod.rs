@@ -6,7 +6,9 @@
 
 mod file;
 mod leftover;
+mod map;
 mod memfd;
+pub mod pages;
 mod posix;
 
 use std::fmt;
@@ -15,10 +17,10 @@ use std::ptr::NonNull;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use memmap2::{Advice, MmapRaw};
 use serde::{Deserialize, Serialize};
 
 pub use leftover::{Leftover, leftovers};
+pub use pages::{Got, Pages};
 pub(crate) use posix::lock;
 
 /// Which mechanism of the system holds the memory.
@@ -75,6 +77,16 @@ pub enum Use {
     Answers,
 }
 
+impl Use {
+    /// Whether whoever opens it may write there.
+    fn is_written_by_all(self) -> bool {
+        match self {
+            Use::Lists => false,
+            Use::Words | Use::Answers => true,
+        }
+    }
+}
+
 /// Why there is no segment.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError {
@@ -126,23 +138,28 @@ pub struct Grant {
     pub bytes: usize,
     /// Its name, where it has one.
     pub name: Option<String>,
+    /// What pages it was asked to be made of.
+    #[serde(default)]
+    pub pages: Pages,
 }
 
 /// Memory shared between processes, unmapped when dropped.
 pub struct Segment {
     grant: Grant,
     memory: Memory,
+    /// Why it is not made of huge pages that were asked for.
+    not_huge: Option<String>,
 }
 
 /// The mapping, and what keeps it in being.
 enum Memory {
     Mapped {
-        map: MmapRaw,
+        map: map::Map,
         fd: OwnedFd,
     },
     Named(posix::Named),
     /// Of a name, for reading.
-    Lent(MmapRaw),
+    Lent(map::Map),
 }
 
 impl Segment {
@@ -151,6 +168,20 @@ impl Segment {
     /// # Errors
     /// [`SegmentError`], and nothing is left behind.
     pub fn create(kind: Kind, usage: Use, bytes: usize) -> Result<Arc<Segment>, SegmentError> {
+        Segment::create_of(kind, usage, bytes, Pages::Ready)
+    }
+
+    /// The same, of other pages. Huge ones that this system does not give are no error:
+    /// [`Segment::got`] says what there is.
+    ///
+    /// # Errors
+    /// As [`Segment::create`].
+    pub fn create_of(
+        kind: Kind,
+        usage: Use,
+        bytes: usize,
+        pages: Pages,
+    ) -> Result<Arc<Segment>, SegmentError> {
         if bytes == 0 {
             return Err(SegmentError::Empty);
         }
@@ -158,17 +189,19 @@ impl Segment {
         if kind != Kind::File && bytes > free {
             return Err(SegmentError::NoRoom { kind, bytes, free });
         }
-        let (memory, name) = match kind {
-            Kind::Memfd => (memfd::create(usage, bytes)?, None),
-            Kind::File => (file::create(bytes)?, None),
+        let mut grant = Grant { kind, usage, bytes, name: None, pages };
+        let memory = match kind {
+            Kind::Memfd => memfd::create(&grant)?,
+            Kind::File => file::create(&grant)?,
             Kind::Posix => {
-                let named = posix::create(bytes)?;
-                let name = Some(named.name().to_owned());
-                (Memory::Named(named), name)
+                let named = posix::create(&grant)?;
+                grant.name = Some(named.name().to_owned());
+                Memory::Named(named)
             }
         };
-        let segment = Segment { grant: Grant { kind, usage, bytes, name }, memory };
-        segment.populate(Advice::PopulateWrite)?;
+        let mut segment = Segment { grant, memory, not_huge: None };
+        segment.not_huge = segment.make_huge().err();
+        segment.populate(true)?;
         Ok(Arc::new(segment))
     }
 
@@ -206,11 +239,9 @@ impl Segment {
                 });
             }
         };
-        let segment = Segment { grant: grant.clone(), memory };
-        segment.populate(match grant.usage {
-            Use::Lists => Advice::PopulateRead,
-            Use::Words | Use::Answers => Advice::PopulateWrite,
-        })?;
+        // Its maker has asked for huge pages; what there are the kernel maps here by itself.
+        let segment = Segment { grant: grant.clone(), memory, not_huge: None };
+        segment.populate(grant.usage.is_written_by_all())?;
         Ok(Arc::new(segment))
     }
 
@@ -229,24 +260,55 @@ impl Segment {
         self.grant.usage
     }
 
+    /// What the kernel says of this process's mapping, where it tells.
+    pub fn got(&self) -> Option<Got> {
+        let start = self.start().as_ptr() as usize;
+        let (mapped, huge) = pages::mapped(start, start + self.grant.bytes)?;
+        // Whole pages are mapped, and the mapping may end inside the last one.
+        let [mapped, huge] = [mapped, huge].map(|counted| counted.min(self.grant.bytes));
+        let why = match &self.not_huge {
+            _ if huge > 0 || !self.grant.pages.are_huge() => None,
+            Some(why) => Some(why.clone()),
+            None if mapped == 0 => Some("nothing of it is mapped yet".into()),
+            None => Some("the kernel maps it by pages of the usual size".into()),
+        };
+        Some(Got { bytes: self.grant.bytes, mapped, huge, why })
+    }
+
     /// First byte of the mapping. Whoever dereferences it argues for itself.
     pub(crate) fn start(&self) -> NonNull<u8> {
         match &self.memory {
-            Memory::Mapped { map, .. } | Memory::Lent(map) => {
-                NonNull::new(map.as_mut_ptr()).expect("a mapping is never at address 0")
-            }
+            Memory::Mapped { map, .. } | Memory::Lent(map) => map.start(),
             Memory::Named(named) => named.start(),
         }
     }
 
-    /// Faults every page in, so that no measured task pays for it.
-    fn populate(&self, advice: Advice) -> Result<(), SegmentError> {
-        match &self.memory {
-            Memory::Mapped { map, .. } | Memory::Lent(map) => {
-                map.advise(advice).map_err(refused(&self.grant, "madvise(MADV_POPULATE)"))
-            }
-            Memory::Named(named) => named.populate(),
+    /// Has it made of huge pages, if they were asked for; or says why not.
+    fn make_huge(&self) -> Result<(), String> {
+        if !self.grant.pages.are_huge() {
+            return Ok(());
         }
+        let page = pages::huge_page_bytes().ok_or("this kernel has no transparent huge pages")?;
+        let Grant { kind, bytes, .. } = self.grant;
+        if bytes < page {
+            return Err(format!("its {bytes} bytes are shorter than a huge page of {page}"));
+        }
+        if !(self.start().as_ptr() as usize).is_multiple_of(page) {
+            return Err(format!("a {kind} segment is not mapped where a huge page can begin"));
+        }
+        // SAFETY: the range is this object's own mapping.
+        unsafe { map::collapse(self.start(), bytes) }
+            .map_err(|fault| format!("madvise(MADV_COLLAPSE) of a {kind} segment: {fault}"))
+    }
+
+    /// Faults every page in, so that no measured task pays for it, unless that was not wanted.
+    fn populate(&self, writes: bool) -> Result<(), SegmentError> {
+        if !self.grant.pages.are_mapped_before() {
+            return Ok(());
+        }
+        // SAFETY: the range is this object's own mapping.
+        unsafe { map::populate(self.start(), self.grant.bytes, writes) }
+            .map_err(refused(&self.grant, "madvise(MADV_POPULATE)"))
     }
 }
 
@@ -310,7 +372,8 @@ mod tests {
         let flags = nix::sys::memfd::MFdFlags::MFD_ALLOW_SEALING;
         let loose = nix::sys::memfd::memfd_create(c"loose", flags).unwrap();
         ftruncate(&loose, 4096).unwrap();
-        let grant = Grant { kind: Kind::Memfd, usage: Use::Lists, bytes: 4096, name: None };
+        let (kind, usage, pages) = (Kind::Memfd, Use::Lists, Pages::Ready);
+        let grant = Grant { kind, usage, bytes: 4096, name: None, pages };
         let refused = Segment::open(&grant, Some(loose)).unwrap_err().to_string();
         assert!(refused.contains("SHRINK"), "{refused}");
     }

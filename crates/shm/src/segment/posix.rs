@@ -13,11 +13,10 @@ use nix::fcntl::{FallocateFlags, FcntlArg, OFlag, fallocate, fcntl};
 use nix::libc;
 use nix::sys::mman::shm_open;
 use nix::sys::stat::Mode;
-use rustix::mm::Advice;
 use shared_memory::{Shmem, ShmemConf};
 
 use super::memfd::{check_length, map};
-use super::{Grant, Kind, Memory, SegmentError, Use, refused};
+use super::{Grant, Memory, SegmentError, refused};
 
 /// Names of ours begin so: a leftover can be told from anybody else's.
 pub(super) const PREFIX: &str = "/ipclab-";
@@ -25,7 +24,6 @@ pub(super) const PREFIX: &str = "/ipclab-";
 /// A mapping by name; the creator's removes the name when dropped.
 pub(super) struct Named {
     map: Shmem,
-    bytes: usize,
     _life: Option<OwnedFd>,
 }
 
@@ -43,35 +41,27 @@ impl Named {
     pub(super) fn start(&self) -> NonNull<u8> {
         NonNull::new(self.map.as_ptr()).expect("a mapping is never at address 0")
     }
-
-    /// Faults its pages in.
-    pub(super) fn populate(&self) -> Result<(), SegmentError> {
-        let start = self.start().as_ptr().cast();
-        // SAFETY: the range is this object's own mapping; populating changes no content.
-        unsafe { rustix::mm::madvise(start, self.bytes, Advice::LinuxPopulateWrite) }
-            .map_err(refused(&grant(self.bytes), "madvise(MADV_POPULATE)"))
-    }
 }
 
-pub(super) fn create(bytes: usize) -> Result<Named, SegmentError> {
-    let grant = grant(bytes);
+pub(super) fn create(grant: &Grant) -> Result<Named, SegmentError> {
+    let bytes = grant.bytes;
     let mut random = [0u8; 8];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .map_err(refused(&grant, "getrandom"))?;
+        .map_err(refused(grant, "getrandom"))?;
     let name = format!("{PREFIX}{}-{:016x}", std::process::id(), u64::from_ne_bytes(random));
     let map = ShmemConf::new()
         .os_id(&name)
         .size(bytes)
         .create()
-        .map_err(refused(&grant, "shared_memory's create"))?;
+        .map_err(refused(grant, "shared_memory's create"))?;
     // From here on `map` owns the name: an early return drops it and removes the name.
     let fd = shm_open(name.as_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(refused(&grant, "shm_open"))?;
+        .map_err(refused(grant, "shm_open"))?;
     // First of all: without it the name is anybody's to remove.
-    lock(&fd).map_err(refused(&grant, "fcntl(F_OFD_SETLK)"))?;
+    lock(&fd).map_err(refused(grant, "fcntl(F_OFD_SETLK)"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
-        .map_err(refused(&grant, "fallocate"))?;
-    Ok(Named { map, bytes, _life: Some(fd) })
+        .map_err(refused(grant, "fallocate"))?;
+    Ok(Named { map, _life: Some(fd) })
 }
 
 /// Maps it read-only, and keeps no descriptor: of one that was opened for reading no later
@@ -93,8 +83,4 @@ pub(crate) fn lock(fd: impl AsFd) -> nix::Result<()> {
         l_pid: 0,
     };
     fcntl(fd, FcntlArg::F_OFD_SETLK(&lock)).map(drop)
-}
-
-fn grant(bytes: usize) -> Grant {
-    Grant { kind: Kind::Posix, usage: Use::Lists, bytes, name: None }
 }

@@ -13,8 +13,8 @@ use shm::wakeup::relay::{Relay, Stations};
 use shm::wakeup::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, Waiter, Wakeup};
 use shm::watermark::WATERMARK_BYTES;
 use shm::{
-    Answers, Descriptor, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slot, Slots, Span,
-    Stores, Use, Watermark, results,
+    Answers, Descriptor, Got, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slot, Slots,
+    Span, Stores, Use, Watermark, results,
 };
 
 use super::link::{Held, Link};
@@ -250,6 +250,10 @@ impl Hub for SharedHub {
         self.ring_bytes
     }
 
+    fn pages(&self) -> Option<Got> {
+        self.lists.as_ref().and_then(|(segment, _)| segment.got())
+    }
+
     fn alarm(&self) -> Arc<Alarm> {
         self.alarm.clone()
     }
@@ -266,7 +270,7 @@ impl SharedHub {
                 let count = setup.workers * setup.depth + 1 + setup.residents;
                 let too_long = TransportError::TooLong { items: room, room: u32::MAX as usize };
                 let bytes = Slots::segment_bytes(count, room).ok_or(too_long)?;
-                let segment = Segment::create(setup.segment, Use::Lists, bytes)?;
+                let segment = Segment::create_of(setup.segment, Use::Lists, bytes, setup.pages)?;
                 Some((segment.clone(), Slots::new(segment, room)))
             }
         };

@@ -4,7 +4,7 @@ use measure::now;
 use shm::ring::{self, Consumer, Producer};
 use shm::wakeup::{BELL_BYTES, Ringer, Waiter};
 use shm::watermark::WATERMARK_BYTES;
-use shm::{AnswerRooms, Behind, Grant, ITEM_BYTES, Lists, Segment, Span, results};
+use shm::{AnswerRooms, Behind, Got, Grant, ITEM_BYTES, Lists, Segment, Span, results};
 
 use super::{Layout, Plan, wakeup_by_name};
 use crate::message::FILLING;
@@ -70,6 +70,10 @@ impl Spoke for SharedSpoke {
         self.answered += 1;
         self.hub.ring();
         Ok(())
+    }
+
+    fn pages(&self) -> Option<Got> {
+        self.lists.as_ref().and_then(Lists::got)
     }
 }
 

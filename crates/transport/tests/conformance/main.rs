@@ -5,6 +5,7 @@
 mod answers;
 mod cork;
 mod ends;
+mod pages;
 mod parts;
 mod patience;
 
@@ -12,7 +13,7 @@ use std::thread::JoinHandle;
 
 use measure::counters::Io;
 use measure::{Stamp, Timeline};
-use shm::Kind;
+use shm::{Kind, Pages};
 use transport::{
     ALL, Arrival, Failure, Hub, Incoming, Inflow, List, Received, Reply, Residency, Setup, Task,
     Transport, TransportError, Value, What,
@@ -30,6 +31,7 @@ fn setup(wakeup: &str, depth: usize, room: usize) -> Setup {
     Setup {
         wakeup: wakeup.into(),
         segment,
+        pages: Pages::Ready,
         workers: 1,
         depth,
         room,

@@ -1,7 +1,7 @@
 //! What either side is set up for, and what it may ask for.
 
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::{Descriptor, Kind};
+use shm::{Descriptor, Kind, Pages};
 use transport::{Setup, Task, Value};
 
 /// Items of a list, and of an answer's list, at most.
@@ -20,6 +20,7 @@ pub(crate) fn setup(wakeup: &str) -> Setup {
     Setup {
         wakeup: wakeup.into(),
         segment: Kind::Memfd,
+        pages: Pages::Ready,
         workers: 1,
         depth: DEPTH,
         room: ROOM,

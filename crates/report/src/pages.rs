@@ -1,0 +1,86 @@
+//! The pages of shared lists, where others than the usual ones were asked for: what the kernel gave, and
+//! what the first touch cost beside the steady state.
+
+use measure::record::{Line, Mapped, PagesGot, Trial};
+
+use crate::model::{Cell, Column, Section, Table};
+use crate::table::{arm, stratum};
+use crate::units::{size, time};
+
+/// One row for each sharing trial of a run that asked for other pages; nothing where none did.
+pub(crate) fn section(lines: &[Line]) -> Option<Section> {
+    let trials: Vec<&Trial> = lines.iter().filter_map(of_segment).collect();
+    if trials.iter().all(|trial| trial.cell.pages.is_none()) {
+        return None;
+    }
+    let again = |at: usize| trials[at + 1..].iter().any(|later| later.cell == trials[at].cell);
+    let mut last: Vec<&Trial> =
+        (0..trials.len()).filter(|at| !again(*at)).map(|at| trials[at]).collect();
+    last.sort_by_key(|trial| (stratum(&trial.cell), trial.cell.bytes, arm(&trial.cell)));
+    let words = ["where", "list", "way"].map(Column::left);
+    let numbers = ["first task", "steady p50"].map(Column::right);
+    let got = ["coordinator", "worker", "got"].map(Column::left);
+    let columns = words.into_iter().chain(numbers).chain(got).collect();
+    let table = Table { columns, rows: last.into_iter().map(row).collect() };
+    let notes = LEGEND.map(String::from).to_vec();
+    Some(Section { title: "pages of shared lists".into(), table, notes, ..Section::default() })
+}
+
+const LEGEND: [&str; 3] = [
+    "first task: median over generations, of the first task that fresh workers had of that way, before any warm-up",
+    "coordinator, worker: how much of the segment is in each side's page table in the end, and how much of it by huge pages",
+    "lazy: mapped when first touched · huge: asked for huge pages · ready: of the usual size, mapped before the first task",
+];
+
+fn of_segment(line: &Line) -> Option<&Trial> {
+    match line {
+        Line::Trial(trial) if trial.cell.segment.is_some() && trial.lecture.is_none() => {
+            Some(trial)
+        }
+        _ => None,
+    }
+}
+
+fn row(trial: &Trial) -> Vec<Cell> {
+    let ns =
+        |ns: Option<u64>| ns.map_or(Cell::new("-"), |ns| Cell::new(time(ns)).with("p50_ns", ns));
+    let steady = Some(trial.round_trip_ns.p50).filter(|_| trial.round_trip_ns.count > 0);
+    let got = trial.pages_got.as_ref();
+    let side = |side: fn(&PagesGot) -> Mapped| {
+        got.map_or(Cell::new("-"), |got| mapped(got.bytes, side(got)))
+    };
+    vec![
+        Cell::new(stratum(&trial.cell)),
+        Cell::new(size(trial.cell.bytes)).with("bytes", trial.cell.bytes),
+        Cell::new(arm(&trial.cell)),
+        ns(trial.first_ns.as_ref().map(|first| first.p50)),
+        ns(steady),
+        side(|got| got.coordinator),
+        side(|got| got.worker),
+        Cell::new(verdict(trial)),
+    ]
+}
+
+fn mapped(bytes: usize, of: Mapped) -> Cell {
+    let text = match of.huge {
+        0 => format!("{} of {}", size(of.mapped), size(bytes)),
+        huge => format!("{} of {}, {} huge", size(of.mapped), size(bytes), size(huge)),
+    };
+    Cell::new(text).with("mapped_bytes", of.mapped).with("huge_bytes", of.huge)
+}
+
+/// Whether what was asked for is there.
+fn verdict(trial: &Trial) -> String {
+    let asked = trial.cell.pages.as_deref().unwrap_or_default();
+    match &trial.pages_got {
+        _ if !asked.starts_with("huge") => String::new(),
+        None => "not known".into(),
+        Some(got) if got.coordinator.huge.min(got.worker.huge) > 0 => "got".into(),
+        Some(got) => {
+            let why = got.why.as_deref().unwrap_or("the kernel does not say why");
+            let one =
+                if got.coordinator.huge.max(got.worker.huge) > 0 { " on both sides" } else { "" };
+            format!("not got{one}, because {why}")
+        }
+    }
+}

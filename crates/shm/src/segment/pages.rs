@@ -1,0 +1,201 @@
+//! What pages a segment is made of: what was asked for, and what the kernel says was got.
+//!
+//! | asked for | pages | in the page table |
+//! |---|---|---|
+//! | `ready` | of the usual size | before the first task |
+//! | `lazy` | of the usual size | at the first touch, one fault after another |
+//! | `huge` | huge | before the first task |
+//! | `huge-lazy` | huge | at the worker's first touch, one fault for each |
+//!
+//! Whether huge pages were got is asked of the kernel, never assumed: a policy may forbid them, memory
+//! may be in too small pieces, and a file system may give them without being asked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What pages a segment is asked to be made of, and when they are mapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pages {
+    /// Pages of the usual size, mapped before the first task.
+    #[default]
+    Ready,
+    /// Pages of the usual size, mapped when they are first touched.
+    Lazy,
+    /// Huge pages, mapped before the first task.
+    Huge,
+    /// Huge pages, mapped when a worker first touches them; making them maps them on their maker's side.
+    HugeLazy,
+}
+
+impl Pages {
+    /// Every one, the default first.
+    pub const ALL: &[Pages] = &[Pages::Ready, Pages::Lazy, Pages::Huge, Pages::HugeLazy];
+
+    /// The name on the command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pages::Ready => "ready",
+            Pages::Lazy => "lazy",
+            Pages::Huge => "huge",
+            Pages::HugeLazy => "huge-lazy",
+        }
+    }
+
+    /// Whether huge pages are asked for.
+    pub fn are_huge(self) -> bool {
+        matches!(self, Pages::Huge | Pages::HugeLazy)
+    }
+
+    /// Whether pages are mapped before anybody touches them.
+    pub fn are_mapped_before(self) -> bool {
+        matches!(self, Pages::Ready | Pages::Huge)
+    }
+}
+
+impl fmt::Display for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Pages {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Pages, String> {
+        let names: Vec<_> = Pages::ALL.iter().map(|pages| pages.name()).collect();
+        Pages::ALL
+            .iter()
+            .copied()
+            .find(|pages| pages.name() == text)
+            .ok_or_else(|| format!("no pages are called `{text}`; there are {}", names.join(", ")))
+    }
+}
+
+/// What the kernel says of one process's mapping of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Got {
+    /// Bytes of the mapping.
+    pub bytes: usize,
+    /// Bytes of it that are in the page table.
+    pub mapped: usize,
+    /// Bytes of these that huge pages map.
+    pub huge: usize,
+    /// Why there are none, where they were asked for.
+    pub why: Option<String>,
+}
+
+/// Bytes of a huge page; nothing where this kernel has none that come by themselves.
+pub fn huge_page_bytes() -> Option<usize> {
+    let path = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Bytes in the page table from `start` to `end`, and those of them that huge pages map.
+pub(super) fn mapped(start: usize, end: usize) -> Option<(usize, usize)> {
+    count(&std::fs::read_to_string("/proc/self/smaps").ok()?, start, end)
+}
+
+/// The same from the text of /proc/self/smaps; nothing where no mapping lies there.
+fn count(smaps: &str, start: usize, end: usize) -> Option<(usize, usize)> {
+    let mut counted = None;
+    let mut inside = false;
+    for line in smaps.lines() {
+        if let Some((from, to)) = range(line) {
+            inside = from < end && start < to;
+            if inside {
+                counted.get_or_insert((0, 0));
+            }
+        }
+        let Some((mapped, huge)) = counted.as_mut().filter(|_| inside) else { continue };
+        let of = |name| bytes(line, name);
+        *mapped += of("Rss:").unwrap_or(0);
+        *huge += of("ShmemPmdMapped:").or_else(|| of("FilePmdMapped:")).unwrap_or(0);
+    }
+    counted
+}
+
+/// The addresses of a mapping, if `line` begins one: `7f5aa6000000-7f5aa6c04000 rw-s …`.
+fn range(line: &str) -> Option<(usize, usize)> {
+    let (from, to) = line.split(' ').next()?.split_once('-')?;
+    Some((usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?))
+}
+
+/// The bytes that `line` says of `name`: `Rss:    12288 kB`.
+fn bytes(line: &str, name: &str) -> Option<usize> {
+    let number = line.strip_prefix(name)?.trim().strip_suffix("kB")?;
+    number.trim().parse::<usize>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::{Kind, Segment, Use};
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn pages_are_counted_of_the_mappings_in_a_range_and_of_no_others() {
+        let smaps = "7f0000000000-7f0000400000 rw-s 00000000 00:01 9 /memfd:a (deleted)\n\
+                     Size:               4096 kB\nRss:                4096 kB\n\
+                     ShmemPmdMapped:     4096 kB\nFilePmdMapped:         0 kB\n\
+                     7f0000400000-7f0000401000 r--p 00000000 00:01 9 /lib/a: b-c\n\
+                     Rss:                   4 kB\nShmemPmdMapped:        0 kB\n";
+        let start = 0x7f00_0000_0000;
+        assert_eq!(count(smaps, start, start + 4 * MIB), Some((4 * MIB, 4 * MIB)));
+        assert_eq!(count(smaps, start, start + 4 * MIB + 1), Some((4 * MIB + 4096, 4 * MIB)));
+        assert_eq!(count(smaps, start + 4 * MIB, start + 5 * MIB), Some((4096, 0)));
+        assert_eq!(count(smaps, 0, start), None);
+    }
+
+    /// Both sides' mappings of a segment of every kind.
+    #[test]
+    fn whatever_pages_are_asked_for_a_segment_is_there_and_says_what_the_kernel_gave() {
+        for &kind in Kind::ALL {
+            for &pages in Pages::ALL {
+                let name = format!("{kind} {pages}");
+                let bytes = 4 * MIB + 4096;
+                let ours = Segment::create_of(kind, Use::Lists, bytes, pages).unwrap();
+                let (grant, fd) = ours.grant().unwrap();
+                let theirs = Segment::open(&grant, fd).unwrap();
+                for (side, segment) in [("maker", &ours), ("peer", &theirs)] {
+                    let name = format!("{name} {side}");
+                    let got = segment.got().expect("this kernel tells");
+                    assert_eq!(got.bytes, bytes, "{name}");
+                    assert!(got.huge <= got.mapped && got.mapped <= bytes, "{name}: {got:?}");
+                    if pages.are_mapped_before() {
+                        assert_eq!(got.mapped, bytes, "{name}: {got:?}");
+                    }
+                    // A maker's huge pages are mapped by being made.
+                    if pages == Pages::Lazy || (pages == Pages::HugeLazy && side == "peer") {
+                        assert_eq!(got.mapped, 0, "{name}: {got:?}");
+                    }
+                    if pages == Pages::Huge {
+                        assert_eq!(got.huge > 0, got.why.is_none(), "{name}: {got:?}");
+                    }
+                    if !pages.are_huge() {
+                        assert_eq!(got.why, None, "{name}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_segment_shorter_than_a_huge_page_says_that_it_has_none_and_why() {
+        let segment = Segment::create_of(Kind::Memfd, Use::Lists, 4096, Pages::Huge).unwrap();
+        let got = segment.got().unwrap();
+        assert_eq!((got.mapped, got.huge), (4096, 0));
+        let why = got.why.unwrap();
+        assert!(why.contains("shorter than") || why.contains("no transparent"), "{why}");
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for pages in Pages::ALL {
+            assert_eq!(pages.name().parse(), Ok(*pages));
+        }
+        assert!("loose".parse::<Pages>().unwrap_err().contains("huge-lazy"));
+    }
+}
