@@ -1,8 +1,9 @@
 //! The page of a run: written beside its record, whole whatever the record lacks, and in a browser.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use measure::model::hinges;
 use measure::plans::{Question, advise};
@@ -10,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::browser::Browser;
 use crate::made::{parsed, sweep, text, whole};
-use crate::tools::{TINY, coordinator, skip};
+use crate::tools::{TINY, coordinator, skip, wait_until};
 
 /// A page that opens at once and travels well.
 const LARGEST: usize = 1_000_000;
@@ -55,6 +56,39 @@ fn several_runs_are_refused_in_a_form_that_shows_one_and_laid_over_each_other_on
     assert_eq!(String::from_utf8(made.stdout).unwrap().trim(), "a/overlaid.html");
     let page = fs::read_to_string(folder.path().join("a/overlaid.html")).unwrap();
     assert!(page.contains("A = a") && page.contains("B = b") && page.len() < LARGEST);
+}
+
+#[test]
+fn the_browser_of_the_user_is_given_the_page_and_without_one_a_sentence_says_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("run.jsonl"), text(&whole())).unwrap();
+    let (run, told) = (folder.path().to_str().unwrap(), folder.path().join("told"));
+    let page = folder.path().join("report.html");
+    let tools = folder.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let open = |path: &str| {
+        let mut report = coordinator(&["report", run, "--open"]);
+        report.env("PATH", path).env("TOLD", &told).output().unwrap()
+    };
+    let nobody = open(tools.to_str().unwrap());
+    let said = String::from_utf8(nobody.stderr).unwrap();
+    assert_eq!(nobody.status.code(), Some(3), "{said}");
+    assert!(said.starts_with("coordinator: no browser could be started"), "{said}");
+    assert!(said.ends_with(&format!("open {} yourself\n", page.display())), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(page.exists() && !told.exists());
+    // Says what it was given, as one that shows pages would be told.
+    let opener = tools.join("xdg-open");
+    fs::write(
+        &opener,
+        "#!/bin/sh\nprintf '%s' \"$*\" >\"$TOLD.part\"\nmv \"$TOLD.part\" \"$TOLD\"\n",
+    )
+    .unwrap();
+    fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
+    let opened = open(&format!("{}:/usr/bin:/bin", tools.display()));
+    assert_eq!(opened.status.code(), Some(0), "{}", String::from_utf8_lossy(&opened.stderr));
+    wait_until("xdg-open is told", Duration::from_secs(10), || told.exists());
+    assert_eq!(fs::read_to_string(&told).unwrap(), page.to_str().unwrap());
 }
 
 /// The page of a record with these lines, as a file.

@@ -1,11 +1,12 @@
 //! Predict, run, reveal: guesses are asked before anything is measured, and scored by the record.
 
 use std::io::Write;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
+use lab::predict::Answer;
 use serde_json::Value as Json;
 
-use crate::tools::coordinator;
+use crate::tools::{COORDINATOR, coordinator, skip};
 
 /// Runs a lab with `stdin`, and gives what it said.
 fn lab(args: &[&str], stdin: &str) -> Output {
@@ -137,6 +138,81 @@ fn every_lab_asks_and_every_question_has_its_hint_and_its_reason() {
         let shown = text(&output.stdout);
         assert!(keys.iter().all(|key| shown.contains(&format!("{key}\n"))), "{shown}");
     }
+}
+
+/// The least that a lab can be asked, with answers to all of its questions and how many those are.
+fn asked(lab: &dyn lab::labs::Lab) -> (Vec<&'static str>, Vec<(&'static str, &'static str)>) {
+    let mut few = vec!["--generations", "1", "--pairs", "1", "--budget", "100ms"];
+    if lab.name() == "crossover" {
+        // Its longest tasks take seconds by design.
+        few.extend(["--durations", "1us,1ms"]);
+    }
+    let answer = |question: &lab::predict::Question| match question.answer {
+        Answer::Choice(_) | Answer::Count => (question.key, "1"),
+        Answer::Times => (question.key, "2x"),
+        Answer::Duration => (question.key, "5us"),
+    };
+    (few, lab.questions().iter().map(answer).collect())
+}
+
+#[test]
+fn every_lab_takes_its_guesses_from_prompts_and_from_a_file_alike() {
+    for lab in lab::labs::ALL {
+        let (few, answers) = asked(*lab);
+        let folder = tempfile::tempdir().unwrap();
+        let (prompted, filed) = (folder.path().join("prompted"), folder.path().join("filed"));
+        let file = folder.path().join("answers");
+        let keyed = answers.iter().map(|(key, answer)| format!("{key} = {answer}\n"));
+        std::fs::write(&file, keyed.collect::<String>()).unwrap();
+        let typed: String = answers.iter().map(|(_, answer)| format!("{answer}\n")).collect();
+        let mut guesses = Vec::new();
+        for (out, source) in [
+            (&prompted, &["--predict"][..]),
+            (&filed, &["--answers", file.to_str().unwrap(), "--quiet"]),
+        ] {
+            let args = [&[lab.name()], source, &["--out", out.to_str().unwrap()], &few[..]];
+            let output = self::lab(&args.concat(), &typed);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{}: {said}", lab.name());
+            let (kinds, scores) = record(out);
+            let measured = |kind: &String| !["run", "machine", "guess"].contains(&kind.as_str());
+            let before = kinds.iter().take_while(|kind| !measured(kind));
+            let before = before.filter(|kind| *kind == "guess").count();
+            assert_eq!(before, answers.len(), "{}: guesses come first: {kinds:?}", lab.name());
+            assert_eq!(scores.len(), answers.len(), "{}: each is answered", lab.name());
+            for (number, question) in (1..).zip(lab.questions()) {
+                let prompt = format!(" {number}/{}     {}", answers.len(), question.asks);
+                assert_eq!(said.contains(&prompt), source.len() == 1, "{said}");
+            }
+            assert!(text(&output.stdout).contains("\n predicted\n"), "{}", lab.name());
+            let of = |score: &Json| (score["question"].clone(), score["guess"].clone());
+            guesses.push(scores.iter().map(of).collect::<Vec<_>>());
+        }
+        assert_eq!(guesses[0], guesses[1], "{}: the same guesses either way", lab.name());
+    }
+}
+
+#[test]
+fn at_a_terminal_whoever_mistypes_is_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let words = [&["lab", "quadrants", "--predict", "--out", out.to_str().unwrap()], &TINY[..]];
+    let command = words.concat().join(" ");
+    let mut script = Command::new("script");
+    script.args(["-qec", &format!("{COORDINATOR} {command}"), "/dev/null"]);
+    script.env("NO_COLOR", "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut child) = script.spawn() else { return skip("no script, which lends a terminal") };
+    let mut stdin = child.stdin.take().unwrap();
+    let answers = "soon\n1.5x\n\n\n\n\n";
+    stdin.write_all(answers.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("`soon` is no answer"), "{shown}");
+    let (_, scores) = record(&out);
+    assert_eq!(scores.len(), 1, "{shown}");
+    assert_eq!(scores[0]["value"], 1.5);
 }
 
 fn text(bytes: &[u8]) -> String {

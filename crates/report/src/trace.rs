@@ -126,7 +126,7 @@ fn of_task(
 }
 
 fn named(what: &str, pid: u64, tid: usize, name: &str) -> Value {
-    json!({ "name": what, "ph": "M", "pid": pid, "tid": tid, "args": { "name": name } })
+    json!({ "name": what, "ph": "M", "ts": 0, "pid": pid, "tid": tid, "args": { "name": name } })
 }
 
 /// The format's unit.
