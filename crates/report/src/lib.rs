@@ -82,3 +82,13 @@ pub fn of(lines: &[Line], folder: &Path) -> Report {
         page: None,
     }
 }
+
+/// Of those with the same key the last: what was measured anew, or found again.
+fn latest<'a, T, K: PartialEq>(
+    all: impl Iterator<Item = &'a T>,
+    key: impl Fn(&T) -> K,
+) -> Vec<&'a T> {
+    let all: Vec<&T> = all.collect();
+    let again = |at: usize| all[at + 1..].iter().any(|later| key(later) == key(all[at]));
+    (0..all.len()).filter(|at| !again(*at)).map(|at| all[at]).collect()
+}

@@ -53,15 +53,11 @@ const LEGEND: [&str; 2] = [
 
 /// Of two models of one way in one stratum, the later.
 fn latest(lines: &[Line]) -> Vec<&ModelLine> {
-    let models: Vec<&ModelLine> = lines
-        .iter()
-        .filter_map(|line| match line {
-            Line::Model(model) => Some(&**model),
-            _ => None,
-        })
-        .collect();
-    let again = |at: usize| models[at + 1..].iter().any(|later| key(later) == key(models[at]));
-    (0..models.len()).filter(|at| !again(*at)).map(|at| models[at]).collect()
+    let models = lines.iter().filter_map(|line| match line {
+        Line::Model(model) => Some(&**model),
+        _ => None,
+    });
+    crate::latest(models, key)
 }
 
 fn key(model: &ModelLine) -> [String; 4] {

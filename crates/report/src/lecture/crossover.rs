@@ -63,9 +63,7 @@ pub(super) fn latest(lines: &[Line]) -> Vec<&CrossoverLine> {
         Line::Crossover(line) => Some(&**line),
         _ => None,
     });
-    let all: Vec<&CrossoverLine> = crossovers.collect();
-    let again = |at: usize| all[at + 1..].iter().any(|later| name(later) == name(all[at]));
-    (0..all.len()).filter(|at| !again(*at)).map(|at| all[at]).collect()
+    crate::latest(crossovers, name)
 }
 
 /// What a reader must know who sees shorter tasks win than the sentence says.
