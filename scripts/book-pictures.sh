@@ -59,7 +59,7 @@ draw() {
 }
 
 $dry_run || mkdir -p "$out"
-draw latency 500
+draw latency 530
 draw percentiles 500
 draw phases 380
 draw crossover 500

@@ -171,7 +171,7 @@ fn has_the_shape_of<'a>(sample: &'a [String], shown: &str) -> Result<(), &'a str
 }
 
 /// Words that say how something came out: any of them may stand for any other.
-const VERDICTS: [&str; 12] = [
+const VERDICTS: [&str; 15] = [
     "SLOWER or no gain",
     "TOO CLOSE TO CALL",
     "PARALLEL WINS",
@@ -184,6 +184,9 @@ const VERDICTS: [&str; 12] = [
     "seen",
     "inside",
     "extrapolated",
+    "no change beyond noise",
+    "faster",
+    "slower",
 ];
 
 /// A line's words, with one word for every figure, unit and verdict. Of a verdict's sentence only what

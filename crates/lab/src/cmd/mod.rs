@@ -38,7 +38,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Copy against share, 64 B to 64 MiB, in a minute
+    /// Copy against share, 64 B to 64 MiB, and three labs in short: a minute
     Quick(quick::Args),
     /// Copy against share over any axes
     Sweep(Box<sweep::Args>),
