@@ -12,11 +12,13 @@
 //! pool; for sizes without any, it is scaled by what the transport's model says that carrying the list
 //! adds. `rounds` is how many tasks the busiest core does, and `efficiency` is found from heavy tasks.
 
+mod misses;
 mod rounds;
 mod terms;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::misses::Misses;
 use self::rounds::{Round, rounds};
 pub use self::terms::{Curve, Terms, Way, terms};
 use crate::model::{self, Basis, Model, ModelLine};
@@ -107,8 +109,10 @@ pub fn advise(lines: &[Line], known: &[f64], question: &Question) -> Result<Advi
     let (placement, regime) = (first.placement.clone(), first.regime.clone());
     let learnt = Learnt { models: models(lines, known, &placement, &regime), rounds, cores };
     let (read, read_margin, read_basis) = learnt.read(question.bytes)?;
-    let alone = question.tasks as f64 * (question.compute_ns as f64 + read);
-    let mut plans = vec![plan(SEQUENTIAL, alone, read_margin, alone, read_basis)];
+    let each = question.compute_ns as f64 + read;
+    let alone = question.tasks as f64 * each;
+    let alone_margin = learnt.alone_misses().near(each).max(read_margin);
+    let mut plans = vec![plan(SEQUENTIAL, alone, alone_margin, alone, read_basis)];
     for way in WAYS.iter().filter(|way| question.bytes > 0 || !way.ends_with("resident")) {
         let (total, margin, basis) = learnt.pool(way, question, read)?;
         plans.push(plan(way, total, margin, alone, basis.max(read_basis)));
@@ -165,23 +169,31 @@ impl Learnt {
         let serial = of.tasks as f64 * hand;
         let parallel = shared_out(of.tasks, of.workers, self.cores) * each / efficiency;
         let total = serial + parallel;
-        let margin = self.miss(way).max(LEAST_MARGIN) + hand_margin * serial / total.max(1.0);
+        let miss = self.misses(way).near(each);
+        let margin = miss.max(LEAST_MARGIN) + hand_margin * serial / total.max(1.0);
         let basis = if each > 10.0 * self.heaviest() { Basis::Extrapolated } else { basis };
         Ok((total.max(1.0), margin, basis))
     }
 
-    /// How far the same two numbers usually miss the rounds that they come from.
-    fn miss(&self, way: &str) -> f64 {
+    /// How far the formula misses the very rounds that it was learnt from.
+    fn misses(&self, way: &str) -> Misses {
         let efficiency = self.efficiency();
-        let mut misses: Vec<f64> = Vec::new();
-        for round in self.rounds.iter().filter(|round| round.way == way) {
-            let Ok((hand, ..)) = self.hand(way, round.bytes) else { continue };
+        let miss = |round: &Round| {
+            let (hand, ..) = self.hand(way, round.bytes).ok()?;
             let told =
                 round.tasks as f64 * hand + self.shared_out(round) * round.alone_ns / efficiency;
-            misses.push((told / round.round_ns - 1.0).abs());
-        }
-        misses.sort_by(f64::total_cmp);
-        misses.get(misses.len() * 3 / 4).copied().unwrap_or(0.0)
+            Some((round.alone_ns, (told / round.round_ns - 1.0).abs()))
+        };
+        Misses(self.rounds.iter().filter(|round| round.way == way).filter_map(miss).collect())
+    }
+
+    /// How far tasks that were asked to compute for so long, and did it alone, missed that.
+    fn alone_misses(&self) -> Misses {
+        let miss = |round: &Round| {
+            let asked = round.compute_ns as f64 + self.read(round.bytes).ok()?.0;
+            Some((round.alone_ns, (asked / round.alone_ns.max(1.0) - 1.0).abs()))
+        };
+        Misses(self.rounds.iter().filter(|round| round.compute_ns > 0).filter_map(miss).collect())
     }
 
     /// The longest task that was measured alone.
@@ -247,7 +259,8 @@ impl Learnt {
         (!hands.is_empty()).then(|| middle(&mut hands))
     }
 
-    /// How much of its cores a pool gets out of heavy tasks: up to 1.
+    /// How much of its cores a pool gets out of heavy tasks: up to 1. The upper quartile, since
+    /// whoever else takes a core only ever lowers it.
     fn efficiency(&self) -> f64 {
         let mut shares: Vec<f64> = Vec::new();
         for round in &self.rounds {
@@ -259,7 +272,10 @@ impl Learnt {
         }
         match shares.is_empty() {
             true => 1.0,
-            false => middle(&mut shares).clamp(0.1, 1.0),
+            false => {
+                shares.sort_by(f64::total_cmp);
+                shares[shares.len() * 3 / 4].clamp(0.1, 1.0)
+            }
         }
     }
 

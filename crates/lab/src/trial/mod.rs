@@ -9,6 +9,7 @@ mod sum;
 use std::time::{Duration, Instant};
 
 use measure::bystanders::Bystanders;
+use measure::compare::ENOUGH_GENERATIONS;
 use measure::record::{Comparison, Control, Trial};
 use measure::run::PairRow;
 use measure::stopping::{self, Stopped};
@@ -64,6 +65,9 @@ pub struct Measured {
 /// What pairs.csv adds to the name of a control's second arm.
 const AGAIN: &str = " again";
 
+/// Pairs of a generation, however short the time is.
+const FEWEST_PAIRS: u32 = 2;
+
 /// Measures `cell` in `plan`'s generations and pairs, or as many as begin before `deadline`; each
 /// pair is told to `note` as soon as it is known.
 ///
@@ -100,6 +104,7 @@ pub fn measure(
             break;
         }
         let started = Instant::now();
+        let end = deadline.map(|deadline| end_of_generation(generation, started, deadline));
         let fresh = Generation::begin(setting, cell, &arms, &windows, &cores, random);
         let mut fresh = match fresh {
             Ok(fresh) => fresh,
@@ -156,7 +161,8 @@ pub fn measure(
                 }
             }
             note(&rows)?;
-            if failed || strayed.is_some() || setting.interrupt.signal().is_some() {
+            let over = pair + 1 >= FEWEST_PAIRS && end.is_some_and(|end| Instant::now() > end);
+            if failed || over || strayed.is_some() || setting.interrupt.signal().is_some() {
                 break;
             }
         }
@@ -233,6 +239,13 @@ pub fn measure(
     });
     measured.trials = trials.collect();
     Ok(measured)
+}
+
+/// When a generation takes no further pairs: what time there is until `deadline` is for as many
+/// generations as a verdict needs, since more pairs of fewer generations would carry none.
+fn end_of_generation(generation: u32, now: Instant, deadline: Instant) -> Instant {
+    let needed = (ENOUGH_GENERATIONS as u32).saturating_sub(generation).max(1);
+    now + deadline.saturating_duration_since(now) / needed
 }
 
 fn died(error: &PoolError) -> bool {

@@ -1,5 +1,6 @@
 //! Rounds of equal tasks through pools, each with the same tasks alone.
 
+use crate::histogram::Distribution;
 use crate::record::{Line, Sequential, Trial};
 
 /// All tasks of a case by one way.
@@ -11,6 +12,8 @@ pub(super) struct Round {
     pub(super) workers: usize,
     pub(super) bytes: usize,
     pub(super) tasks: usize,
+    /// What a task was asked to compute, if it was asked for a time.
+    pub(super) compute_ns: u64,
     /// One task alone, the reading of its list included.
     pub(super) alone_ns: f64,
     /// All tasks.
@@ -45,8 +48,8 @@ fn round(lines: &[Line], trial: &Trial) -> Option<Round> {
         true => format!("{} {}", cell.transport, cell.residency),
         false => cell.transport.clone(),
     };
-    let round_ns = trial.round_ns.as_ref()?.p50 as f64;
-    let alone_ns = alone.wall_ns.p50 as f64 / alone.tasks.max(1) as f64;
+    let round_ns = undisturbed(trial.round_ns.as_ref()?);
+    let alone_ns = undisturbed(&alone.wall_ns) / alone.tasks.max(1) as f64;
     (round_ns > 0.0).then(|| Round {
         way,
         placement: cell.placement.clone(),
@@ -54,10 +57,16 @@ fn round(lines: &[Line], trial: &Trial) -> Option<Round> {
         workers: cell.workers,
         bytes: cell.bytes,
         tasks: alone.tasks,
+        compute_ns: cell.compute_ns,
         alone_ns,
         round_ns,
         only_reads: cell.job == READS,
     })
+}
+
+/// What it takes when nobody else has a core: the lower quartile, since others only ever lengthen it.
+fn undisturbed(times: &Distribution) -> f64 {
+    times.histogram().map_or(times.p50, |all| all.percentile(25.0)) as f64
 }
 
 /// The sequential line of a trial's case: the last one before it.

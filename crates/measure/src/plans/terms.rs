@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Learnt, WAYS, cores, light_reads, middle, models};
+use super::{Learnt, Misses, WAYS, cores, light_reads, middle, models};
 use crate::model::Model;
 use crate::plans::rounds::rounds;
 use crate::record::Line;
@@ -25,6 +25,8 @@ pub struct Terms {
     pub efficiency: f64,
     /// The longest task that was measured alone.
     pub heaviest_ns: f64,
+    /// How far tasks alone missed what they were asked to compute.
+    pub alone_misses: Misses,
     /// Time to read a list once, by its size, where it was measured.
     pub reads: BTreeMap<usize, f64>,
     /// The ways through a pool.
@@ -44,8 +46,8 @@ pub struct Way {
     pub none: Option<f64>,
     /// Times what its model says that carrying adds; none where no list was measured.
     pub factor: Option<f64>,
-    /// How far these numbers usually miss the rounds that they come from.
-    pub miss: f64,
+    /// How far these numbers miss the rounds that they come from.
+    pub misses: Misses,
 }
 
 /// A transport's cost model.
@@ -100,7 +102,7 @@ fn of(lines: &[Line], known: &[f64], workers: usize) -> Option<Terms> {
         hands: sizes.iter().filter_map(|size| Some((*size, learnt.light(name, *size)?))).collect(),
         none: learnt.none(name),
         factor: learnt.factor(name),
-        miss: learnt.miss(name),
+        misses: learnt.misses(name),
     };
     let curves = WAYS.iter().filter_map(|way| Some(((*way).into(), curve(learnt.model(way)?))));
     Some(Terms {
@@ -110,6 +112,7 @@ fn of(lines: &[Line], known: &[f64], workers: usize) -> Option<Terms> {
         regime,
         efficiency: learnt.efficiency(),
         heaviest_ns: learnt.heaviest(),
+        alone_misses: learnt.alone_misses(),
         reads: reads.collect(),
         ways: WAYS.iter().map(way).collect(),
         models: curves.collect(),

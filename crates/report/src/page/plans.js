@@ -3,22 +3,25 @@
 const plans = {
   LEAST_MARGIN: 0.05,
   LEAST_MODEL_MARGIN: 0.03,
+  NEAR: 4,
   TOO_CLOSE: "TOO CLOSE TO CALL",
 
   // All plans for a question, the first to be done first; or `lacks`, what the run does not say.
   advise(terms, { bytes, compute_ns, tasks }) {
     const read = plans.read(terms, bytes);
     if (read.lacks) return read;
-    const alone = tasks * (compute_ns + read.ns);
-    const all = [plans.plan("sequential", alone, read.margin, alone, read.beyond)];
+    const each = compute_ns + read.ns;
+    const alone = tasks * each;
+    const aloneMargin = Math.max(plans.near(terms.alone_misses, each), read.margin);
+    const all = [plans.plan("sequential", alone, aloneMargin, alone, read.beyond)];
     for (const way of terms.ways) {
       if (bytes === 0 && way.name.endsWith("resident")) continue;
       const hand = plans.hand(terms, way, bytes);
       if (hand.lacks) return hand;
-      const each = compute_ns + read.ns;
       const serial = tasks * hand.ns;
       const total = serial + plans.sharedOut(tasks, terms) * each / terms.efficiency;
-      const margin = Math.max(way.miss, plans.LEAST_MARGIN) + hand.margin * serial / Math.max(total, 1);
+      const miss = plans.near(way.misses, each);
+      const margin = Math.max(miss, plans.LEAST_MARGIN) + hand.margin * serial / Math.max(total, 1);
       const beyond = each > 10 * terms.heaviest_ns || hand.beyond || read.beyond;
       all.push(plans.plan(way.name, Math.max(total, 1), margin, alone, beyond));
     }
@@ -41,6 +44,15 @@ const plans = {
   // Tasks that the busiest core does, or the busiest worker.
   sharedOut(tasks, { workers, cores }) {
     return Math.max(Math.ceil(tasks / Math.max(workers, 1)), tasks / Math.max(Math.min(workers, cores), 1));
+  },
+
+  // How far the formula misses tasks about as long, at worst; or the one nearest to them.
+  near(misses, each) {
+    const apart = (ns) => Math.abs(Math.log(Math.max(ns, 1)) - Math.log(Math.max(each, 1)));
+    const near = misses.filter(([ns]) => apart(ns) <= Math.log(plans.NEAR));
+    if (near.length) return Math.max(...near.map(([, miss]) => miss));
+    const nearest = misses.toSorted((a, b) => apart(a[0]) - apart(b[0]));
+    return nearest.length ? nearest[0][1] : 0;
   },
 
   // Time to read a list once.
