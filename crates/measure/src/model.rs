@@ -9,10 +9,12 @@
 
 mod hinged;
 mod rounds;
+mod smooth;
 mod strata;
 
 pub use hinged::{Hinged, MOST_HINGES};
 pub use rounds::quicker_half;
+pub use smooth::Smooth;
 pub use strata::{ModelLine, Off, hinges, of_record};
 
 /// Fewest sizes that a model is made from.
@@ -26,7 +28,7 @@ pub type Point = (f64, f64);
 pub enum Form {
     /// By the hinged line.
     Hinged,
-    /// By a straight line between the two neighbours: a hinge at each measured size.
+    /// By a smooth curve through what was measured.
     Between,
 }
 
@@ -118,7 +120,7 @@ pub fn fit(points: &[Point], known: &[f64]) -> Option<Model> {
     }
     let of_line = by_count[count].clone();
     let line = hinged::best(&points, known, count);
-    let of_points = leave_one_out(&points, |rest| Between { points: never_falling(rest) });
+    let of_points = leave_one_out(&points, |rest| Smooth::through(&never_falling(rest)));
     let (form, left_out) = match miss(&of_points) + LEAST_GAIN < miss(&of_line) {
         true => (Form::Between, of_points),
         false => (Form::Hinged, of_line),
@@ -173,6 +175,11 @@ impl Model {
         &self.rising
     }
 
+    /// The smooth curve through them.
+    pub fn smooth(&self) -> Smooth {
+        Smooth::through(&self.rising)
+    }
+
     /// Relative error of each size when it is left out; those of the two ends are extrapolations.
     pub fn errors(&self) -> Vec<f64> {
         (0..self.points.len()).map(|at| self.error(at)).collect()
@@ -185,7 +192,7 @@ impl Model {
     fn value(&self, bytes: f64) -> f64 {
         let ns = match self.form {
             Form::Hinged => self.line.at(bytes),
-            Form::Between => line_between(&self.rising, bytes),
+            Form::Between => self.smooth().at(bytes),
         };
         ns.max(1.0)
     }
@@ -208,30 +215,10 @@ impl Curve for Hinged {
     }
 }
 
-/// The measured points themselves.
-struct Between {
-    points: Vec<Point>,
-}
-
-impl Curve for Between {
+impl Curve for Smooth {
     fn at(&self, bytes: f64) -> f64 {
-        line_between(&self.points, bytes)
+        Smooth::at(self, bytes)
     }
-}
-
-/// Straight between neighbours: a line with a hinge at each measured size. Below the first the time stays; above the
-/// last it grows with the size.
-fn line_between(points: &[Point], bytes: f64) -> f64 {
-    let (first, last) = (points[0], points[points.len() - 1]);
-    if bytes <= first.0 {
-        return first.1;
-    }
-    if bytes >= last.0 {
-        return last.1 * bytes / last.0;
-    }
-    let above = points.partition_point(|point| point.0 < bytes).max(1);
-    let (from, to) = (points[above - 1], points[above]);
-    from.1 + (to.1 - from.1) * (bytes - from.0) / (to.0 - from.0)
 }
 
 /// What is told at each point by a curve that was made without it.

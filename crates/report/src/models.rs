@@ -48,7 +48,7 @@ fn row(model: &ModelLine) -> Vec<Cell> {
 
 const LEGEND: [&str; 2] = [
     "T(n) = alpha + beta·n, bent at hinges · left out: error at each inner size, predicted without it",
-    "between points: straight from one measured size to the next, where that predicts better",
+    "between points: a smooth curve through the measured sizes, where that predicts better",
 ];
 
 /// Of two models of one way in one stratum, the later.

@@ -59,6 +59,8 @@ pub struct Curve {
     pub bytes: Vec<f64>,
     /// Times there, never falling.
     pub ns: Vec<f64>,
+    /// How steep the curve through them is at each, both axes logarithmic.
+    pub slopes: Vec<f64>,
     /// Relative error of each when it is left out.
     pub errors: Vec<f64>,
     /// The hinged line.
@@ -125,6 +127,7 @@ fn curve(model: &Model) -> Curve {
         form: model.form.name().into(),
         bytes,
         ns,
+        slopes: model.smooth().slopes().to_vec(),
         errors: model.errors(),
         alpha_ns: model.line.alpha_ns,
         beta_ns_per_byte: model.line.beta_ns_per_byte.clone(),

@@ -113,11 +113,17 @@ const plans = {
     }, alpha_ns);
   },
 
-  between({ bytes: sizes, ns }, bytes) {
+  // A smooth curve through the measured points, on logarithmic axes: cubic pieces with the slopes given.
+  between({ bytes: sizes, ns, slopes }, bytes) {
     const last = sizes.length - 1;
     if (bytes <= sizes[0]) return ns[0];
     if (bytes >= sizes[last]) return ns[last] * bytes / sizes[last];
-    const at = sizes.findIndex((size) => size >= bytes);
-    return ns[at - 1] + (ns[at] - ns[at - 1]) * (bytes - sizes[at - 1]) / (sizes[at] - sizes[at - 1]);
+    const above = sizes.findIndex((size) => size >= bytes);
+    const [from, to] = [Math.log(sizes[above - 1]), Math.log(sizes[above])];
+    const part = (Math.log(bytes) - from) / (to - from);
+    const rest = 1 - part;
+    const [start, end] = [slopes[above - 1] * (to - from), slopes[above] * (to - from)];
+    return Math.exp(rest * rest * ((1 + 2 * part) * Math.log(ns[above - 1]) + part * start)
+      + part * part * ((1 + 2 * rest) * Math.log(ns[above]) - rest * end));
   },
 };
