@@ -22,9 +22,14 @@ fn quick_writes_a_trial_for_each_arm_with_every_answer_verified() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     // A second is too short for all of it: each cell gets one generation.
-    let args = ["quick", "--json", "-", "--quiet", "--budget", "1s", "--out", out, "--seed", "7"];
+    let args = ["quick", "--json", "-", "--budget", "1s", "--out", out, "--seed", "7"];
     let output = coordinator(&args).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.lines().last().unwrap().starts_with("next     coordinator lab quadrants"),
+        "{said}"
+    );
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("run.jsonl")).unwrap(), text);
     let lines = lines(&text);

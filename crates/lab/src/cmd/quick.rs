@@ -24,5 +24,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     args.assertions.iter().try_for_each(|assertion| assertion.check(&plan))?;
     let done = quick::carry_out(&args.common)?;
     super::print(&done, args.common.json.is_some(), args.plot);
+    if !args.common.quiet && done.code == 0 {
+        anstream::eprintln!("next     {NEXT}");
+    }
     Ok(super::assert(&args.assertions, &done.lines, done.code))
 }
+
+/// What to try after it.
+const NEXT: &str = "coordinator lab quadrants --predict     coordinator advise --bytes 2MiB --compute 3ms --tasks 40";
