@@ -7,6 +7,8 @@
 
 #[path = "hotpath/bare.rs"]
 mod bare;
+#[path = "hotpath/flat.rs"]
+mod flat;
 #[path = "hotpath/line.rs"]
 mod line;
 mod ours;
@@ -127,6 +129,12 @@ fn main() {
         }
     }
     waking(&one, allowed.len(), here, there);
+    flat::lengths("same", "futex", here);
+    flat::answers("same", ["futex", "block"], here);
+    if here != there {
+        flat::lengths("spread", "spin", there);
+        flat::answers("spread", ["spin", "spin"], there);
+    }
     if here != there {
         let each = ring::ns_each(there);
         figure(

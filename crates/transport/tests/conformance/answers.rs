@@ -2,7 +2,7 @@
 
 use transport::{Arrival, Failure, List, Received, Setup, Task, Value, What};
 
-use super::{ALL, ANSWER, Pair, SUM, every, list, plain, setup, task};
+use super::{ALL, ANSWER, Pair, SUM, TASKS, counted, every, list, plain, setup, task};
 
 /// Longer and shorter than the one before, longer than a page and than a pipe.
 const ANSWERS: [usize; 9] = [0, 1, 511, 4096, 50_000, 1, 50_000, 0, 512];
@@ -28,6 +28,31 @@ fn every_answer_arrives_whole_and_in_order_whatever_its_length_and_the_one_befor
                 assert_eq!(reply.outcome, Ok(Value::Int(items as i64 + 50)), "{name}");
                 assert!(reply.list == list(told as i64, items).0, "{name} has another list");
             }
+        }
+    }
+}
+
+/// An answer's list is written where the hub reads it: what comes home does not grow with it.
+#[test]
+fn an_answer_of_80_kb_brings_at_most_128_bytes_home_where_it_is_shared_and_all_of_it_where_not() {
+    const ITEMS: usize = 10_000;
+    // A bell's own bytes do not depend on it; whoever spins would take a while where others want the core.
+    for (transport, wakeup) in every().filter(|(_, wakeup)| *wakeup != "spin") {
+        let mut pair = Pair::new(transport, &Setup { answer: ITEMS, ..setup(wakeup, 1, 0) });
+        let (_, rung) = pair.hub.uncounted_bytes();
+        let send = |pair: &mut Pair, id| {
+            pair.hub.send(0, &task(id, ANSWER, ITEMS as i64), List::None, None).unwrap();
+        };
+        let Some(io) = counted(&mut pair, send) else {
+            println!("skipped: this kernel does not count a thread's bytes");
+            return;
+        };
+        let (_, rung_after) = pair.hub.uncounted_bytes();
+        let each = (io.read_bytes + rung_after - rung) / u64::from(TASKS);
+        let name = format!("{} {wakeup}: {each} bytes", transport.name());
+        match transport.has_segment() {
+            true => assert!((32..=128).contains(&each), "{name}"),
+            false => assert!(each >= 8 * ITEMS as u64, "{name}"),
         }
     }
 }

@@ -1,0 +1,109 @@
+//! What does not depend on a list's length, and what must: a job that reads nothing of a resident list,
+//! and answers that are lists, built in place or carried home.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lab::placement::allowed_cores;
+use measure::now;
+use pool::{Crew, CrewPlan, Event, Launch};
+use shm::{Kind, Pages, Resident};
+use transport::{List, Setup, Task, Value};
+
+use super::{middle, row};
+
+/// The longest resident list: 1 GiB.
+const LONGEST: usize = 1 << 27;
+/// Of a list there are three rooms: in flight, being filled, and the one that stays.
+const ROOMS: usize = 3;
+const ANSWER_ITEMS: usize = 50_000;
+
+/// A crew of one and a list that it has.
+struct Flat {
+    crew: Crew,
+    list: Vec<i64>,
+    resident: Option<Resident>,
+}
+
+impl Flat {
+    fn start(transport: &str, wakeup: &str, items: usize, answer: usize, core: usize) -> Flat {
+        let transport = transport::by_name(transport).expect("a transport of ours");
+        let here = allowed_cores().expect("the core of this thread")[0];
+        let setup = Setup {
+            wakeup: wakeup.into(),
+            segment: Kind::Memfd,
+            pages: Pages::Ready,
+            workers: 1,
+            depth: 1,
+            room: items,
+            answer,
+            residents: 1,
+            apart: core != here,
+        };
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
+        let patience = Duration::from_secs(60);
+        let launch = Launch { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+        let (initialiser, cores, padding, order) = (None, vec![core], 0, Vec::new());
+        let plan = CrewPlan { launch, transport, setup, initialiser, cores, padding, order };
+        let mut crew = Crew::start(&plan).expect("a crew");
+        let list: Vec<i64> = (0..items as i64).collect();
+        let resident = match transport.has_segment() {
+            true => Some(crew.hub().place(&list).expect("room for a resident list")),
+            false => None,
+        };
+        crew.park().expect("parking");
+        Flat { crew, list, resident }
+    }
+
+    /// So many round trips of `job` with the first `items` items: their median, times their number.
+    fn batch(&mut self, job: &str, items: usize, count: usize) -> u64 {
+        let job = self.crew.job(job).expect("a job of the worker's");
+        self.crew.unpark().expect("unparking");
+        let took = (0..count + 5).map(|id| {
+            let task = Task { id: id as u32, job, arg: Value::Int(3), phase: false, park: false };
+            let list = match &self.resident {
+                Some(resident) => List::Resident(resident, 0..items),
+                None => List::Copy(&self.list[..items]),
+            };
+            let started = now();
+            self.crew.send(0, &task, list, None).expect("sending");
+            let Event::Reply { reply, .. } = self.crew.recv(None).expect("an answer") else {
+                panic!("no reply");
+            };
+            let took = now() - started;
+            assert!(reply.outcome.is_ok(), "{:?}", reply.outcome);
+            assert!(reply.list.is_empty() || reply.list[items - 1] == items as i64 + 2);
+            took
+        });
+        // The first few find cold caches.
+        let took = middle(took.skip(5).collect());
+        self.crew.park().expect("parking");
+        took * count as u64
+    }
+}
+
+/// A job that does not read its list takes as long for 1 GiB as for 8 B.
+pub(crate) fn lengths(placement: &str, wakeup: &str, core: usize) {
+    let needed = (ROOMS + 2) * LONGEST * shm::ITEM_BYTES;
+    if shm::segment::memory_available().is_some_and(|free| free < needed) {
+        return println!("resident 1 GiB: needs {}, and has less", report::size(needed));
+    }
+    let flat = RefCell::new(Flat::start("shared", wakeup, LONGEST, 0, core));
+    let batch = |items| flat.borrow_mut().batch("light_work_small_data", items, 500);
+    for items in [ANSWER_ITEMS, 1 << 23, LONGEST] {
+        let size = report::size(items * shm::ITEM_BYTES);
+        let name = format!("resident {size}, not read, {placement} / 8 B");
+        row(&name, 1.05, 500, &mut || batch(items), &mut || batch(1));
+    }
+}
+
+/// An answer of 400 kB, built in a segment and copied out, beside one that a pipe carries home.
+pub(crate) fn answers(placement: &str, wakeups: [&str; 2], core: usize) {
+    let [ours, theirs] = wakeups;
+    let mut shared = Flat::start("shared", ours, ANSWER_ITEMS, ANSWER_ITEMS, core);
+    let mut pipe = Flat::start("pipe", theirs, ANSWER_ITEMS, ANSWER_ITEMS, core);
+    let name = format!("400 kB there and back, {ours}, {placement} / pipe");
+    let mut batch = || shared.batch("shift", ANSWER_ITEMS, 50);
+    row(&name, 0.5, 50, &mut batch, &mut || pipe.batch("shift", ANSWER_ITEMS, 50));
+}
