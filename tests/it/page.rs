@@ -231,6 +231,7 @@ fn in_a_browser_a_page_shows_verdict_and_pictures_asks_for_nothing_and_sliders_c
         assert!(browser.said.is_empty(), "{name}: {:?}", browser.said);
     }
     agree(&mut browser, &file);
+    overlay(&mut browser, folder.path());
     hurry(&mut browser, folder.path());
 }
 
@@ -269,6 +270,20 @@ fn agree(browser: &mut Browser, file: &Path) {
         }
     }
     assert!(asked > 150, "{asked}");
+}
+
+/// A page of two runs says of each what its verdict is.
+fn overlay(browser: &mut Browser, folder: &Path) {
+    let (lines, nowhere) = (parsed(&whole()), Path::new("runs/x"));
+    let of = |name| report::Source { name, lines: &lines, folder: nowhere };
+    let path = folder.join("overlaid.html");
+    fs::write(&path, report::page(&[of("one"), of("two")])).unwrap();
+    browser.open(&path);
+    assert!(browser.said.is_empty(), "{:?}", browser.said);
+    let remark = browser.evaluate("document.querySelector('#latency .remark').innerText");
+    for begins in ["A: shared place: share", "B: shared resident: share"] {
+        assert!(remark.as_str().unwrap().lines().any(|line| line.starts_with(begins)), "{remark}");
+    }
 }
 
 /// Says how long a page of two hundred trials takes. A release build on a quiet machine needs a fraction of

@@ -16,7 +16,8 @@ const series = () => here().flatMap(([run, stratum]) => armsOf(stratum).map((arm
   trials: stratum.trials.filter((trial) => trial.arm === arm && trial.count > 0),
 }))).filter(({ trials }) => trials.length > 0);
 const entries = (all) => all.map(({ label, style }) => [label, style]);
-const verdictWord = (verdict) => (verdict === plans.TOO_CLOSE ? "~" : verdict);
+// From where on sharing wins, in each run's words.
+const crossings = () => here().flatMap(([run, stratum]) => stratum.crossings.map(({ said }) => named(run, said)));
 const times = (row) => [units.time(row.p50), units.time(row.p90), units.time(row.p99), units.time(row.p999), units.time(row.max)];
 
 const line = (data, style, options) => Plot.line(data, { stroke: style.color, strokeDasharray: style.dash,
@@ -64,7 +65,7 @@ figure("latency", () => {
   const [smallest, largest] = d3.extent(sizes);
   const [[first, stratum]] = here();
   const bands = stratum.crossings.filter(({ bytes }) => bytes);
-  const saying = stratum.crossings.map(({ said }) => said);
+  const saying = crossings();
   const limits = first.floors.filter(({ placement }) => placement === stratum.placement);
   const flat = limits.filter(({ what }) => what.endsWith("_round_trip"));
   const copies = limits.filter(({ what, bytes }) => what.startsWith("copy_") && bytes > 0 && bytes >= smallest && bytes <= largest).filter(({ p50 }) => p50 >= 0.7 * Math.min(...points.map((point) => point.p50)));
@@ -110,12 +111,11 @@ figure("ratio", () => {
   const points = all.flatMap(({ label, style, ratios }) => ratios.map((ratio) => ({ ...ratio, label, style })));
   const sizes = points.map(({ bytes }) => bytes);
   const { threshold } = points[0];
-  const crossings = here()[0][1].crossings.map(({ said }) => said);
   return {
     of: `${points[0].base} ÷ share, ${chosen.stratum}`,
     legend: entries(all),
     zoom: ["x", "y"],
-    said: crossings.join("; "),
+    said: crossings().join("; "),
     table: [["way", "list", "copy ÷ share (interval)", "generations", "verdict"],
       points.map((p) => [p.label, units.size(p.bytes), units.range(p.ratio, p.low, p.high), p.generations, p.verdict])],
     options: () => ({
