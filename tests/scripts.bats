@@ -309,6 +309,31 @@ real_coordinator() {
     [[ ${lines[1]} == *"/shared_hub -runs=1000 "* ]]
 }
 
+@test "storm helps, refuses in one sentence, and says what it would run" {
+    run "$root/scripts/storm.sh" --help
+    [ "$status" -eq 0 ]
+    for bad in --size --kills --kills=none --coordinators=few; do
+        run "$root/scripts/storm.sh" "$bad"
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
+    run "$root/scripts/storm.sh" --dry-run --kills 7 --out "$out"
+    [ "${#lines[@]}" -eq 1 ]
+    [[ ${lines[0]} == *" lab owners --kills 7 --out $out/workers" ]]
+    run "$root/scripts/storm.sh" --dry-run --coordinators 7 --out "$out"
+    [ "${#lines[@]}" -eq 3 ]
+    [ "$(calls)" -eq 0 ]
+}
+
+@test "storm kills workers and coordinators and finds nothing lost and nothing left" {
+    real_coordinator
+    run stdout_of "$root/scripts/storm.sh" --kills 20 --coordinators 4 --out "$out" -- --workers 2
+    [ "$status" -eq 0 ]
+    [[ $output == *"20 kills during "* ]]
+    [[ $output == *"coordinators killed 4: workers alive a second later 0, left with memfd 0"* ]]
+    [[ $output == *"after doctor --clean 0; a living run had "*", failed cells 0"* ]]
+}
+
 @test "peers helps, refuses in one sentence, and says what it would run" {
     run "$root/scripts/peers.sh" --help
     [ "$status" -eq 0 ]

@@ -124,12 +124,19 @@ fn three_hundred_workers_killed_at_random_lose_double_and_leave_nothing() {
         assert!(storm.is_well() && storm.error.is_none() && storm.tasks > 0, "{storm:?}");
     }
     let fates: Vec<Fate> = record.lines.iter().filter_map(fate).collect();
-    assert!(fates.len() >= 16 && fates.iter().all(|fate| fate.well), "{fates:#?}");
+    assert!(fates.len() >= 18 && fates.iter().all(|fate| fate.well), "{fates:#?}");
     let held_for_ever = |fate: &&Fate| fate.owner == "lock" && fate.outcome.contains("for ever");
     assert_eq!(fates.iter().filter(held_for_ever).count(), 1, "raw_sync's mutex is not robust");
     let named = |fate: &&Fate| fate.owner == "segment" && fate.left > 0;
     assert!(fates.iter().filter(named).all(|fate| fate.of == "posix"), "{fates:#?}");
+    let fallen = |fate: &&Fate| fate.owner == "coordinator" && fate.outcome.contains("at once");
+    let fallen: Vec<(&str, u64)> =
+        fates.iter().filter(fallen).map(|fate| (fate.of.as_str(), fate.left)).collect();
+    assert_eq!(fallen, [("memfd", 0), ("posix", 1)], "{fates:#?}");
     assert_eq!(storms.iter().map(|storm| storm.kills).sum::<u32>(), 300);
+    for (wakeup, _) in transport::by_name("shared").unwrap().wakeups() {
+        assert!(storms.iter().any(|storm| storm.wakeup == wakeup), "{wakeup}");
+    }
     assert!(storms.iter().map(|storm| storm.again).sum::<u64>() > 0, "some were hit at work");
     for transport in transport::ALL {
         assert!(storms.iter().any(|storm| storm.transport == transport.name()));

@@ -27,23 +27,26 @@ pub struct Front {
     pub segment: Option<Kind>,
 }
 
-/// Every transport, asleep and hybrid, with each kind of segment. Polling keeps so many cores busy that
-/// most machines would only be slow; it goes the hybrid's way.
+/// Every transport, asleep and hybrid, with each kind of segment; and every other wake-up of memory that
+/// is shared, with the first kind. Polling a stream keeps so many cores busy that most machines would
+/// only be slow; it goes the hybrid's way.
 pub fn fronts() -> Vec<Front> {
     let mut fronts = Vec::new();
     for transport in transport::ALL {
-        for regime in [Regime::Sleeping, Regime::Hybrid] {
-            let wakeups = transport.wakeups();
-            let first = wakeups.iter().find(|(_, of)| *of == regime).map(|(name, _)| *name);
-            let kinds: Vec<Option<Kind>> = match transport.has_segment() {
-                true => Kind::ALL.iter().copied().map(Some).collect(),
-                false => vec![None],
+        let wakeups = transport.wakeups();
+        for (wakeup, regime) in &wakeups {
+            let first =
+                wakeups.iter().find(|(_, of)| of == regime).is_some_and(|(of, _)| of == wakeup);
+            let kinds: Vec<Option<Kind>> = match (transport.has_segment(), regime, first) {
+                (true, Regime::Sleeping | Regime::Hybrid, true) => {
+                    Kind::ALL.iter().copied().map(Some).collect()
+                }
+                (true, ..) => vec![Some(Kind::ALL[0])],
+                (false, Regime::Sleeping | Regime::Hybrid, true) => vec![None],
+                (false, ..) => continue,
             };
-            let of = |wakeup| {
-                let front = |segment| Front { transport: transport.name(), wakeup, segment };
-                kinds.iter().copied().map(front).collect::<Vec<_>>()
-            };
-            fronts.extend(first.into_iter().flat_map(of));
+            let front = |segment| Front { transport: transport.name(), wakeup, segment };
+            fronts.extend(kinds.into_iter().map(front));
         }
     }
     fronts
@@ -70,6 +73,8 @@ pub struct Tally {
     pub segments_left: u64,
     /// Descriptors that are open and were not before.
     pub descriptors_left: u64,
+    /// Threads given up to a lock that died with its holder.
+    pub given_up: u64,
     /// What was told of the first task that was lost.
     pub told: Option<String>,
     /// How long it took.
@@ -133,10 +138,13 @@ impl Storm {
         // Whoever was killed last is missed here at the latest.
         round(&pool, &mut load, &mut random, &mut tally)?;
         drop((load, pool));
-        let after = Held::now();
+        let left = before.left();
         tally.workers_left = workers_left();
-        tally.segments_left = after.segments.saturating_sub(before.segments);
-        tally.descriptors_left = after.descriptors.saturating_sub(before.descriptors);
+        tally.given_up = left.given_up;
+        // Its worker's, and the coordinator's, which it would ring.
+        let kept = 2 * left.given_up;
+        tally.segments_left = left.segments.saturating_sub(kept);
+        tally.descriptors_left = left.descriptors.saturating_sub(kept);
         tally.took = begun.elapsed();
         Ok(tally)
     }
@@ -180,9 +188,31 @@ fn round(
 struct Held {
     segments: u64,
     descriptors: u64,
+    /// Relays of a bell: after a pool's end, those that will never end.
+    given_up: u64,
 }
 
+/// A thread that passes a bell's rings on ends after its worker, in its own time.
+const TO_END: Duration = Duration::from_secs(2);
+
 impl Held {
+    /// What is held now and was not then.
+    fn left(&self) -> Held {
+        let over = Instant::now() + TO_END;
+        loop {
+            let now = Held::now();
+            let left = Held {
+                segments: now.segments.saturating_sub(self.segments),
+                descriptors: now.descriptors.saturating_sub(self.descriptors),
+                given_up: now.given_up.saturating_sub(self.given_up),
+            };
+            if left.segments + left.descriptors + left.given_up == 0 || Instant::now() > over {
+                return left;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn now() -> Held {
         let count = |folder| std::fs::read_dir(folder).into_iter().flatten().count() as u64;
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
@@ -190,6 +220,13 @@ impl Held {
         let mapped = |line: &&str| line.contains("/memfd:ipclab") || line.contains(&ours);
         let segments = maps.lines().filter(mapped).count() as u64;
         let named = segments_left();
-        Held { segments: segments + named, descriptors: count("/proc/self/fd") }
+        let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let names = threads.map(|of| std::fs::read_to_string(of.path().join("comm")));
+        let given_up = names.filter(|name| name.as_ref().is_ok_and(|name| name == "relay\n"));
+        Held {
+            segments: segments + named,
+            descriptors: count("/proc/self/fd"),
+            given_up: given_up.count() as u64,
+        }
     }
 }

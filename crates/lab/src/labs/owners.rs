@@ -1,5 +1,6 @@
 //! Owners: what survives of a task, a lock and a segment when whoever holds it is killed?
 
+mod fallen;
 mod fates;
 
 use measure::owners::StormLine;
@@ -80,10 +81,7 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Count,
         hint: "whose are they: the worker's, or the coordinator's?",
         why: "A worker owns nothing that outlives it: its maps and descriptors end with it, and what it shared belongs to the coordinator, which lives.",
-        found: |lines| {
-            let left = |of: &StormLine| of.workers_left + of.segments_left + of.descriptors_left;
-            Some(Found::exactly(sum(lines, left)?))
-        },
+        found: |lines| Some(Found::exactly(sum(lines, StormLine::left)?)),
     },
     Question {
         key: "killed-per-repeat",
@@ -155,6 +153,7 @@ fn blow(session: &mut Session<'_>, front: &Front, kills: u32) -> anyhow::Result<
             workers_left: tally.workers_left,
             segments_left: tally.segments_left,
             descriptors_left: tally.descriptors_left,
+            given_up: tally.given_up,
             told: tally.told,
             wall_ns: tally.took.as_nanos() as u64,
             ..known

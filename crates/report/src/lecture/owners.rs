@@ -61,7 +61,11 @@ fn storms(lines: &[Line], lab: &str) -> Option<Section> {
         Some(format!("failed  {}: {why}", way(storm)))
     });
     let legend = "left = workers, segments and descriptors that were still there when it was over";
-    let notes = failed.chain([legend.to_owned()]).collect();
+    let given_up: u64 = storms.iter().map(|storm| storm.given_up).sum();
+    let given_up = (given_up > 0).then(|| {
+        format!("{given_up} threads given up to a lock that died with its holder (wake-up event)")
+    });
+    let notes = failed.chain([legend.to_owned()]).chain(given_up).collect();
     let title = format!("{lab}: storms, {workers} workers killed at random instants under load");
     Some(Section { title, table, notes, ..Section::default() })
 }
@@ -74,7 +78,6 @@ fn way(storm: &StormLine) -> String {
 
 fn row(storm: &StormLine) -> Vec<Cell> {
     let count = |name, count: u64| Cell::new(count.to_string()).with(name, count);
-    let left = storm.workers_left + storm.segments_left + storm.descriptors_left;
     vec![
         Cell::new(way(storm)),
         count("kills", storm.kills.into()),
@@ -83,7 +86,7 @@ fn row(storm: &StormLine) -> Vec<Cell> {
         count("lost", storm.lost),
         count("duplicated", storm.duplicated),
         count("wrong", storm.wrong),
-        count("left", left),
+        count("left", storm.left()),
         Cell::new(time(storm.wall_ns)).with("took_ns", storm.wall_ns),
     ]
 }

@@ -2,8 +2,8 @@
 //!
 //! Two threads for each worker: one passes the coordinator's rings on to the worker, one the worker's
 //! to the coordinator. Either may be held for ever by a lock that died with its holder; then it is
-//! given up, and with it nothing but its own stack. The coordinator's own thread never touches such
-//! a bell.
+//! given up, and with it its stack and the two segments that its bells lie in. The coordinator's own
+//! thread never touches such a bell.
 
 use std::io;
 use std::sync::Arc;

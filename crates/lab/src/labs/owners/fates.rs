@@ -2,19 +2,21 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use measure::owners::Fate;
 use measure::record::Line;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pool::{Ending, Future, Kind, Outcome, Pool, TaskError};
 use shm::lock::{MUTEX_BYTES, Mutex, take_file};
 use shm::{Segment, Span, Use};
 
+use super::fallen;
 use crate::session::Session;
 
 /// The ways that states are shown by: one that copies, one that shares.
@@ -65,18 +67,19 @@ pub(super) fn ask(session: &mut Session<'_>) -> anyhow::Result<()> {
         }
     }
     locks(session)?;
-    Kind::ALL.iter().try_for_each(|kind| segment(session, *kind))
+    Kind::ALL.iter().try_for_each(|kind| segment(session, *kind))?;
+    fallen::ask(session)
 }
 
 /// What survived, how it can be told, and what is left.
-struct Survived {
-    outcome: String,
-    well: bool,
-    left: u64,
-    known_ns: Option<u64>,
+pub(super) struct Survived {
+    pub(super) outcome: String,
+    pub(super) well: bool,
+    pub(super) left: u64,
+    pub(super) known_ns: Option<u64>,
 }
 
-fn say(
+pub(super) fn say(
     session: &mut Session<'_>,
     owner: &str,
     of: &str,
@@ -214,6 +217,8 @@ fn segment(session: &mut Session<'_>, kind: Kind) -> anyhow::Result<()> {
             found.is_some()
         })?;
         let path = found.context("it was just there")?;
+        until("it is made", || is_made(&path, kind))?;
+        std::thread::sleep(MIDST);
         let outcome = if shrink {
             let file = File::options().write(true).open(&path)?;
             match file.set_len(0) {
@@ -248,10 +253,7 @@ fn segment(session: &mut Session<'_>, kind: Kind) -> anyhow::Result<()> {
                 ("its owner is killed", words, kind == Kind::Posix)
             }
         };
-        shm::segment::leftovers()
-            .iter()
-            .filter(|left| left.name.contains(&format!("-{pid}-")))
-            .try_for_each(|left| left.remove().map(drop))?;
+        clean(pid)?;
         let survived = Survived { outcome, well, left, known_ns: None };
         say(session, "segment", kind.name(), state, survived)?;
     }
@@ -259,7 +261,7 @@ fn segment(session: &mut Session<'_>, kind: Kind) -> anyhow::Result<()> {
 }
 
 /// Where the segment that process `pid` has made can be opened by another.
-fn path_of(pid: u32, kind: Kind) -> Option<PathBuf> {
+pub(super) fn path_of(pid: u32, kind: Kind) -> Option<PathBuf> {
     let folder = match kind {
         Kind::Posix => "/dev/shm".to_owned(),
         Kind::Memfd | Kind::File => format!("/proc/{pid}/fd"),
@@ -277,7 +279,23 @@ fn path_of(pid: u32, kind: Kind) -> Option<PathBuf> {
     found.find(|path| path.metadata().is_ok_and(|known| known.len() > 0))
 }
 
-fn names_of(pid: u32) -> u64 {
+/// Whether whoever makes a segment there has sealed it, if it can be.
+fn is_made(path: &Path, kind: Kind) -> bool {
+    let seals = || {
+        let got = fcntl(File::open(path).ok()?, FcntlArg::F_GET_SEALS).ok()?;
+        Some(SealFlag::from_bits_truncate(got))
+    };
+    kind != Kind::Memfd || seals().is_some_and(|seals| seals.contains(SealFlag::F_SEAL_SHRINK))
+}
+
+/// Removes what process `pid`, which is dead, has left.
+pub(super) fn clean(pid: u32) -> anyhow::Result<()> {
+    let left = shm::segment::leftovers();
+    let of_it = left.iter().filter(|left| left.name.contains(&format!("-{pid}-")));
+    Ok(of_it.map(|left| left.remove().map(drop)).collect::<Result<_, _>>()?)
+}
+
+pub(super) fn names_of(pid: u32) -> u64 {
     let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
     let ours = format!("ipclab-{pid}-");
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours)).count() as u64
@@ -288,7 +306,7 @@ fn signal(pid: u32, signal: Signal) -> anyhow::Result<()> {
     Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
 }
 
-fn until(what: &str, mut done: impl FnMut() -> bool) -> anyhow::Result<()> {
+pub(super) fn until(what: &str, mut done: impl FnMut() -> bool) -> anyhow::Result<()> {
     let begun = Instant::now();
     while !done() {
         ensure!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
