@@ -1,11 +1,13 @@
 //! Where the machine gives no more: an error in words, and the rows that can be had.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use measure::record::Line;
+use measure::record::{Line, Trial};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
-use crate::tools::{COORDINATOR, skip};
+use crate::tools::{COORDINATOR, coordinator, skip};
 
 const FEW: &[&str] = &["--generations", "1", "--pairs", "1", "--tasks", "8", "--quiet"];
 
@@ -92,4 +94,69 @@ fn a_full_disk_is_named_with_the_file_that_could_not_be_written() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("run.jsonl") && said.contains("No space left"), "{said}");
+}
+
+#[test]
+fn a_list_larger_than_memory_is_one_sentence_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    for (args, word) in [
+        (&["sweep", "--sizes", "4KiB,4TiB"][..], "smaller --sizes"),
+        (&["sweep", "--transport", "shared", "--sizes", "4TiB", "--workers", "2"], "4 TiB"),
+        (&["lab", "crossover", "--sizes", "4TiB"], "4 TiB"),
+    ] {
+        let output = coordinator(args).arg("--out").arg(&out).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.lines().count() == 1 && said.contains(word), "{args:?}: {said}");
+        assert!(output.stdout.is_empty() && !out.exists(), "{args:?}: nothing was begun");
+    }
+}
+
+/// As many pipes as this user may have without being given smaller ones, and a few more.
+fn too_many_pipes() -> Vec<(OwnedFd, OwnedFd)> {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/fs/{name}")).unwrap();
+    let pages: usize = read("pipe-user-pages-soft").trim().parse().unwrap();
+    let largest: usize = read("pipe-max-size").trim().parse().unwrap();
+    let mut pipes = Vec::new();
+    // Bounded by descriptors too: a system without the limit has no test.
+    while pipes.len() < (pages * 4096 / largest + 2).min(200) {
+        let Ok(pipe) = pipe_with(PipeFlags::CLOEXEC) else { break };
+        // Refused where the limit is reached and this user may not pass it.
+        let _ = fcntl_setpipe_size(&pipe.1, largest);
+        pipes.push(pipe);
+    }
+    pipes
+}
+
+#[test]
+fn pipes_at_their_user_s_limit_are_smaller_and_the_record_says_so() {
+    let _pipes = too_many_pipes();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    // In a user namespace of its own nobody may pass the limit.
+    let mut command = Command::new("unshare");
+    command.args(["-r", COORDINATOR, "sweep", "--out", out.to_str().unwrap()]).args(FEW);
+    let args = ["--transport", "pipe,vmsplice,shared", "--sizes", "4KiB,1MiB"];
+    let output = command.args(args).output();
+    let Ok(output) = output else { return skip("there is no unshare") };
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !out.exists() {
+        return skip(&format!("no user namespace of one's own: {said}"));
+    }
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let record = measure::run::read(&out).unwrap();
+    let trials = record.lines.iter().filter_map(|line| match line {
+        Line::Trial(trial) => Some(&**trial),
+        _ => None,
+    });
+    let (shared, streams): (Vec<&Trial>, Vec<_>) =
+        trials.partition(|trial| trial.cell.transport == "shared");
+    assert!(!shared.is_empty() && streams.len() >= 4);
+    assert!(shared.iter().all(|trial| trial.buffer_bytes.is_none()));
+    for trial in streams {
+        assert!(trial.error.is_none() && trial.verified == trial.tasks, "{trial:?}");
+        assert!(trial.buffer_bytes.is_some_and(|bytes| bytes < 64 * 1024), "{trial:?}");
+        assert!(trial.warnings.iter().any(|said| said.contains("pipe-user-pages-soft")));
+    }
 }

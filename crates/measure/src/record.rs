@@ -184,6 +184,9 @@ pub struct Trial {
     pub overlap: bool,
     /// Bytes that the kernel counted, and descriptors put into rings; null where it does not count.
     pub wire_bytes: Option<WireBytes>,
+    /// Bytes that the smallest stream to a worker held while nobody read, as the system gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer_bytes: Option<usize>,
     /// Reads and writes of coordinator and workers together that the kernel counted.
     pub syscalls_per_task: Option<f64>,
     /// Processor time over the measured batches.

@@ -294,6 +294,11 @@ pub trait Hub: Send {
     /// worker has begun.
     fn overlaps(&self, bytes: usize, residency: Residency) -> bool;
 
+    /// Bytes that the smallest stream to a worker holds while nobody reads; nothing where there is none.
+    fn buffer_bytes(&self) -> Option<usize> {
+        None
+    }
+
     /// Bytes so far, to workers and back, that no kernel counts as written: descriptors put into
     /// rings, and pages put into pipes.
     fn uncounted_bytes(&self) -> (u64, u64) {

@@ -89,6 +89,7 @@ pub(super) fn write_down(
             phases_ns: Default::default(),
             overlap: false,
             wire_bytes: None,
+            buffer_bytes: None,
             syscalls_per_task: None,
             cpu_ns: CpuNs::default(),
             faults: Faults::default(),

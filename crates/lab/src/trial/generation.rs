@@ -83,6 +83,7 @@ pub(super) struct Counted {
     pub(super) rung_back: u64,
     pub(super) tasks_unparked: u64,
     pub(super) overlap: bool,
+    pub(super) buffer_bytes: Option<usize>,
     /// Who could run elsewhere than where it was pinned, if anybody.
     pub(super) strayed: Option<String>,
 }
@@ -230,6 +231,7 @@ impl Generation {
         });
         let tasks = batch.ok + batch.failed;
         let overlap = fresh.crew.hub().overlaps(cell.bytes, cell.arms[arm].residency);
+        let buffer_bytes = fresh.crew.hub().buffer_bytes();
         let tasks_unparked = tasks + dropped + cell.workers as u64;
         Ok(Counted {
             batch,
@@ -242,6 +244,7 @@ impl Generation {
             rung_back,
             tasks_unparked,
             overlap,
+            buffer_bytes,
             strayed,
         })
     }

@@ -40,6 +40,8 @@ pub(super) struct Sum {
     /// Of each generation, the first task's round trip.
     pub(super) firsts: Vec<u64>,
     pub(super) pages: Option<PagesGot>,
+    /// Of the smallest stream.
+    buffer_bytes: Option<usize>,
     pub(super) error: Option<String>,
 }
 
@@ -67,6 +69,7 @@ impl Sum {
         self.usage += counted.usage;
         self.workers += counted.workers;
         self.overlap |= counted.overlap;
+        self.buffer_bytes = self.buffer_bytes.into_iter().chain(counted.buffer_bytes).min();
     }
 
     /// That part of the median batch so far.
@@ -115,6 +118,11 @@ impl Sum {
                 "batches follow their neighbours (lag-1 autocorrelation {drift:.2})"
             ));
         }
+        if let Some(bytes) = self.buffer_bytes.filter(|bytes| *bytes < LEAST_PIPE) {
+            warnings.push(format!(
+                "a pipe of {bytes} bytes: this user's pipes are at /proc/sys/fs/pipe-user-pages-soft"
+            ));
+        }
         if cell.placement == Placement::Unpinned {
             warnings.push("unpinned: a mixture of regimes, which carries no verdict".into());
         }
@@ -143,6 +151,7 @@ impl Sum {
             phases_ns,
             overlap: self.overlap,
             wire_bytes,
+            buffer_bytes: self.buffer_bytes,
             syscalls_per_task,
             cpu_ns: CpuNs { coordinator: self.usage.cpu_ns, workers: self.workers.cpu_ns },
             faults: Faults {
@@ -175,6 +184,9 @@ fn kept_of(generation: u32, stamped: &Stamped) -> TaskTimeline {
         phases_ns: stamped.timeline.phases_ns().map(|(_, ns)| ns),
     }
 }
+
+/// Bytes of a pipe as the system makes one for whoever has not got too many.
+const LEAST_PIPE: usize = 64 * 1024;
 
 /// A batch that resembles the one before by more than this says less than a fresh one.
 const MOST_DRIFT: f64 = 0.3;

@@ -214,6 +214,10 @@ impl Hub for StreamHub {
         self.links.iter().flatten().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
     }
 
+    fn buffer_bytes(&self) -> Option<usize> {
+        self.links.iter().flatten().map(|link| link.capacity).min()
+    }
+
     fn uncounted_bytes(&self) -> (u64, u64) {
         (self.spliced, 0)
     }
