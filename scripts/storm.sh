@@ -70,7 +70,7 @@ named() {
 # begin SEGMENT MARK FOLDER: a coordinator at work, in the variable victim.
 begin() {
     local command=("$coordinator" sweep --quiet --transport "pipe,shared" --residency "place,resident"
-        --segment "$1" --workers 2 --sizes "4KiB,1MiB" --generations 1000 --out "$3")
+        --segment "$1" --workers 2 --sizes "4KiB,1MiB" --generations 1000 --no-floor --out "$3")
     if $dry_run; then
         quoted "${command[@]}"
         return
@@ -130,7 +130,7 @@ fell() {
     sleep 2
     kill -INT "$bystander"
     wait "$bystander" || code=$?
-    failed=$(grep -o '"error":"[^"]*' "$folder/living/run.jsonl" | grep segment | tee /dev/stderr | wc -l || true)
+    failed=$(grep -o '"error":"[^"]*' "$folder/living/run.jsonl" | grep segment | tee -a /dev/stderr | wc -l || true)
     echo "coordinators killed $killed: workers alive a second later $survivors, left with memfd $left_memfd"
     echo "left with posix $left_posix, after doctor --clean $after; a living run had $living, failed cells $failed"
     if ((survivors + left_memfd + after + failed > 0 || living == 0 || code != 130)); then faults=1; fi

@@ -291,8 +291,8 @@ fn is_made(path: &Path, kind: Kind) -> bool {
 /// Removes what process `pid`, which is dead, has left.
 pub(super) fn clean(pid: u32) -> anyhow::Result<()> {
     let left = shm::segment::leftovers();
-    let of_it = left.iter().filter(|left| left.name.contains(&format!("-{pid}-")));
-    Ok(of_it.map(|left| left.remove().map(drop)).collect::<Result<_, _>>()?)
+    let mut of_it = left.iter().filter(|left| left.name.contains(&format!("-{pid}-")));
+    Ok(of_it.try_for_each(|left| left.remove().map(drop))?)
 }
 
 pub(super) fn names_of(pid: u32) -> u64 {
