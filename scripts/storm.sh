@@ -69,7 +69,10 @@ named() {
 
 # begin SEGMENT MARK FOLDER: a coordinator at work, in the variable victim.
 begin() {
-    local command=("$coordinator" sweep --quiet --transport "pipe,shared" --residency "place,resident"
+    # Cells come in random order, and one of pipes alone would have no segment for minutes.
+    local ways=pipe,shared
+    if [[ $1 == posix ]]; then ways=shared; fi
+    local command=("$coordinator" sweep --quiet --transport "$ways" --residency "place,resident"
         --segment "$1" --workers 2 --sizes "4KiB,1MiB" --generations 1000 --no-floor --out "$3")
     if $dry_run; then
         quoted "${command[@]}"

@@ -134,4 +134,22 @@ mod tests {
         assert_eq!(there, [true, true], "not ours");
         assert!(path(living.trim_start_matches('/')).exists());
     }
+
+    #[test]
+    fn a_lock_says_that_its_maker_lives_and_one_that_was_made_a_moment_ago_may_have_none_yet() {
+        // Of a maker that no longer goes by that number, as in another container; and one of ours.
+        let elsewhere = format!("ipclab-{}-{:016x}", 1 << 30, 0xbeef);
+        let young = format!("ipclab-{}-{:016x}", std::process::id(), 0xbeef);
+        let [held, _fresh] = [&elsewhere, &young].map(|name| File::create_new(path(name)).unwrap());
+        posix::lock(&held).unwrap();
+        let found = leftovers();
+        let refused = [&elsewhere, &young]
+            .map(|name| Leftover { name: name.clone(), bytes: 0 }.remove().unwrap());
+        drop(held);
+        let then = locked(&elsewhere).unwrap().is_some();
+        let there = [&elsewhere, &young].map(|name| std::fs::remove_file(path(name)).is_ok());
+        assert!(found.iter().all(|left| left.name != elsewhere && left.name != young));
+        assert_eq!((refused, there), ([false; 2], [true; 2]));
+        assert!(then, "the lock has gone with its holder");
+    }
 }
