@@ -127,9 +127,16 @@ fn ask(way: &str, wait: &str, here: &str, there: &str, bytes: &str) -> Result<()
     Ok(())
 }
 
-/// Reads every item, as the laboratory's job `sum` does.
+/// Reads every item, by the same loop as the laboratory's job `sum`.
 fn sum(list: &[i64]) -> i64 {
-    list.iter().fold(0, |sum, item| sum.wrapping_add(*item))
+    let (blocks, rest) = list.as_chunks::<16>();
+    let mut lanes = [0i64; 16];
+    for block in blocks {
+        for (lane, item) in lanes.iter_mut().zip(block) {
+            *lane = lane.wrapping_add(*item);
+        }
+    }
+    lanes.iter().chain(rest).fold(0, |sum, item| sum.wrapping_add(*item))
 }
 
 fn pin(core: &str) -> Result<()> {

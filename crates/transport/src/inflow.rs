@@ -3,7 +3,7 @@
 use std::fmt;
 
 use shm::Filling;
-use shm::wakeup::{LOOK_AROUND, LOOKS, poll_yielding};
+use shm::wakeup::{LOOK_AROUND, Yielding};
 
 use crate::stream::fetch::Fetching;
 use crate::stream::rest::Rest;
@@ -118,7 +118,8 @@ impl fmt::Debug for Inflow<'_> {
 /// Waits until `items` items of `list` are there. The coordinator is writing them, so it looks and
 /// yields and does not sleep; what has ended it would not wake anybody.
 fn wait(list: &Filling<'_>, items: usize, alive: &dyn Fn() -> bool) -> Result<(), Failure> {
-    while !poll_yielding(&mut || list.ready() >= items, LOOKS, LOOK_AROUND) {
+    let mut poll = Yielding::new();
+    while !poll.poll(&mut || list.ready() >= items, LOOK_AROUND) {
         if !alive() {
             return Err(cut_off("its coordinator has ended"));
         }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use raw_sync::Timeout;
 use raw_sync::events::{Event, EventImpl, EventInit, EventState};
 
-use super::{BELL_BYTES, Ends, LOOK_AROUND, LOOKS, Regime, Ringer, Waiter, Wakeup, poll_yielding};
+use super::{BELL_BYTES, Ends, LOOK_AROUND, Regime, Ringer, Waiter, Wakeup, Yielding};
 use crate::span::Span;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ impl Waiter for End {
             }
             let piece = if patience.is_none() { SECOND } else { left.min(until_edge()) };
             if piece.is_zero() {
-                poll_yielding(ready, LOOKS, EDGE);
+                Yielding::new().poll(ready, EDGE);
             } else {
                 // Rung, timed out, or refused since it crosses the edge after all: look again.
                 let _ = self.event.wait(Timeout::Val(piece));

@@ -1,14 +1,14 @@
 //! `hybrid`: looks for a while, giving the core away between looks, and then sleeps on a futex.
 //!
 //! Ledger: 0 system calls while both sides are quick and on cores of their own; a sched_yield per
-//! 16 looks; as `futex` once the budget is spent.
+//! 16 looks, or per 256 where nobody else wants the core; as `futex` once the budget is spent.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::futex::Sleeper;
-use super::{Ends, LOOKS, POLL_BUDGET, Regime, Ringer, Waiter, Wakeup, poll_yielding};
+use super::{Ends, POLL_BUDGET, Regime, Ringer, Waiter, Wakeup, Yielding};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Wakeup for Hybrid {
         Ok(Ends::default())
     }
     fn waiter(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Waiter>> {
-        Ok(Box::new(PollThenSleep(Sleeper(words))))
+        Ok(Box::new(PollThenSleep { poll: Yielding::new(), sleep: Sleeper(words) }))
     }
     fn ringer(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>> {
         Ok(Box::new(Sleeper(words)))
@@ -33,11 +33,14 @@ impl Wakeup for Hybrid {
 }
 
 #[derive(Debug)]
-struct PollThenSleep(Sleeper);
+struct PollThenSleep {
+    poll: Yielding,
+    sleep: Sleeper,
+}
 
 impl Waiter for PollThenSleep {
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
         let budget = patience.map_or(POLL_BUDGET, |patience| patience.min(POLL_BUDGET));
-        poll_yielding(ready, LOOKS, budget) || self.0.wait(ready, patience)
+        self.poll.poll(ready, budget) || self.sleep.wait(ready, patience)
     }
 }

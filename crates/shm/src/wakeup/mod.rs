@@ -12,14 +12,16 @@ pub mod flag;
 mod futex;
 mod hybrid;
 mod pipe;
+mod poll;
 pub mod relay;
 mod spin;
 
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+pub use self::poll::{LOOKS, POLL_BUDGET, Yielding, poll_spinning};
 use crate::span::Span;
 
 /// Every way of waking, the default first.
@@ -131,58 +133,12 @@ pub trait Ringer: Send + Sync + fmt::Debug {
 /// for.
 pub const LOOK_AROUND: Duration = Duration::from_millis(200);
 
-/// Looks before giving the core away: enough for a peer that answers at once.
-pub const LOOKS: usize = 16;
-
-/// The budget of yielding looks before sleeping: longer than waking a sleeping core takes (some
-/// 65 µs on a virtual machine), so that a peer that answers sooner never costs a wake-up.
-pub const POLL_BUDGET: Duration = Duration::from_micros(250);
-
-/// Looks until `ready` or the end of `budget`, yielding the core after every `looks` looks.
-///
-/// Yielding is what keeps polling cheap where the peer needs this very core: a blind spin there
-/// lasts until the scheduler's tick.
-#[inline]
-pub fn poll_yielding(ready: &mut dyn FnMut() -> bool, looks: usize, budget: Duration) -> bool {
-    let mut started = None;
-    loop {
-        for _ in 0..looks {
-            if ready() {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        if started.get_or_insert_with(Instant::now).elapsed() >= budget {
-            return false;
-        }
-        std::thread::yield_now();
-    }
-}
-
-/// Looks until `ready` or the end of `patience`, and keeps the core for itself.
-#[inline]
-pub fn poll_spinning(ready: &mut dyn FnMut() -> bool, patience: Duration) -> bool {
-    /// Looks between two looks at the clock, some tens of microseconds.
-    const PER_CLOCK: usize = 4096;
-    let mut started = None;
-    loop {
-        for _ in 0..PER_CLOCK {
-            if ready() {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        if started.get_or_insert_with(Instant::now).elapsed() >= patience {
-            return false;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicU64;
     use std::sync::atomic::Ordering::{Acquire, Release};
     use std::sync::{Arc, Mutex};
+    use std::time::Instant;
 
     use super::*;
     use crate::segment::{Kind, Segment, Use};

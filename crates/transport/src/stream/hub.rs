@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, Regime, poll_spinning, poll_yielding};
+use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, Regime, Yielding, poll_spinning};
 use shm::{ITEM_BYTES, Resident};
 use smallvec::SmallVec;
 
@@ -367,7 +367,7 @@ impl StreamHub {
             let found = if polling {
                 poll_spinning(&mut ready, longest)
             } else {
-                poll_yielding(&mut ready, looks, POLL_BUDGET.min(longest))
+                Yielding::every(looks).poll(&mut ready, POLL_BUDGET.min(longest))
             };
             result?;
             if found || polling {

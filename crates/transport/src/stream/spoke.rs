@@ -9,7 +9,7 @@ use measure::now;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, read, readv, write, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{POLL_BUDGET, Regime, poll_spinning, poll_yielding};
+use shm::wakeup::{POLL_BUDGET, Regime, Yielding, poll_spinning};
 use shm::{Descriptor, ITEM_BYTES};
 
 use super::fetch::Fetched;
@@ -215,7 +215,7 @@ impl ReadEnd {
             let found = match self.regime {
                 Regime::Sleeping => ready(),
                 Regime::Polling => poll_spinning(&mut ready, Duration::MAX),
-                Regime::Hybrid => poll_yielding(&mut ready, self.looks, POLL_BUDGET),
+                Regime::Hybrid => Yielding::every(self.looks).poll(&mut ready, POLL_BUDGET),
             };
             match result {
                 _ if !found => {}
