@@ -87,3 +87,35 @@ pub fn poll_spinning(ready: &mut dyn FnMut() -> bool, patience: Duration) -> boo
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_nobody_wants_is_kept_for_longer_and_dear_looks_stay_as_they_are() {
+        let (mut cheap, mut dear) = (Yielding::new(), Yielding::every(3));
+        // A yield can always meet somebody: some rounds find the core to themselves.
+        let alone = (0..1000).any(|_| {
+            cheap.poll(&mut || false, Duration::from_micros(50));
+            cheap.looks > LOOKS
+        });
+        assert!(alone && cheap.looks <= MOST_LOOKS, "{cheap:?}");
+        dear.poll(&mut || false, Duration::from_micros(50));
+        assert_eq!(dear.looks, 3);
+    }
+
+    #[test]
+    fn what_is_there_is_seen_at_the_first_look_and_what_is_not_at_the_end_of_the_budget() {
+        let mut looks = 0;
+        let mut ready = || {
+            looks += 1;
+            true
+        };
+        assert!(Yielding::new().poll(&mut ready, Duration::ZERO));
+        assert_eq!(looks, 1);
+        let begun = Instant::now();
+        assert!(!Yielding::new().poll(&mut || false, Duration::from_millis(3)));
+        assert!(begun.elapsed() >= Duration::from_millis(3));
+    }
+}
