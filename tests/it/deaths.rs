@@ -41,6 +41,20 @@ fn a_task_whose_worker_is_killed_is_begun_again_by_another_wherever_its_list_lie
 }
 
 #[test]
+fn what_a_dead_worker_had_in_its_hands_is_done_next_and_in_its_order() {
+    for transport in transport::ALL {
+        let pool = builder(transport.name(), 1).build().unwrap();
+        send(Signal::SIGSTOP, &pool, 0);
+        // Four in its hands, and four in line.
+        let futures: Vec<Future> = (0..8).map(|_| pool.submit("sleep", 1, ()).unwrap()).collect();
+        send(Signal::SIGKILL, &pool, 0);
+        let ids: Vec<u32> = futures.iter().map(Future::id).collect();
+        let order: Vec<u32> = pool.as_completed(futures).map(|future| future.id()).collect();
+        assert_eq!(order, ids, "{}", transport.name());
+    }
+}
+
+#[test]
 fn a_task_that_must_not_be_repeated_is_begun_once_and_its_worker_s_death_told() {
     for transport in transport::ALL {
         let pool = builder(transport.name(), 1).attempts(9).build().unwrap();
