@@ -12,6 +12,8 @@ mod flat;
 #[path = "hotpath/line.rs"]
 mod line;
 mod ours;
+#[path = "hotpath/place.rs"]
+mod place;
 #[path = "hotpath/plain.rs"]
 mod plain;
 #[path = "hotpath/pooled.rs"]
@@ -97,16 +99,8 @@ fn main() {
             &mut || alone(&mut line),
         );
         drop((ours, line));
-        let mut line = PingPong::start(there, LECTURE_ITEMS);
-        let mut ours = Ours::start("shared", "spin", &lecture, Residency::Place, there);
-        row(
-            "place 400 kB, spin, spread / copy + sum",
-            1.5,
-            50,
-            &mut || ours.batch(50),
-            &mut || line.lists(&lecture, 50),
-        );
     }
+    place::rows(here, there);
     for (core, placement) in [(here, "same"), (there, "spread")] {
         for (wakeup, regime) in [("block", "sleeping"), ("spin", "polling"), ("hybrid", "polling")]
         {
