@@ -11,35 +11,49 @@ const MOST_LOOKS: usize = 256;
 /// A yield that is back so soon gave the core to nobody.
 const ALONE: Duration = Duration::from_micros(1);
 
+/// Whoever had the core for so long after a yield is no peer that answers at once.
+const LOST: Duration = Duration::from_millis(1);
+
 /// The budget of yielding looks before sleeping: longer than waking a sleeping core takes (some
 /// 65 µs on a virtual machine), so that a peer that answers sooner never costs a wake-up.
 pub const POLL_BUDGET: Duration = Duration::from_micros(250);
+
+/// Polls that give up at once after a yield that lost the core, and at most so many when each further
+/// try loses it again.
+const PENALTY: u32 = 16;
+const MOST_PENALTY: u32 = 4096;
 
 /// Looks in turn with whoever else wants the core, and learns from each yield whether anybody does.
 ///
 /// Yielding is what keeps polling cheap where the peer needs this very core: a blind spin there lasts
 /// until the scheduler's tick. But a yield is a system call, in which nothing is seen, and who waits
 /// on a core of its own gains nothing by it: so after each yield that was back at once there are twice
-/// as many looks before the next, and after one that was not, as few as at first.
+/// as many looks before the next, and after one that was not, as few as at first. Beside somebody who
+/// computes, a yield lasts as long as his turn, some milliseconds, and whoever sleeps gets the core back
+/// sooner: so after such a yield a number of polls give up after their first looks, for the caller to sleep.
 #[derive(Debug)]
 pub struct Yielding {
     fewest: usize,
     most: usize,
     looks: usize,
+    /// Polls that will give up at once.
+    giving_up: u32,
+    /// How many such polls there were after the last yield that lost the core.
+    penalty: u32,
 }
 
 impl Yielding {
     /// For looks that are a load from memory.
     pub fn new() -> Yielding {
-        Yielding { fewest: LOOKS, most: MOST_LOOKS, looks: LOOKS }
+        Yielding { most: MOST_LOOKS, ..Yielding::every(LOOKS) }
     }
 
     /// For dearer looks: always so many between two yields.
     pub fn every(looks: usize) -> Yielding {
-        Yielding { fewest: looks, most: looks, looks }
+        Yielding { fewest: looks, most: looks, looks, giving_up: 0, penalty: 0 }
     }
 
-    /// Looks until `ready`, and says so, or until the end of `budget`.
+    /// Looks until `ready`, and says so, or until the end of `budget`, or for as long as it pays.
     #[inline]
     pub fn poll(&mut self, ready: &mut dyn FnMut() -> bool, budget: Duration) -> bool {
         let mut started = None;
@@ -50,16 +64,30 @@ impl Yielding {
                 }
                 std::hint::spin_loop();
             }
+            if self.giving_up > 0 {
+                self.giving_up -= 1;
+                return false;
+            }
             let before = Instant::now();
             if before - *started.get_or_insert(before) >= budget {
                 return false;
             }
             std::thread::yield_now();
-            self.looks = match before.elapsed() < ALONE {
-                true => (2 * self.looks).min(self.most),
-                false => self.fewest,
-            };
+            self.learn(before.elapsed());
         }
+    }
+
+    /// What a yield says that was back after that time.
+    fn learn(&mut self, away: Duration) {
+        self.looks = match away < ALONE {
+            true => (2 * self.looks).min(self.most),
+            false => self.fewest,
+        };
+        self.penalty = match away < LOST {
+            true => 0,
+            false => (2 * self.penalty).clamp(PENALTY, MOST_PENALTY),
+        };
+        self.giving_up = self.penalty;
     }
 }
 
@@ -103,6 +131,30 @@ mod tests {
         assert!(alone && cheap.looks <= MOST_LOOKS, "{cheap:?}");
         dear.poll(&mut || false, Duration::from_micros(50));
         assert_eq!(dear.looks, 3);
+    }
+
+    #[test]
+    fn after_a_yield_that_lost_the_core_polls_give_up_after_their_first_looks_for_a_while() {
+        let mut poll = Yielding::every(3);
+        let looks_of = |poll: &mut Yielding| {
+            let mut looks = 0;
+            let mut ready = || {
+                looks += 1;
+                false
+            };
+            poll.poll(&mut ready, Duration::from_micros(100));
+            looks
+        };
+        for times in [PENALTY, 2 * PENALTY] {
+            poll.learn(2 * LOST);
+            let given_up = (0..times).all(|_| looks_of(&mut poll) == 3);
+            assert!(given_up && poll.giving_up == 0, "{poll:?}");
+        }
+        assert!(looks_of(&mut poll) > 3, "then it yields again");
+        poll.learn(Duration::from_micros(20));
+        assert_eq!((poll.penalty, poll.giving_up), (0, 0));
+        (0..40).for_each(|_| poll.learn(LOST));
+        assert_eq!(poll.giving_up, MOST_PENALTY);
     }
 
     #[test]

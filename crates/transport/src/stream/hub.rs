@@ -39,6 +39,8 @@ pub(super) struct StreamHub {
     links: Vec<Option<Link>>,
     /// Whose turn it is to be looked at first, so that nobody starves.
     turn: usize,
+    /// How replies are polled for.
+    poll: Yielding,
     /// The last list's form, kept for its room.
     encoded: Vec<u8>,
     /// Buffers of built lists whose tasks were answered.
@@ -239,6 +241,7 @@ impl StreamHub {
             setup: setup.clone(),
             links: (0..setup.workers).map(|_| None).collect(),
             turn: 0,
+            poll: Yielding::every(looks(setup.apart)),
             encoded: Vec::new(),
             spare: Vec::new(),
             spliced: 0,
@@ -358,7 +361,7 @@ impl StreamHub {
         }
         if self.regime != Regime::Sleeping {
             let polling = self.regime == Regime::Polling;
-            let looks = looks(self.setup.apart);
+            let mut poll = std::mem::take(&mut self.poll);
             let mut result = Ok(false);
             let mut ready = || {
                 result = self.read_all();
@@ -367,8 +370,9 @@ impl StreamHub {
             let found = if polling {
                 poll_spinning(&mut ready, longest)
             } else {
-                Yielding::every(looks).poll(&mut ready, POLL_BUDGET.min(longest))
+                poll.poll(&mut ready, POLL_BUDGET.min(longest))
             };
+            self.poll = poll;
             result?;
             if found || polling {
                 return Ok(());

@@ -69,6 +69,8 @@ impl<'a> Rest<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use rustix::io::write;
     use rustix::pipe::pipe;
     use shm::wakeup::Regime;
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn parts_are_whole_items_in_order_and_the_end_of_file_cuts_the_list_off() {
         let (read, theirs) = pipe().unwrap();
-        let end = ReadEnd { fd: read, regime: Regime::Sleeping, looks: 1 };
+        let end = ReadEnd { fd: read, regime: Regime::Sleeping, poll: RefCell::default() };
         let list: Vec<i64> = (1..=100).collect();
         let bytes: &[u8] = bytemuck::cast_slice(&list);
         // Thirteen bytes came with the head.

@@ -1,5 +1,6 @@
 //! A worker's half: reads whole frames, straight into the list.
 
+use std::cell::RefCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -93,7 +94,11 @@ impl StreamSpoke {
         Ok(StreamSpoke {
             body: streams.body,
             fetched: plan.source.map(Fetched::open).transpose()?,
-            read: ReadEnd { fd: read, regime, looks: looks(plan.apart) },
+            read: ReadEnd {
+                fd: read,
+                regime,
+                poll: RefCell::new(Yielding::every(looks(plan.apart))),
+            },
             write,
             longest: plan.longest,
             landing: Landing::default(),
@@ -197,7 +202,7 @@ impl StreamSpoke {
 pub(super) struct ReadEnd {
     pub(super) fd: OwnedFd,
     pub(super) regime: Regime,
-    pub(super) looks: usize,
+    pub(super) poll: RefCell<Yielding>,
 }
 
 impl ReadEnd {
@@ -215,7 +220,7 @@ impl ReadEnd {
             let found = match self.regime {
                 Regime::Sleeping => ready(),
                 Regime::Polling => poll_spinning(&mut ready, Duration::MAX),
-                Regime::Hybrid => Yielding::every(self.looks).poll(&mut ready, POLL_BUDGET),
+                Regime::Hybrid => self.poll.borrow_mut().poll(&mut ready, POLL_BUDGET),
             };
             match result {
                 _ if !found => {}
