@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use measure::owners::StormLine;
 use pool::{Future, Kind, Launch, Pool, TaskError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -52,35 +53,6 @@ pub fn fronts() -> Vec<Front> {
     fronts
 }
 
-/// What became of a storm's tasks. All is well where everything from `lost` on is zero.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Workers killed.
-    pub kills: u32,
-    /// Tasks submitted.
-    pub tasks: u64,
-    /// Tasks that more than one worker had to begin.
-    pub again: u64,
-    /// Tasks without an answer.
-    pub lost: u64,
-    /// Tasks with a second answer.
-    pub duplicated: u64,
-    /// Answers that are not the right ones.
-    pub wrong: u64,
-    /// Children that are still there.
-    pub workers_left: u64,
-    /// Segments that still have a name, or are still mapped.
-    pub segments_left: u64,
-    /// Descriptors that are open and were not before.
-    pub descriptors_left: u64,
-    /// Threads given up to a lock that died with its holder.
-    pub given_up: u64,
-    /// What was told of the first task that was lost.
-    pub told: Option<String>,
-    /// How long it took.
-    pub took: Duration,
-}
-
 /// A storm.
 #[derive(Clone, Debug)]
 pub struct Storm {
@@ -104,15 +76,14 @@ const HUNG: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = u32::MAX;
 
 impl Storm {
-    /// Kills and counts, until enough are killed or `over` says so. Every child of this process is in
+    /// Kills and counts into `tally`, until enough are killed or `over` says so. Every child of this process is in
     /// danger meanwhile.
     ///
     /// # Errors
     /// There is no pool, or no more of it.
-    pub fn blow(&self, over: &dyn Fn() -> bool) -> anyhow::Result<Tally> {
+    pub fn blow(&self, mut tally: StormLine, over: &dyn Fn() -> bool) -> anyhow::Result<StormLine> {
         let before = Held::now();
         let begun = Instant::now();
-        let mut tally = Tally::default();
         let mut builder = Pool::builder()
             .launch(self.launch.clone())
             .transport(self.front.transport)
@@ -145,7 +116,7 @@ impl Storm {
         let kept = 2 * left.given_up;
         tally.segments_left = left.segments.saturating_sub(kept);
         tally.descriptors_left = left.descriptors.saturating_sub(kept);
-        tally.took = begun.elapsed();
+        tally.wall_ns = begun.elapsed().as_nanos() as u64;
         Ok(tally)
     }
 }
@@ -155,7 +126,7 @@ fn round(
     pool: &Pool,
     load: &mut Load,
     random: &mut StdRng,
-    tally: &mut Tally,
+    tally: &mut StormLine,
 ) -> anyhow::Result<()> {
     let mut asked = HashMap::new();
     let mut futures: Vec<Future> = Vec::with_capacity(ROUND);

@@ -128,8 +128,6 @@ fn blow(session: &mut Session<'_>, front: &Front, kills: u32) -> anyhow::Result<
         kills,
         seed: session.book.seed,
     };
-    let book = &session.book;
-    let outcome = storm.blow(&|| book.is_over());
     let known = StormLine {
         lab: session.lab.into(),
         transport: front.transport.into(),
@@ -138,28 +136,14 @@ fn blow(session: &mut Session<'_>, front: &Front, kills: u32) -> anyhow::Result<
         workers: storm.workers,
         ..StormLine::default()
     };
+    let book = &session.book;
+    let outcome = storm.blow(known.clone(), &|| book.is_over());
     if session.is_interrupted() {
         // It will be had anew when the run is continued.
         return Ok(());
     }
-    let line = match outcome {
-        Ok(tally) => StormLine {
-            kills: tally.kills,
-            tasks: tally.tasks,
-            again: tally.again,
-            lost: tally.lost,
-            duplicated: tally.duplicated,
-            wrong: tally.wrong,
-            workers_left: tally.workers_left,
-            segments_left: tally.segments_left,
-            descriptors_left: tally.descriptors_left,
-            given_up: tally.given_up,
-            told: tally.told,
-            wall_ns: tally.took.as_nanos() as u64,
-            ..known
-        },
-        Err(fault) => StormLine { error: Some(format!("{fault:#}")), ..known },
-    };
+    let line =
+        outcome.unwrap_or_else(|fault| StormLine { error: Some(format!("{fault:#}")), ..known });
     session.book.say(Line::Storm(Box::new(line)))
 }
 
