@@ -10,7 +10,7 @@ use measure::record::FloorLine;
 use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Stores, Use};
 use workload::sum::sum;
 
-use super::{CacheLine, End, Span, Words, line, there_and_back};
+use super::{CacheLine, End, Looking, Span, Words, line, there_and_back};
 use crate::placement::Placement;
 
 /// The job's own reading of `bytes`, again and again.
@@ -39,7 +39,7 @@ pub(super) fn copied(bytes: usize, span: Span) -> anyhow::Result<FloorLine> {
 pub(super) fn carried(bytes: usize, there: usize, span: Span) -> anyhow::Result<FloorLine> {
     let (from, to) = room(bytes, true)?;
     let (ours, theirs) = Words::pair();
-    let ends = (Copier(from, CacheLine(ours)), Reader(to, CacheLine(theirs)));
+    let ends = (Copier(from, Looking(ours)), Reader(to, Looking(theirs)));
     there_and_back("list_copied_and_read", Placement::Spread.name(), bytes, there, span, ends)
 }
 

@@ -138,11 +138,11 @@ fn wakes(here: usize, there: usize, span: Span) -> anyhow::Result<Vec<FloorLine>
         // Two threads on one core that never give it away take turns by the scheduler's tick.
         true => {
             let what = "yield_round_trip";
-            there_and_back(what, placement, 4, there, span, both(words, Yielding))?
+            there_and_back(what, placement, 4, there, span, both(words, Looking::<true>))?
         }
         false => {
             let what = "cache_line_round_trip";
-            there_and_back(what, placement, 64, there, span, both(words, CacheLine))?
+            there_and_back(what, placement, 64, there, span, both(words, Looking::<false>))?
         }
     };
     let futex = both(Words::pair(), Futex);
@@ -272,10 +272,14 @@ impl Words {
     }
 }
 
-/// Words that two cores look at again and again.
-struct CacheLine(Words);
+/// Words that both sides look at again and again: two cores, or two threads on one core, where each
+/// `YIELDS` it in between.
+struct Looking<const YIELDS: bool>(Words);
 
-impl End for CacheLine {
+/// Across cores.
+type CacheLine = Looking<false>;
+
+impl<const YIELDS: bool> End for Looking<YIELDS> {
     fn ring(&mut self, round: u32) {
         self.0.out.0.store(round, Release);
     }
@@ -283,24 +287,8 @@ impl End for CacheLine {
         loop {
             match self.0.back.0.load(Acquire) {
                 seen if seen == round || seen == STOP => return seen,
+                _ if YIELDS => std::thread::yield_now(),
                 _ => spin_loop(),
-            }
-        }
-    }
-}
-
-/// Words that two threads on one core look at, each giving the core away in between.
-struct Yielding(Words);
-
-impl End for Yielding {
-    fn ring(&mut self, round: u32) {
-        self.0.out.0.store(round, Release);
-    }
-    fn wait(&mut self, round: u32) -> u32 {
-        loop {
-            match self.0.back.0.load(Acquire) {
-                seen if seen == round || seen == STOP => return seen,
-                _ => std::thread::yield_now(),
             }
         }
     }
