@@ -47,6 +47,11 @@ impl Arm {
         })
     }
 
+    /// What arms have in common that are measured by one crew.
+    pub fn crew(&self) -> (&'static str, &'static str, Option<Kind>, Pages) {
+        (self.transport.name(), self.wakeup, self.segment, self.pages)
+    }
+
     /// Its name in tables and pairs.
     pub fn name(&self) -> String {
         let transport = self.transport.name();

@@ -107,7 +107,7 @@ impl Generation {
             let arm = &cell.arms[number];
             // A control's arms are the same and share nothing.
             let apart = if cell.control { number } else { 0 };
-            let key = (arm.transport.name(), arm.wakeup, arm.segment, arm.pages, apart);
+            let key = (arm.crew(), apart);
             if let Some(at) = keys.iter().position(|known| *known == key) {
                 of_arm[number] = Some(at);
                 continue;
@@ -323,11 +323,7 @@ impl Fresh {
             order,
         };
         let mut crew = Crew::start(&plan)?;
-        let of_this_crew = |other: &&Arm| {
-            let crew = |arm: &Arm| (arm.transport.name(), arm.wakeup, arm.pages);
-            crew(other) == crew(arm)
-        };
-        let mut arms = cell.arms.iter().filter(of_this_crew);
+        let mut arms = cell.arms.iter().filter(|other| other.crew() == arm.crew());
         let resident = match arms.any(|arm| arm.residency == Residency::Resident) {
             true => Some(crew.hub().place(windows.all)?),
             false => None,
