@@ -281,6 +281,12 @@ pub struct PagesGot {
     pub worker: Mapped,
     /// Why there are no huge pages on one side, where they were asked for.
     pub why: Option<String>,
+    /// How the coordinator's huge pages were got, if it has any: reservation or collapse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why they are not reserved ones, where such were tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_reserved: Option<String>,
 }
 
 /// What is in a page table, in bytes.

@@ -26,9 +26,10 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
     Some(Section { title: "pages of shared lists".into(), table, notes, ..Section::default() })
 }
 
-const LEGEND: [&str; 3] = [
+const LEGEND: [&str; 4] = [
     "first task: median over generations, of the first task that fresh workers had of that way, before any warm-up",
     "coordinator, worker: how much of the segment is in each side's page table in the end, and how much of it by huge pages",
+    "got by reservation: pages that were set aside (vm.nr_hugepages) · by collapse: made of usual ones by the kernel",
     "lazy: mapped when first touched · huge: asked for huge pages · ready: of the usual size, mapped before the first task",
 ];
 
@@ -69,18 +70,19 @@ fn mapped(bytes: usize, of: Mapped) -> Cell {
     Cell::new(text).with("mapped_bytes", of.mapped).with("huge_bytes", of.huge)
 }
 
-/// Whether what was asked for is there.
+/// Whether what was asked for is there, and how it was got.
 fn verdict(trial: &Trial) -> String {
     let asked = trial.cell.pages.as_deref().unwrap_or_default();
-    match &trial.pages_got {
-        _ if !asked.starts_with("huge") => String::new(),
-        None => "not known".into(),
-        Some(got) if got.coordinator.huge.min(got.worker.huge) > 0 => "got".into(),
-        Some(got) => {
-            let why = got.why.as_deref().unwrap_or("the kernel does not say why");
-            let one =
-                if got.coordinator.huge.max(got.worker.huge) > 0 { " on both sides" } else { "" };
-            format!("not got{one}, because {why}")
-        }
-    }
+    let Some(got) = trial.pages_got.as_ref().filter(|_| asked.starts_with("huge")) else {
+        return if asked.starts_with("huge") { "not known".into() } else { String::new() };
+    };
+    let sides = [got.coordinator.huge, got.worker.huge];
+    let said = if sides.iter().all(|huge| *huge > 0) {
+        got.by.as_ref().map_or("got".into(), |by| format!("got by {by}"))
+    } else {
+        let why = got.why.as_deref().unwrap_or("the kernel does not say why");
+        let one = if sides.iter().any(|huge| *huge > 0) { " on both sides" } else { "" };
+        format!("not got{one}, because {why}")
+    };
+    got.not_reserved.iter().fold(said, |said, why| format!("{said}; {why}"))
 }

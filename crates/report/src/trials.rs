@@ -41,6 +41,7 @@ pub fn trials(lines: &[Line]) -> String {
         "first",
         "huge_coordinator",
         "huge_worker",
+        "huge_by",
     ];
     let written = writer.write_record(header);
     let trials = lines.iter().filter_map(|line| match line {
@@ -86,6 +87,7 @@ pub fn trials(lines: &[Line]) -> String {
             trial.first_ns.as_ref().map_or(String::new(), |first| first.p50.to_string()),
             huge(trial, |got| got.coordinator),
             huge(trial, |got| got.worker),
+            trial.pages_got.as_ref().and_then(|got| got.by.clone()).unwrap_or_default(),
         ]))
     });
     written.expect("writing to memory does not fail");

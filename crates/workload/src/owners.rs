@@ -32,7 +32,7 @@ impl Job for HoldLocks {
         let file = File::options().read(true).write(true).open(path).map_err(refused)?;
         let bytes = MUTEX_BYTES;
         let (kind, usage, pages) = (Kind::Memfd, Use::Words, Pages::Ready);
-        let grant = Grant { kind, usage, bytes, name: None, pages };
+        let grant = Grant { kind, usage, bytes, name: None, pages, reserved_page: None };
         let fd = file.try_clone().map_err(refused)?.into();
         let segment = Segment::open(&grant, Some(fd)).map_err(refused)?;
         let mutex = Mutex::open(Span::of(&segment, 0, MUTEX_BYTES)).map_err(refused)?;

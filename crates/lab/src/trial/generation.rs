@@ -263,6 +263,8 @@ impl Generation {
             coordinator: mapped(&ours),
             worker: mapped(&theirs),
             why: ours.why.or(theirs.why),
+            by: ours.by.map(|by| by.name().to_owned()),
+            not_reserved: ours.not_reserved,
         })
     }
 

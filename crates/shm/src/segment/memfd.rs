@@ -6,7 +6,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
+use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::fstat;
 use nix::unistd::ftruncate;
@@ -15,15 +17,36 @@ use super::map::Map;
 use super::pages::huge_page_bytes;
 use super::{Grant, Memory, SegmentError, Use, refused};
 
+/// A unit of `st_blocks`, whatever the file system.
+const BLOCK_BYTES: usize = 512;
+
 pub(super) fn create(grant: &Grant) -> Result<Memory, SegmentError> {
-    let (usage, bytes) = (grant.usage, grant.bytes);
-    let fd = memfd_create(c"ipclab", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)
-        .map_err(refused(grant, "memfd_create"))?;
-    ftruncate(&fd, bytes as i64).map_err(refused(grant, "ftruncate"))?;
-    fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
-        .map_err(refused(grant, "fallocate"))?;
+    let fd = unsized_fd(MFdFlags::empty()).map_err(refused(grant, "memfd_create"))?;
+    finish(fd, grant)
+}
+
+/// A descriptor of huge pages that were set aside, of `page` bytes each or of the system's usual huge
+/// size, and the bytes of each; nothing is taken yet.
+pub(super) fn of_reserved(page: Option<usize>) -> Result<(OwnedFd, usize), Errno> {
+    let size = page.map_or(0, |page| page.ilog2() << libc::MFD_HUGE_SHIFT);
+    let flags = MFdFlags::MFD_HUGETLB | MFdFlags::from_bits_retain(size);
+    let fd = unsized_fd(flags)?;
+    let page = fstat(&fd)?.st_blksize as usize;
+    Ok((fd, page))
+}
+
+fn unsized_fd(flags: MFdFlags) -> Result<OwnedFd, Errno> {
+    let always = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    memfd_create(c"ipclab", always | flags)
+}
+
+/// Gives it its length and all of its memory, maps it and seals it.
+pub(super) fn finish(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {
+    let bytes = grant.file_bytes() as i64;
+    ftruncate(&fd, bytes).map_err(refused(grant, "ftruncate"))?;
+    fallocate(&fd, FallocateFlags::empty(), 0, bytes).map_err(refused(grant, "fallocate"))?;
     let map = map_for_writing(&fd, grant)?;
-    let seals = seals(usage) | SealFlag::F_SEAL_SEAL;
+    let seals = seals(grant.usage) | SealFlag::F_SEAL_SEAL;
     fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(refused(grant, "fcntl(F_ADD_SEALS)"))?;
     Ok(Memory::Mapped { map, fd })
 }
@@ -36,6 +59,7 @@ pub(super) fn open(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {
         return Err(not_as_described(format!("it lacks the seals {missing:?}")));
     }
     check_length(&fd, grant)?;
+    check_reserved(&fd, grant)?;
     let map = map(&fd, grant)?;
     Ok(Memory::Mapped { map, fd })
 }
@@ -52,25 +76,42 @@ fn seals(usage: Use) -> SealFlag {
 /// The file must be exactly as long as described: reading past its end is a SIGBUS.
 pub(super) fn check_length(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentError> {
     let length = fstat(fd).map_err(refused(grant, "fstat"))?.st_size;
-    if length == grant.bytes as i64 {
+    let described = grant.file_bytes();
+    if length == described as i64 {
         return Ok(());
     }
-    let what = format!("it is {length} bytes long instead of {}", grant.bytes);
+    let what = format!("it is {length} bytes long instead of {described}");
+    Err(SegmentError::NotAsDescribed { kind: grant.kind, what })
+}
+
+/// Of reserved pages it must have every one: a touch where there is none, and none left, is a SIGBUS.
+/// None can be taken out again, since it is sealed against writing.
+fn check_reserved(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentError> {
+    let Some(page) = grant.reserved_page else { return Ok(()) };
+    let there = fstat(fd).map_err(refused(grant, "fstat"))?;
+    let allocated = there.st_blocks as usize * BLOCK_BYTES;
+    let is_sealed = grant.usage == Use::Lists;
+    if there.st_blksize as usize == page && allocated == grant.file_bytes() && is_sealed {
+        return Ok(());
+    }
+    let what = format!("it does not lie in reserved pages of {page} bytes, each of them its own");
     Err(SegmentError::NotAsDescribed { kind: grant.kind, what })
 }
 
 /// Maps all of it for its creator.
 pub(super) fn map_for_writing(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
-    Map::new(fd, grant.bytes, true, alignment(grant)).map_err(refused(grant, "mmap"))
+    Map::new(fd, grant.file_bytes(), true, alignment(grant)).map_err(refused(grant, "mmap"))
 }
 
 /// Maps lists read-only, words and answers for writing too.
 pub(super) fn map(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
-    Map::new(fd, grant.bytes, grant.usage.is_written_by_all(), alignment(grant))
+    Map::new(fd, grant.file_bytes(), grant.usage.is_written_by_all(), alignment(grant))
         .map_err(refused(grant, "mmap"))
 }
 
 /// Where the mapping must begin for a huge page to fit, if it is to have any.
 fn alignment(grant: &Grant) -> Option<usize> {
-    huge_page_bytes().filter(|page| grant.pages.are_huge() && grant.bytes >= *page)
+    let transparent =
+        || huge_page_bytes().filter(|page| grant.pages.are_huge() && grant.bytes >= *page);
+    grant.reserved_page.or_else(transparent)
 }

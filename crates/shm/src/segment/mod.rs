@@ -10,6 +10,7 @@ mod map;
 mod memfd;
 pub mod pages;
 mod posix;
+mod reserved;
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use leftover::{Leftover, leftovers};
-pub use pages::{Got, Pages};
+pub use pages::{Got, HugeBy, Pages};
 pub(crate) use posix::lock;
 
 /// Which mechanism of the system holds the memory.
@@ -141,6 +142,20 @@ pub struct Grant {
     /// What pages it was asked to be made of.
     #[serde(default)]
     pub pages: Pages,
+    /// Bytes of each of the reserved huge pages that it lies in, if it lies in such.
+    #[serde(default)]
+    pub reserved_page: Option<usize>,
+}
+
+impl Grant {
+    /// Bytes of its file: whole pages, where they are reserved ones.
+    fn file_bytes(&self) -> usize {
+        match self.reserved_page {
+            // What no number can count is no file's length.
+            Some(page) => self.bytes.checked_next_multiple_of(page).unwrap_or(usize::MAX),
+            None => self.bytes,
+        }
+    }
 }
 
 /// Memory shared between processes, unmapped when dropped.
@@ -149,6 +164,8 @@ pub struct Segment {
     memory: Memory,
     /// Why it is not made of huge pages that were asked for.
     not_huge: Option<String>,
+    /// Why it does not lie in reserved ones.
+    not_reserved: Option<String>,
 }
 
 /// The mapping, and what keeps it in being.
@@ -185,21 +202,12 @@ impl Segment {
         if bytes == 0 {
             return Err(SegmentError::Empty);
         }
-        let free = memory_available().unwrap_or(usize::MAX);
-        if kind != Kind::File && bytes > free {
-            return Err(SegmentError::NoRoom { kind, bytes, free });
-        }
-        let mut grant = Grant { kind, usage, bytes, name: None, pages };
-        let memory = match kind {
-            Kind::Memfd => memfd::create(&grant)?,
-            Kind::File => file::create(&grant)?,
-            Kind::Posix => {
-                let named = posix::create(&grant)?;
-                grant.name = Some(named.name().to_owned());
-                Memory::Named(named)
-            }
+        let mut grant = Grant { kind, usage, bytes, name: None, pages, reserved_page: None };
+        let (memory, not_reserved) = match reserved::create(&mut grant) {
+            Ok(memory) => (memory, None),
+            Err(why) => (create_usual(&mut grant)?, why),
         };
-        let mut segment = Segment { grant, memory, not_huge: None };
+        let mut segment = Segment { grant, memory, not_huge: None, not_reserved };
         segment.not_huge = segment.make_huge().err();
         segment.populate(true)?;
         Ok(Arc::new(segment))
@@ -240,7 +248,7 @@ impl Segment {
             }
         };
         // Its maker has asked for huge pages; what there are the kernel maps here by itself.
-        let segment = Segment { grant: grant.clone(), memory, not_huge: None };
+        let segment = Segment { grant: grant.clone(), memory, not_huge: None, not_reserved: None };
         segment.populate(grant.usage.is_written_by_all())?;
         Ok(Arc::new(segment))
     }
@@ -263,16 +271,23 @@ impl Segment {
     /// What the kernel says of this process's mapping, where it tells.
     pub fn got(&self) -> Option<Got> {
         let start = self.start().as_ptr() as usize;
-        let (mapped, huge) = pages::mapped(start, start + self.grant.bytes)?;
-        // Whole pages are mapped, and the mapping may end inside the last one.
-        let [mapped, huge] = [mapped, huge].map(|counted| counted.min(self.grant.bytes));
+        let counted = pages::mapped(start, start + self.grant.bytes)?;
+        // Whole pages are mapped, and the segment may end inside the last one.
+        let [mapped, huge] =
+            [counted.mapped, counted.huge].map(|counted| counted.min(self.grant.bytes));
+        let by = match counted.reserved {
+            _ if huge == 0 => None,
+            0 => Some(HugeBy::Collapse),
+            _ => Some(HugeBy::Reservation),
+        };
         let why = match &self.not_huge {
             _ if huge > 0 || !self.grant.pages.are_huge() => None,
             Some(why) => Some(why.clone()),
             None if mapped == 0 => Some("nothing of it is mapped yet".into()),
             None => Some("the kernel maps it by pages of the usual size".into()),
         };
-        Some(Got { bytes: self.grant.bytes, mapped, huge, why })
+        let not_reserved = self.not_reserved.clone();
+        Some(Got { bytes: self.grant.bytes, mapped, huge, by, why, not_reserved })
     }
 
     /// First byte of the mapping. Whoever dereferences it argues for itself.
@@ -285,7 +300,7 @@ impl Segment {
 
     /// Has it made of huge pages, if they were asked for; or says why not.
     fn make_huge(&self) -> Result<(), String> {
-        if !self.grant.pages.are_huge() {
+        if !self.grant.pages.are_huge() || self.grant.reserved_page.is_some() {
             return Ok(());
         }
         let page = pages::huge_page_bytes().ok_or("this kernel has no transparent huge pages")?;
@@ -315,6 +330,24 @@ impl Segment {
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Segment").field(&self.grant).finish()
+    }
+}
+
+/// Memory that the system gives to whoever asks; a name is noted in `grant`.
+fn create_usual(grant: &mut Grant) -> Result<Memory, SegmentError> {
+    let Grant { kind, bytes, .. } = *grant;
+    let free = memory_available().unwrap_or(usize::MAX);
+    if kind != Kind::File && bytes > free {
+        return Err(SegmentError::NoRoom { kind, bytes, free });
+    }
+    match kind {
+        Kind::Memfd => memfd::create(grant),
+        Kind::File => file::create(grant),
+        Kind::Posix => {
+            let named = posix::create(grant)?;
+            grant.name = Some(named.name().to_owned());
+            Ok(Memory::Named(named))
+        }
     }
 }
 
@@ -373,7 +406,7 @@ mod tests {
         let loose = nix::sys::memfd::memfd_create(c"loose", flags).unwrap();
         ftruncate(&loose, 4096).unwrap();
         let (kind, usage, pages) = (Kind::Memfd, Use::Lists, Pages::Ready);
-        let grant = Grant { kind, usage, bytes: 4096, name: None, pages };
+        let grant = Grant { kind, usage, bytes: 4096, name: None, pages, reserved_page: None };
         let refused = Segment::open(&grant, Some(loose)).unwrap_err().to_string();
         assert!(refused.contains("SHRINK"), "{refused}");
     }

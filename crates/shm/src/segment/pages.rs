@@ -7,7 +7,8 @@
 //! | `huge` | huge | before the first task |
 //! | `huge-lazy` | huge | at the worker's first touch, one fault for each |
 //!
-//! Whether huge pages were got is asked of the kernel, never assumed: a policy may forbid them, memory
+//! Huge ones are those that an administrator has set aside, where enough of them are free; else usual ones
+//! that the kernel makes huge. Whether they were got is asked of the kernel, never assumed: a policy may forbid them, memory
 //! may be in too small pieces, and a file system may give them without being asked.
 
 use std::fmt;
@@ -26,7 +27,7 @@ pub enum Pages {
     Lazy,
     /// Huge pages, mapped before the first task.
     Huge,
-    /// Huge pages, mapped when a worker first touches them; making them maps them on their maker's side.
+    /// Huge pages, mapped when they are first touched; but made of usual ones they are mapped on their maker's side.
     HugeLazy,
 }
 
@@ -82,8 +83,32 @@ pub struct Got {
     pub mapped: usize,
     /// Bytes of these that huge pages map.
     pub huge: usize,
+    /// How these were got, if there are any.
+    pub by: Option<HugeBy>,
     /// Why there are none, where they were asked for.
     pub why: Option<String>,
+    /// Why none are reserved ones, where its maker tried to have such.
+    pub not_reserved: Option<String>,
+}
+
+/// How huge pages were got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HugeBy {
+    /// They had been set aside (hugetlb).
+    Reservation,
+    /// The kernel made them of usual ones, because it was asked (MADV_COLLAPSE) or of itself.
+    Collapse,
+}
+
+impl HugeBy {
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            HugeBy::Reservation => "reservation",
+            HugeBy::Collapse => "collapse",
+        }
+    }
 }
 
 /// Bytes of a huge page; nothing where this kernel has none that come by themselves.
@@ -92,26 +117,40 @@ pub fn huge_page_bytes() -> Option<usize> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Bytes in the page table from `start` to `end`, and those of them that huge pages map.
-pub(super) fn mapped(start: usize, end: usize) -> Option<(usize, usize)> {
+/// Bytes in the page table.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Counted {
+    pub(super) mapped: usize,
+    /// Of these, by huge pages.
+    pub(super) huge: usize,
+    /// Of these, by reserved ones.
+    pub(super) reserved: usize,
+}
+
+/// What is in the page table from `start` to `end`.
+pub(super) fn mapped(start: usize, end: usize) -> Option<Counted> {
     count(&std::fs::read_to_string("/proc/self/smaps").ok()?, start, end)
 }
 
 /// The same from the text of /proc/self/smaps; nothing where no mapping lies there.
-fn count(smaps: &str, start: usize, end: usize) -> Option<(usize, usize)> {
+fn count(smaps: &str, start: usize, end: usize) -> Option<Counted> {
     let mut counted = None;
     let mut inside = false;
     for line in smaps.lines() {
         if let Some((from, to)) = range(line) {
             inside = from < end && start < to;
             if inside {
-                counted.get_or_insert((0, 0));
+                counted.get_or_insert_default();
             }
         }
-        let Some((mapped, huge)) = counted.as_mut().filter(|_| inside) else { continue };
-        let of = |name| bytes(line, name);
-        *mapped += of("Rss:").unwrap_or(0);
-        *huge += of("ShmemPmdMapped:").or_else(|| of("FilePmdMapped:")).unwrap_or(0);
+        let Some(counted) = counted.as_mut().filter(|_| inside) else { continue };
+        let Counted { mapped, huge, reserved } = counted;
+        let of = |names: [&str; 2]| names.iter().find_map(|name| bytes(line, name)).unwrap_or(0);
+        // "Rss" leaves reserved pages out.
+        let of_reserved = of(["Shared_Hugetlb:", "Private_Hugetlb:"]);
+        *reserved += of_reserved;
+        *huge += of_reserved + of(["ShmemPmdMapped:", "FilePmdMapped:"]);
+        *mapped += of_reserved + bytes(line, "Rss:").unwrap_or(0);
     }
     counted
 }
@@ -141,11 +180,19 @@ mod tests {
                      Size:               4096 kB\nRss:                4096 kB\n\
                      ShmemPmdMapped:     4096 kB\nFilePmdMapped:         0 kB\n\
                      7f0000400000-7f0000401000 r--p 00000000 00:01 9 /lib/a: b-c\n\
-                     Rss:                   4 kB\nShmemPmdMapped:        0 kB\n";
+                     Rss:                   4 kB\nShmemPmdMapped:        0 kB\n\
+                     7f0000600000-7f0000c00000 rw-s 00000000 00:11 7 /memfd:a (deleted)\n\
+                     KernelPageSize:     2048 kB\nRss:                   0 kB\n\
+                     Shared_Hugetlb:     2048 kB\nPrivate_Hugetlb:    2048 kB\n";
         let start = 0x7f00_0000_0000;
-        assert_eq!(count(smaps, start, start + 4 * MIB), Some((4 * MIB, 4 * MIB)));
-        assert_eq!(count(smaps, start, start + 4 * MIB + 1), Some((4 * MIB + 4096, 4 * MIB)));
-        assert_eq!(count(smaps, start + 4 * MIB, start + 5 * MIB), Some((4096, 0)));
+        let counted = |mapped, huge, reserved| Some(Counted { mapped, huge, reserved });
+        assert_eq!(count(smaps, start, start + 4 * MIB), counted(4 * MIB, 4 * MIB, 0));
+        assert_eq!(count(smaps, start, start + 4 * MIB + 1), counted(4 * MIB + 4096, 4 * MIB, 0));
+        assert_eq!(count(smaps, start + 4 * MIB, start + 5 * MIB), counted(4096, 0, 0));
+        assert_eq!(
+            count(smaps, start + 7 * MIB, start + 8 * MIB),
+            counted(4 * MIB, 4 * MIB, 4 * MIB)
+        );
         assert_eq!(count(smaps, 0, start), None);
     }
 
@@ -175,8 +222,9 @@ mod tests {
                         assert_eq!(got.huge > 0, got.why.is_none(), "{name}: {got:?}");
                     }
                     if !pages.are_huge() {
-                        assert_eq!(got.why, None, "{name}");
+                        assert_eq!((got.why, got.not_reserved), (None, None), "{name}");
                     }
+                    assert_eq!(got.by.is_some(), got.huge > 0, "{name}");
                 }
             }
         }
@@ -186,6 +234,10 @@ mod tests {
     fn a_segment_shorter_than_a_huge_page_says_that_it_has_none_and_why() {
         let segment = Segment::create_of(Kind::Memfd, Use::Lists, 4096, Pages::Huge).unwrap();
         let got = segment.got().unwrap();
+        if got.by == Some(HugeBy::Reservation) {
+            assert_eq!((got.mapped, got.huge), (4096, 4096), "a page that is set aside has room");
+            return;
+        }
         assert_eq!((got.mapped, got.huge), (4096, 0));
         let why = got.why.unwrap();
         assert!(why.contains("shorter than") || why.contains("no transparent"), "{why}");
