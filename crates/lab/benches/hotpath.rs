@@ -12,6 +12,8 @@ mod flat;
 #[path = "hotpath/line.rs"]
 mod line;
 mod ours;
+#[path = "hotpath/own.rs"]
+mod own;
 #[path = "hotpath/place.rs"]
 mod place;
 #[path = "hotpath/plain.rs"]
@@ -100,6 +102,7 @@ fn main() {
         );
         drop((ours, line));
     }
+    bare_figure("resident 8 B, what both sides do, no other core", own::ns_each());
     place::rows(here, there);
     for (core, placement) in [(here, "same"), (there, "spread")] {
         for (wakeup, regime) in [("block", "sleeping"), ("spin", "polling"), ("hybrid", "polling")]
@@ -180,6 +183,11 @@ fn waking(one: &Windows<'_>, allowed: usize, here: usize, there: usize) {
 fn figure(name: &str, value: &str, met: bool, target: &str) {
     let verdict = if met { "met" } else { "missed" };
     println!("{name:44} {value:>10} {:>10} {:>7} {target:>7}  {verdict}", "", "");
+}
+
+/// One figure that has no target: it explains others.
+fn bare_figure(name: &str, ns: f64) {
+    println!("{name:44} {:>10}", format!("{ns:.0} ns"));
 }
 
 /// One row: `count` tasks a batch, both sides in turn.

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
+use slab::Slab;
 use transport::{Failure, List, Reply, Room, Setup, Task, TransportError, Unanswered, Value, What};
 
 use crate::crew::{Crew, Event};
@@ -39,8 +40,10 @@ pub(crate) struct Dispatcher {
     limits: Limits,
     /// Tasks that a worker may hold.
     depth: usize,
-    next: u32,
-    tasks: FxHashMap<u32, Entry>,
+    /// Number of each job.
+    jobs: FxHashMap<String, u16>,
+    /// Each under its number, which is used again once its outcome was taken.
+    tasks: Slab<Entry>,
     /// Submitted and not sent.
     line: VecDeque<u32>,
     hands: Vec<Hand>,
@@ -86,12 +89,13 @@ impl Dispatcher {
     pub(crate) fn new(mut crew: Crew, setup: &Setup, limits: Limits) -> Dispatcher {
         // Sending is a wait too, and ends as soon as a task's time does.
         limits.task_timeout.into_iter().for_each(|limit| crew.hub().set_stall(limit));
+        let jobs = crew.jobs().iter().cloned().zip(0..).collect();
         Dispatcher {
             crew,
             limits,
             depth: setup.depth,
-            next: 0,
-            tasks: FxHashMap::default(),
+            jobs,
+            tasks: Slab::new(),
             line: VecDeque::new(),
             hands: (0..setup.workers).map(|_| Hand::default()).collect(),
             unfinished: 0,
@@ -120,24 +124,20 @@ impl Dispatcher {
         if let Some(why) = &self.failed {
             return Err(TaskError::Pool(why.clone()));
         }
-        self.crew.job(name).ok_or_else(|| TaskError::UnknownJob {
+        self.jobs.get(name).copied().ok_or_else(|| TaskError::UnknownJob {
             job: name.into(),
             known: self.crew.jobs().join(", "),
         })
     }
 
     /// Puts a task in line, and sends what makes a chunk.
+    #[inline]
     pub(crate) fn enter(&mut self, job: u16, arg: Value, data: Data) -> u32 {
-        let mut id = self.next;
-        // Four billion tasks later some future may still be held.
-        while self.tasks.contains_key(&id) {
-            id = id.wrapping_add(1);
-        }
-        self.next = id.wrapping_add(1);
+        let place = self.tasks.vacant_entry();
+        let id = u32::try_from(place.key()).expect("fewer than four billion futures");
         let task = Task { id, job, arg, phase: false, park: false };
-        let data = Some(data);
-        let state = State::InLine;
-        self.tasks.insert(id, Entry { task, data, state, deaths: 0, forgotten: false });
+        let (data, state) = (Some(data), State::InLine);
+        place.insert(Entry { task, data, state, deaths: 0, forgotten: false });
         self.line.push_back(id);
         self.unfinished += 1;
         if self.line.len() >= self.limits.chunk {
@@ -186,10 +186,10 @@ impl Dispatcher {
         hand.tasks.pop_front();
         hand.since = self.limits.task_timeout.map(|_| Instant::now());
         let pid = self.crew.pid(worker).unwrap_or(0);
-        let attempts = 1 + self.tasks.get(&reply.task).map_or(0, |entry| entry.deaths);
+        let attempts = 1 + self.tasks.get(reply.task as usize).map_or(0, |entry| entry.deaths);
         let outcome = match reply.outcome {
             Ok(value) => Ok(Answer { value, list: reply.list, worker, pid, attempts }),
-            Err(failure) => Err(self.told(failure, worker, pid)),
+            Err(failure) => Err(self.told(*failure, worker, pid)),
         };
         self.finish(reply.task, outcome);
     }
@@ -199,7 +199,8 @@ impl Dispatcher {
         let message = failure.message;
         match failure.what {
             What::Error { name, detail } => {
-                TaskError::Job { error: JobError { name, message, detail }, worker, pid }
+                let error = Box::new(JobError { name, message, detail });
+                TaskError::Job { error, worker, pid }
             }
             What::Panic => TaskError::Panicked { message, worker, pid },
             What::Unencodable => TaskError::Unencodable { message, worker, pid },
@@ -211,10 +212,10 @@ impl Dispatcher {
     }
 
     fn finish(&mut self, id: u32, outcome: Outcome) {
-        let Some(entry) = self.tasks.get_mut(&id) else { return };
+        let Some(entry) = self.tasks.get_mut(id as usize) else { return };
         self.unfinished -= 1;
         if entry.forgotten {
-            self.tasks.remove(&id);
+            self.tasks.remove(id as usize);
             return;
         }
         entry.data = None;
@@ -240,7 +241,7 @@ impl Dispatcher {
             let goes_on = began != Some(id) || self.may_begin_again(id);
             if !goes_on || !self.back_to_line(id, rooms.remove(&id)) {
                 let Death { worker, pid, ending } = death;
-                let attempts = self.tasks.get(&id).map_or(0, |entry| entry.deaths);
+                let attempts = self.tasks.get(id as usize).map_or(0, |entry| entry.deaths);
                 self.finish(id, Err(TaskError::WorkerDied { worker, pid, ending, attempts }));
             }
         }
@@ -248,7 +249,7 @@ impl Dispatcher {
 
     /// Notes that a worker died with that task begun, and says whether another may begin it.
     fn may_begin_again(&mut self, id: u32) -> bool {
-        let Some(entry) = self.tasks.get_mut(&id) else { return false };
+        let Some(entry) = self.tasks.get_mut(id as usize) else { return false };
         entry.deaths += 1;
         entry.deaths < self.limits.attempts && self.crew.repeatable(entry.task.job)
     }
@@ -260,7 +261,7 @@ impl Dispatcher {
 
     /// Puts a task at the head of the line; false if its list is gone.
     fn back_to_line(&mut self, id: u32, room: Option<Room>) -> bool {
-        let Some(entry) = self.tasks.get_mut(&id) else { return true };
+        let Some(entry) = self.tasks.get_mut(id as usize) else { return true };
         entry.data = entry.data.take().or(room.map(Data::Built));
         if entry.data.is_none() {
             return false;
@@ -316,7 +317,7 @@ impl Dispatcher {
     /// Sends the first in line to `worker`; false if it must wait for a room.
     fn send_first(&mut self, worker: usize) -> bool {
         let Some(id) = self.line.pop_front() else { return false };
-        let Some(entry) = self.tasks.get_mut(&id) else { return true };
+        let Some(entry) = self.tasks.get_mut(id as usize) else { return true };
         let built = entry.data.take_if(|data| matches!(data, Data::Built(_)));
         let list = match (built, &entry.data) {
             (Some(Data::Built(room)), _) => List::Built(room),
@@ -358,7 +359,7 @@ impl Dispatcher {
     /// Takes the first task whose list lies in a room already out of the line.
     fn next_with_a_room(&mut self) -> Option<u32> {
         let built = |id: &u32| {
-            let data = self.tasks.get(id).and_then(|entry| entry.data.as_ref());
+            let data = self.tasks.get(*id as usize).and_then(|entry| entry.data.as_ref());
             matches!(data, Some(Data::Built(_)))
         };
         let at = self.line.iter().position(built)?;
@@ -367,7 +368,7 @@ impl Dispatcher {
 
     /// Whether that task is done.
     pub(crate) fn is_done(&self, id: u32) -> bool {
-        self.tasks.get(&id).is_some_and(|entry| matches!(entry.state, State::Done { .. }))
+        self.tasks.get(id as usize).is_some_and(|entry| matches!(entry.state, State::Done { .. }))
     }
 
     /// The outcome of a task that is done, which is forgotten.
@@ -375,7 +376,7 @@ impl Dispatcher {
         if !self.is_done(id) {
             return None;
         }
-        match self.tasks.remove(&id)?.state {
+        match self.tasks.try_remove(id as usize)?.state {
             State::Done { place, outcome } => {
                 self.done.remove(&place);
                 Some(outcome)
@@ -399,7 +400,7 @@ impl Dispatcher {
 
     /// Nobody will ask for that task's outcome.
     pub(crate) fn forget(&mut self, id: u32) {
-        match self.tasks.get_mut(&id) {
+        match self.tasks.get_mut(id as usize) {
             Some(Entry { state: State::Done { .. }, .. }) => drop(self.take(id)),
             Some(entry) => entry.forgotten = true,
             None => {}
@@ -415,7 +416,7 @@ impl Dispatcher {
             .tasks
             .iter()
             .filter(|(_, entry)| !matches!(entry.state, State::Done { .. }))
-            .map(|(id, _)| *id)
+            .map(|(_, entry)| entry.task.id)
             .collect();
         for id in unfinished {
             self.finish(id, Err(TaskError::Pool(why.clone())));

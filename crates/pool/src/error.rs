@@ -29,7 +29,7 @@ pub enum TaskError {
     #[error("{}", .error.message)]
     Job {
         /// The error, as the job made it.
-        error: JobError,
+        error: Box<JobError>,
         /// Number of the worker it was made in.
         worker: usize,
         /// Its process.

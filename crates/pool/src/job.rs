@@ -24,7 +24,7 @@ pub struct Call<'a> {
     /// Whether there is still a coordinator.
     alive: &'a dyn Fn() -> bool,
     /// Why the list did not come, or not all of it.
-    refused: Option<Failure>,
+    refused: Option<Box<Failure>>,
     /// Room for the list of its answer, where the pool gives any.
     room: &'a mut [i64],
     /// Items of that list, as far as the job has asked for them.
@@ -102,7 +102,7 @@ impl<'a> Call<'a> {
     }
 
     #[cold]
-    fn refuse(&mut self, failure: Failure) -> JobError {
+    fn refuse(&mut self, failure: Box<Failure>) -> JobError {
         let error = JobError::new("Refused", failure.message.clone());
         self.refused = Some(failure);
         error
@@ -168,7 +168,7 @@ impl<'a> Call<'a> {
     }
 
     /// Why the job did not get its list, if it asked for it and did not.
-    pub(crate) fn take_refused(&mut self) -> Option<Failure> {
+    pub(crate) fn take_refused(&mut self) -> Option<Box<Failure>> {
         self.refused.take()
     }
 

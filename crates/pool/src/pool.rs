@@ -166,17 +166,20 @@ impl Pool {
     ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let mut waiting = VecDeque::new();
-        let result = |future: Result<Future, TaskError>| future.and_then(Future::result);
         for (arg, data) in tasks {
-            waiting.push_back(self.submit(job, arg, data));
+            match self.submit(job, arg, data) {
+                Ok(future) => waiting.push_back(future),
+                Err(error) => {
+                    outcomes.extend(waiting.drain(..).map(Future::result));
+                    outcomes.push(Err(error));
+                }
+            }
             // What is there already is taken, so that few outcomes lie about.
-            let there =
-                |future: &Result<Future, TaskError>| future.as_ref().map_or(true, Future::is_there);
-            while waiting.front().is_some_and(there) {
-                outcomes.extend(waiting.pop_front().map(result));
+            while waiting.front().is_some_and(Future::is_there) {
+                outcomes.extend(waiting.pop_front().map(Future::result));
             }
         }
-        outcomes.extend(waiting.into_iter().map(result));
+        outcomes.extend(waiting.into_iter().map(Future::result));
         outcomes
     }
 

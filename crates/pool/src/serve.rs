@@ -150,12 +150,12 @@ fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -
         _ if task.park => Ok((Value::Int(0), 0)),
         (Err(refused), _) => Err(refused),
         (Ok(list), Some(job)) => run(*job, &mut Call::of(task.arg, list, room, alive)),
-        (Ok(_), None) => Err(Failure {
-            what: What::UnknownJob,
-            message: format!("number {} of {}", task.job, jobs.len()),
-        }),
+        (Ok(_), None) => {
+            let message = format!("number {} of {}", task.job, jobs.len());
+            Err(Failure::new(What::UnknownJob, message))
+        }
     };
-    let stamps = task.phase.then(|| [received, decoded, now(), 0]);
+    let stamps = task.phase.then(|| Box::new([received, decoded, now(), 0]));
     let items = outcome.as_ref().map_or(0, |(_, items)| *items);
     let outcome = outcome.map(|(value, _)| value);
     (Reply { task: task.id, outcome, list: Vec::new(), stamps }, items)
@@ -163,17 +163,17 @@ fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -
 
 /// A job's answer, and the items of its list.
 #[inline]
-fn run(job: &dyn Job, call: &mut Call<'_>) -> Result<(Value, usize), Failure> {
+fn run(job: &dyn Job, call: &mut Call<'_>) -> Result<(Value, usize), Box<Failure>> {
     let outcome = catch_unwind(AssertUnwindSafe(|| job.run(call)));
     if let Some(refused) = call.take_refused() {
         return Err(refused);
     }
     match (outcome, call.check()) {
-        (Err(_), _) => Err(Failure { what: What::Panic, message: LAST_PANIC.take() }),
-        (Ok(_), Err(message)) => Err(Failure { what: What::Unencodable, message }),
+        (Err(_), _) => Err(Failure::new(What::Panic, LAST_PANIC.take())),
+        (Ok(_), Err(message)) => Err(Failure::new(What::Unencodable, message)),
         (Ok(Ok(value)), Ok(items)) => Ok((value, items)),
         (Ok(Err(JobError { name, message, detail })), Ok(_)) => {
-            Err(Failure { what: What::Error { name, detail }, message })
+            Err(Failure::new(What::Error { name, detail }, message))
         }
     }
 }
@@ -185,7 +185,7 @@ fn initialise(jobs: &[&dyn Job], first: Option<(String, Value)>) -> Result<(), S
     let job = job.ok_or_else(|| format!("its initialiser `{name}` is no job of its"))?;
     match run(*job, &mut Call::new(arg, &[])) {
         Ok(_) => Ok(()),
-        Err(Failure { message, .. }) => Err(format!("its initialiser `{name}` failed: {message}")),
+        Err(failure) => Err(format!("its initialiser `{name}` failed: {}", failure.message)),
     }
 }
 

@@ -104,7 +104,7 @@ impl<M: Memory, O: Orders> Producer<M, O> {
     ///
     /// # Errors
     /// The descriptor itself.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, descriptor: Descriptor) -> Result<(), Descriptor> {
         if self.next.wrapping_sub(self.taken) >= self.capacity {
             // Acquire: the consumer's reads of the entry happened before it said so; pairs with

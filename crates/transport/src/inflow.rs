@@ -70,7 +70,10 @@ impl<'a> Inflow<'a> {
     /// # Errors
     /// The rest will not come.
     #[inline]
-    pub fn next_part(&mut self, alive: &dyn Fn() -> bool) -> Result<Option<&'a [i64]>, Failure> {
+    pub fn next_part(
+        &mut self,
+        alive: &dyn Fn() -> bool,
+    ) -> Result<Option<&'a [i64]>, Box<Failure>> {
         if let Way::Here(list) = &mut self.0 {
             let list = std::mem::take(list);
             return Ok((!list.is_empty()).then_some(list));
@@ -94,7 +97,7 @@ impl<'a> Inflow<'a> {
     /// # Errors
     /// The rest will not come.
     #[inline]
-    pub fn whole(&mut self, alive: &dyn Fn() -> bool) -> Result<&'a [i64], Failure> {
+    pub fn whole(&mut self, alive: &dyn Fn() -> bool) -> Result<&'a [i64], Box<Failure>> {
         let list = match &mut self.0 {
             Way::Here(list) => return Ok(list),
             Way::Filling(list) => {
@@ -117,7 +120,7 @@ impl fmt::Debug for Inflow<'_> {
 
 /// Waits until `items` items of `list` are there. The coordinator is writing them on another core, so it
 /// looks, seldom yields, and does not sleep; what has ended it would not wake anybody.
-fn wait(list: &Filling<'_>, items: usize, alive: &dyn Fn() -> bool) -> Result<(), Failure> {
+fn wait(list: &Filling<'_>, items: usize, alive: &dyn Fn() -> bool) -> Result<(), Box<Failure>> {
     /// Some hundred microseconds: a piece is there sooner, unless somebody took the writer's core.
     const PER_YIELD: usize = 4096;
     while !Yielding::every(PER_YIELD).poll(&mut || list.ready() >= items, LOOK_AROUND) {
@@ -129,8 +132,8 @@ fn wait(list: &Filling<'_>, items: usize, alive: &dyn Fn() -> bool) -> Result<()
 }
 
 /// Why the rest of a list will not come.
-pub(crate) fn cut_off(why: &str) -> Failure {
-    Failure { what: What::Refused, message: format!("a list that was cut off: {why}") }
+pub(crate) fn cut_off(why: &str) -> Box<Failure> {
+    Failure::new(What::Refused, format!("a list that was cut off: {why}"))
 }
 
 #[cfg(test)]

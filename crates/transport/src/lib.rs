@@ -365,6 +365,15 @@ impl Alarm {
         }
     }
 
+    /// Has a hub that sleeps look around, though nothing may have come: whoever owns a hub that waits
+    /// without patience does this now and then ([`shm::wakeup::LOOK_AROUND`]), since a worker that lies
+    /// can make its hub sleep on.
+    pub fn nudge(&self) {
+        if let Some(ringer) = &self.ringer {
+            ringer.nudge();
+        }
+    }
+
     /// Whether it is raised.
     pub fn raised(&self) -> bool {
         self.raised.load(Acquire)
@@ -420,7 +429,7 @@ pub struct Incoming<'a> {
     pub task: Task,
     /// Its list, empty if it has none; or why it was refused. What a job does not ask for does not
     /// hold up the next task.
-    pub list: Result<Inflow<'a>, Failure>,
+    pub list: Result<Inflow<'a>, Box<Failure>>,
     /// Room for the list of its answer, [`Setup::answer`] items long; what an earlier answer left
     /// may still be there.
     pub room: &'a mut [i64],

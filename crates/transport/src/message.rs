@@ -87,13 +87,13 @@ pub struct Task {
 pub struct Reply {
     /// The task's number.
     pub task: u32,
-    /// The answer, or what went wrong.
-    pub outcome: Result<Value, Failure>,
+    /// The answer, or what went wrong; that is rare and long, so it is not moved along with answers.
+    pub outcome: Result<Value, Box<Failure>>,
     /// The answer's list, as the hub has it: empty for most. A spoke's is empty, since its list is
     /// what was built in [`crate::Incoming::room`].
     pub list: Vec<i64>,
     /// received, decoded, computed, replied: of phase tasks only.
-    pub stamps: Option<[u64; 4]>,
+    pub stamps: Option<Box<[u64; 4]>>,
 }
 
 /// What went wrong inside the worker, which itself is well.
@@ -141,8 +141,8 @@ const LONGEST_DETAIL: usize = 512;
 /// What a reply says beyond one word.
 #[derive(Serialize, Deserialize)]
 struct Payload {
-    failure: Option<Failure>,
-    stamps: Option<[u64; 4]>,
+    failure: Option<Box<Failure>>,
+    stamps: Option<Box<[u64; 4]>>,
 }
 
 impl Task {
@@ -223,8 +223,13 @@ impl Reply {
 }
 
 impl Failure {
+    /// That went wrong, in these words.
+    pub fn new(what: What, message: String) -> Box<Failure> {
+        Box::new(Failure { what, message })
+    }
+
     /// With names and messages short enough for any payload.
-    fn cut(mut self) -> Failure {
+    fn cut(mut self: Box<Failure>) -> Box<Failure> {
         let cut = |text: &mut String| {
             if text.len() > LONGEST_MESSAGE {
                 text.truncate(text.floor_char_boundary(LONGEST_MESSAGE / 2));
@@ -254,13 +259,13 @@ mod tests {
                 let task = Task { id: 7, job: 9, arg, phase, park };
                 assert_eq!(Task::from_descriptor(&task.describe(true)), (task, true));
             }
-            let stamps = Some([1, 2, 3, u64::MAX]);
+            let stamps = Some(Box::new([1, 2, 3, u64::MAX]));
             let failure = Failure {
                 what: What::Error { name: "InvalidRange".into(), detail: "{}".into() },
                 message: "-1".into(),
             };
-            for outcome in [Ok(arg), Err(failure)] {
-                for stamps in [None, stamps] {
+            for outcome in [Ok(arg), Err(Box::new(failure))] {
+                for stamps in [None, stamps.clone()] {
                     let list = Vec::new();
                     let reply = Reply { task: 7, outcome: outcome.clone(), list, stamps };
                     let (descriptor, payload) = reply.clone().describe(9);
@@ -278,7 +283,7 @@ mod tests {
             what: What::Error { name: message.clone(), detail: message.clone() },
             message,
         };
-        let (outcome, list) = (Err(failure), Vec::new());
+        let (outcome, list) = (Err(Box::new(failure)), Vec::new());
         let (_, payload) = Reply { task: 1, outcome, list, stamps: None }.describe(0);
         assert!(payload.len() <= shm::results::ROOM_BYTES);
     }

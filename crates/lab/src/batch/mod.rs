@@ -212,7 +212,7 @@ impl Run<'_> {
         let phase = rooms.stamped.iter_mut().find(|stamped| stamped.task == reply.task);
         if let Some(Stamped { timeline, .. }) = phase {
             let worker = [Stamp::Received, Stamp::Decoded, Stamp::Computed, Stamp::Replied];
-            worker.into_iter().zip(stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
+            worker.into_iter().zip(*stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
             timeline.set(Stamp::Collected, collected);
         }
         collected

@@ -1,7 +1,9 @@
 //! Rounds of a case: through a pool, and alone.
 
+use std::collections::HashMap;
+
 use measure::now;
-use pool::{Call, Data, JobError, Pool, Resident, Value};
+use pool::{Call, Data, Future, JobError, Pool, Resident, Value};
 use transport::Residency;
 
 use super::Case;
@@ -156,9 +158,9 @@ impl Through {
             begun.push(now());
             futures.push(self.pool.submit(case.job.name(), *arg, data)?);
         }
-        let first = futures[0].id();
+        let places: HashMap<u32, usize> = futures.iter().map(Future::id).zip(0..).collect();
         for future in self.pool.as_completed(futures) {
-            let at = future.id().wrapping_sub(first) as usize;
+            let at = places[&future.id()];
             let answer = future.result()?;
             if let (Some(batch), Some(want)) = (&mut batch, alone.want.get(at)) {
                 batch.tasks.push(now() - begun[at]);

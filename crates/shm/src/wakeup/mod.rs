@@ -117,9 +117,9 @@ pub struct Ends {
 pub trait Waiter: Send + fmt::Debug {
     /// Waits until `ready` says yes, and says so; or until about `patience` has passed.
     ///
-    /// It may return earlier with `false`. Without `patience` it does so after about
-    /// [`LOOK_AROUND`], so that whoever waits can look whether there is still anybody to wait for;
-    /// a bell that tells that by itself may wait as long as it takes.
+    /// It may return earlier with `false`. Without `patience` it may wait as long as it takes: somebody
+    /// ends it with its peer, or nudges it ([`Ringer::nudge`]); kinds that can look around by themselves
+    /// without cost do so after about [`LOOK_AROUND`].
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool;
 }
 
@@ -127,10 +127,13 @@ pub trait Waiter: Send + fmt::Debug {
 pub trait Ringer: Send + Sync + fmt::Debug {
     /// Wakes the waiter if it sleeps. Call it after publishing.
     fn ring(&self);
+
+    /// Wakes the waiter whatever the bell's words say, so that it looks around: a peer that lies may have
+    /// written there that it is awake. Nothing, where no words can keep a waiter asleep.
+    fn nudge(&self) {}
 }
 
-/// How long a side without a deadline sleeps before it looks whether there is still anybody to wait
-/// for.
+/// How long a side without a deadline sleeps before it looks around, or is nudged to do so.
 pub const LOOK_AROUND: Duration = Duration::from_millis(200);
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use shm::{
     Span, Stores, Use, Watermark, results,
 };
 
-use super::link::{Held, Link};
+use super::link::{Holds, Link};
 use super::{Layout, Plan, wakeup_by_name};
 use crate::message::FILLING;
 use crate::{
@@ -75,8 +75,10 @@ impl Hub for SharedHub {
             answered: 0,
             ringer,
             corked: false,
-            unrung: false,
+            waiting: Vec::with_capacity(self.setup.depth),
             in_flight: VecDeque::with_capacity(self.setup.depth),
+            slots: VecDeque::with_capacity(self.setup.depth),
+            residents: VecDeque::with_capacity(self.setup.depth),
         };
         let mut fds = Vec::new();
         let mut grant = |segment: &Segment| -> Result<Grant, TransportError> {
@@ -154,12 +156,13 @@ impl Hub for SharedHub {
                 timeline.mark(stamp);
             }
         };
-        if self.in_flight(worker) >= self.setup.depth {
+        let Some(link) = &mut self.links[worker] else { return Err(TransportError::Gone) };
+        if link.in_flight.len() >= self.setup.depth {
             return Err(TransportError::NoRoom { what: "task" });
         }
         let mut descriptor = task.describe(!matches!(list, List::None));
-        let held = match list {
-            List::None => Held::Nothing,
+        let holds = match list {
+            List::None => Holds::Nothing,
             List::Copy(items) => {
                 let Room::Slot(mut slot) = self.reserve(items.len())? else {
                     unreachable!("this hub's rooms are slots");
@@ -169,11 +172,13 @@ impl Hub for SharedHub {
                     return self.send_filling(worker, descriptor, slot, items, timeline);
                 }
                 Stores::best(self.setup.apart, items.len()).copy(slot.items_mut(), items);
-                Held::Copied { _slot: slot }
+                self.link(worker).slots.push_back(slot);
+                Holds::Copied
             }
             List::Built(Room::Slot(slot)) => {
                 slot.describe(0..slot.items(), &mut descriptor);
-                Held::Built(slot)
+                link.slots.push_back(slot);
+                Holds::Built
             }
             List::Built(Room::Buffer(_)) => {
                 return Err(TransportError::NoSuchAxis {
@@ -184,20 +189,20 @@ impl Hub for SharedHub {
             }
             List::Resident(resident, part) => {
                 resident.describe(part, &mut descriptor);
-                Held::Resident { _list: resident.clone() }
+                link.residents.push_back(resident.clone());
+                Holds::Resident
             }
         };
         mark(Stamp::Filled);
         mark(Stamp::Encoded);
-        let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
         mark(Stamp::Sent);
-        link.keep(&descriptor, held);
+        let link = self.link(worker);
         link.publish(descriptor);
+        link.keep(&descriptor, holds);
         self.ring_bytes.0 += DESCRIPTOR_BYTES as u64;
         Ok(())
     }
 
-    /// Tasks lie in the ring at once, where a worker that is awake may see them; only the bell waits.
     fn cork(&mut self, worker: usize) {
         if let Some(link) = &mut self.links[worker] {
             link.corked = true;
@@ -207,9 +212,7 @@ impl Hub for SharedHub {
     fn uncork(&mut self, worker: usize) -> Result<(), TransportError> {
         if let Some(link) = &mut self.links[worker] {
             link.corked = false;
-            if std::mem::take(&mut link.unrung) {
-                link.ringer.ring();
-            }
+            link.let_go();
         }
         Ok(())
     }
@@ -316,6 +319,12 @@ impl SharedHub {
         Ok((Box::new(Relay::start(stations)?), wait))
     }
 
+    /// The ends to a worker that is known to be attached.
+    #[inline]
+    fn link(&mut self, worker: usize) -> &mut Link {
+        self.links[worker].as_mut().expect("an attached worker")
+    }
+
     /// Whether a list of `items` items is placed while its worker already reads it. On one core it
     /// could not, and one memcpy is faster than several.
     fn in_pieces(&self, items: usize) -> bool {
@@ -331,7 +340,7 @@ impl SharedHub {
         list: &[i64],
         timeline: Option<&mut Timeline>,
     ) -> Result<(), TransportError> {
-        let link = self.links[worker].as_mut().ok_or(TransportError::Gone)?;
+        let link = self.links[worker].as_mut().expect("`send` has seen it");
         descriptor.flags |= FILLING;
         let stores = Stores::best(true, list.len());
         let (first, rest) = list.split_at(PIECE.min(list.len()));
@@ -342,14 +351,17 @@ impl SharedHub {
                 .into_iter()
                 .for_each(|stamp| timeline.mark(stamp));
         }
-        link.publish(descriptor);
+        // Its worker begins at once, and does first what was sent before.
+        link.let_go();
+        link.send_now(descriptor);
         let mut at = first.len();
         for piece in rest.chunks(PIECE) {
             stores.copy(&mut slot.items_mut()[at..at + piece.len()], piece);
             link.watermark.raise(piece.len());
             at += piece.len();
         }
-        link.keep(&descriptor, Held::Copied { _slot: slot });
+        link.slots.push_back(slot);
+        link.keep(&descriptor, Holds::Copied);
         self.ring_bytes.0 += DESCRIPTOR_BYTES as u64;
         Ok(())
     }
@@ -358,15 +370,14 @@ impl SharedHub {
     #[inline]
     fn take_descriptor(&mut self) -> Option<(usize, Descriptor)> {
         let count = self.links.len();
-        for step in 0..count {
-            let worker = (self.turn + step) % count;
+        for worker in (self.turn..count).chain(0..self.turn) {
             let Some(link) = &mut self.links[worker] else {
                 continue;
             };
             let Some(descriptor) = link.replies.pop() else {
                 continue;
             };
-            self.turn = worker + 1;
+            self.turn = if worker + 1 < count { worker + 1 } else { 0 };
             self.ring_bytes.1 += DESCRIPTOR_BYTES as u64;
             return Some((worker, descriptor));
         }

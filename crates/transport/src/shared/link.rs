@@ -23,58 +23,95 @@ pub(super) struct Link {
     /// Answers collected: the sequence number of the next.
     pub(super) answered: u64,
     pub(super) ringer: Box<dyn Ringer>,
-    /// Whether the bell is not rung for each task, and whether it must be rung later.
+    /// Whether tasks wait here, and those that do.
+    ///
+    /// A worker that looks for its next task takes the ring's line away at each one that is put there.
+    /// Tasks that are put there one right behind the other cost that once.
     pub(super) corked: bool,
-    pub(super) unrung: bool,
+    pub(super) waiting: Vec<Descriptor>,
     /// Tasks sent and not answered, in order.
     pub(super) in_flight: VecDeque<InFlight>,
+    /// What those hold that hold a slot, and a resident list.
+    pub(super) slots: VecDeque<Slot>,
+    pub(super) residents: VecDeque<Resident>,
 }
 
-/// A task that was sent: its number, the slot it names, and what it holds.
+/// A task that was sent: its number, and the slot it names.
+///
+/// Small enough for registers: what is copied through memory in other pieces than it was written in
+/// waits for all stores before it, and so for the other core to give up the line of the ring.
+#[derive(Clone, Copy)]
 pub(super) struct InFlight {
-    pub(super) task: u32,
-    pub(super) slot: u32,
-    pub(super) generation: u32,
-    pub(super) held: Held,
+    task: u32,
+    slot: u32,
+    generation: u32,
+    holds: Holds,
 }
 
 /// What a task keeps from being reused until it is answered, or its worker reaped.
-pub(super) enum Held {
+#[derive(Clone, Copy)]
+pub(super) enum Holds {
     Nothing,
-    Copied { _slot: Slot },
-    Built(Slot),
-    Resident { _list: Resident },
+    /// A slot that its list was copied to.
+    Copied,
+    /// A slot that the caller built its list in.
+    Built,
+    Resident,
 }
 
 impl Link {
-    /// Keeps what a task holds until its answer.
+    /// Notes a task in the ledger; what it holds is in `slots` or `residents` already.
     #[inline]
-    pub(super) fn keep(&mut self, descriptor: &Descriptor, held: Held) {
+    pub(super) fn keep(&mut self, descriptor: &Descriptor, holds: Holds) {
         let Descriptor { task, slot, generation, .. } = *descriptor;
-        self.in_flight.push_back(InFlight { task, slot, generation, held });
+        self.in_flight.push_back(InFlight { task, slot, generation, holds });
     }
 
-    /// Sends a task's descriptor.
+    /// Sends a task's descriptor, or lets it wait.
     #[inline]
     pub(super) fn publish(&mut self, descriptor: Descriptor) {
+        if self.corked {
+            self.waiting.push(descriptor);
+        } else {
+            self.send_now(descriptor);
+        }
+    }
+
+    /// Sends a task's descriptor, whatever waits.
+    #[inline]
+    pub(super) fn send_now(&mut self, descriptor: Descriptor) {
+        self.put(descriptor);
+        self.ringer.ring();
+    }
+
+    /// Sends what waits, and rings once for all of it.
+    pub(super) fn let_go(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.drain(..).for_each(|descriptor| self.put(descriptor));
+        self.waiting = waiting;
+        self.ringer.ring();
+    }
+
+    #[inline]
+    fn put(&mut self, descriptor: Descriptor) {
         // There is room: fewer tasks are in flight than the ring has entries. A peer that denies
         // it loses the task, which stays in the ledger until that peer is reaped.
         let _ = self.tasks.push(descriptor);
-        if self.corked {
-            self.unrung = true;
-        } else {
-            self.ringer.ring();
-        }
     }
 
     /// The tasks in flight, and the rooms that the caller built lists in. The slots come back as
     /// they were sent: workers map them read-only.
     pub(super) fn unanswered(self) -> Vec<Unanswered> {
-        let room = |held| match held {
-            Held::Built(slot) => Some(Room::Slot(slot)),
-            Held::Nothing | Held::Copied { .. } | Held::Resident { .. } => None,
+        let mut slots = self.slots.into_iter();
+        let mut room = |holds| match holds {
+            Holds::Built => slots.next().map(Room::Slot),
+            Holds::Copied => slots.next().and(None),
+            Holds::Nothing | Holds::Resident => None,
         };
-        let given = |InFlight { task, held, .. }| Unanswered { task, room: room(held) };
+        let given = |InFlight { task, holds, .. }| Unanswered { task, room: room(holds) };
         self.in_flight.into_iter().map(given).collect()
     }
 
@@ -98,8 +135,18 @@ impl Link {
             reply.list = self.copy_list(descriptor)?;
         }
         self.answered += 1;
-        self.in_flight.pop_front();
+        self.free_first();
         Ok(reply)
+    }
+
+    /// Frees what the first task in flight held, and strikes it from the ledger.
+    #[inline]
+    fn free_first(&mut self) {
+        match self.in_flight.pop_front().map(|first| first.holds) {
+            None | Some(Holds::Nothing) => {}
+            Some(Holds::Copied | Holds::Built) => drop(self.slots.pop_front()),
+            Some(Holds::Resident) => drop(self.residents.pop_front()),
+        }
     }
 
     /// The list of the next answer, as long as `descriptor` alleges; none of it is read if its room

@@ -37,7 +37,7 @@ impl Spoke for SharedSpoke {
         self.named = (descriptor.slot, descriptor.generation);
         let (task, has_list) = Task::from_descriptor(&descriptor);
         let received = if task.phase { now() } else { 0 };
-        let refused = |message: String| Failure { what: What::Refused, message };
+        let refused = |message: String| Failure::new(What::Refused, message);
         let list = match (&self.lists, has_list) {
             (_, false) => Ok(Inflow::here(&[])),
             (None, true) => Err(refused("a list, and no segment to look for it".into())),

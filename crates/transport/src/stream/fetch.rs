@@ -67,7 +67,7 @@ impl Fetched {
     ///
     /// # Errors
     /// It cannot be read: the worker is well, and refuses it.
-    pub(super) fn fetch(&mut self, descriptor: &Descriptor) -> Result<Fetching<'_>, Failure> {
+    pub(super) fn fetch(&mut self, descriptor: &Descriptor) -> Result<Fetching<'_>, Box<Failure>> {
         let items = descriptor.length as usize;
         let address = descriptor.slot as usize | (descriptor.generation as usize) << 32;
         let line = LINE / ITEM_BYTES;
@@ -107,7 +107,7 @@ impl<'a> Fetching<'a> {
     }
 
     /// The next piece, of which there must be one left.
-    pub(crate) fn next_part(&mut self) -> Result<&'a [i64], Failure> {
+    pub(crate) fn next_part(&mut self) -> Result<&'a [i64], Box<Failure>> {
         if self.got == 0 {
             self.read_until(self.room.len().min(PIECE))?;
         }
@@ -115,7 +115,7 @@ impl<'a> Fetching<'a> {
     }
 
     /// All items.
-    pub(crate) fn whole(&mut self) -> Result<&'a [i64], Failure> {
+    pub(crate) fn whole(&mut self) -> Result<&'a [i64], Box<Failure>> {
         self.read_until(self.room.len())?;
         Ok(self.give(self.room.len()))
     }
@@ -128,7 +128,7 @@ impl<'a> Fetching<'a> {
         given
     }
 
-    fn read_until(&mut self, items: usize) -> Result<(), Failure> {
+    fn read_until(&mut self, items: usize) -> Result<(), Box<Failure>> {
         let missing = &mut self.room[self.got..items];
         let address = self.address.wrapping_add(self.got * ITEM_BYTES);
         self.there.read(address, bytemuck::cast_slice_mut(missing)).map_err(|cause| Failure {

@@ -33,13 +33,13 @@ impl<'a> Rest<'a> {
     }
 
     /// Whatever whole items are there; at least one, of which there must be some left.
-    pub(crate) fn next_part(&mut self) -> Result<&'a [i64], Failure> {
+    pub(crate) fn next_part(&mut self) -> Result<&'a [i64], Box<Failure>> {
         self.read_until(ITEM_BYTES)?;
         Ok(self.give(self.got / ITEM_BYTES))
     }
 
     /// All items.
-    pub(crate) fn whole(&mut self) -> Result<&'a [i64], Failure> {
+    pub(crate) fn whole(&mut self) -> Result<&'a [i64], Box<Failure>> {
         self.read_until(self.room.len() * ITEM_BYTES)?;
         Ok(self.give(self.room.len()))
     }
@@ -51,7 +51,7 @@ impl<'a> Rest<'a> {
         given
     }
 
-    fn read_until(&mut self, bytes: usize) -> Result<(), Failure> {
+    fn read_until(&mut self, bytes: usize) -> Result<(), Box<Failure>> {
         let room: &mut [u8] = bytemuck::cast_slice_mut(self.room);
         while self.got < bytes {
             match self.read.when_ready(|fd| read(fd, &mut room[self.got..])) {

@@ -67,10 +67,10 @@ fn a_failure_and_stamps_travel_beside_a_list() {
         let Received::Task(incoming) = spoke.recv().unwrap() else { panic!("no task") };
         assert_eq!(incoming.room.len(), 1000, "{} {wakeup}", transport.name());
         incoming.room.fill(7);
-        let failure = Failure { what: What::Unencodable, message: "long".repeat(100) };
+        let failure = Failure::new(What::Unencodable, "long".repeat(100));
         let mut reply = plain(1);
         reply.outcome = Err(failure.clone());
-        reply.stamps = Some([1, 2, 3, 0]);
+        reply.stamps = Some(Box::new([1, 2, 3, 0]));
         spoke.reply(reply, 999).unwrap();
         let Arrival::Reply { reply, .. } = hub.recv(None).unwrap() else { panic!("no reply") };
         assert_eq!(reply.outcome, Err(failure));

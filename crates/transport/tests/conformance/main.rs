@@ -56,6 +56,11 @@ struct Pair {
     spoke: Option<JoinHandle<()>>,
 }
 
+/// What the job FAIL ends with.
+fn no() -> Box<Failure> {
+    Failure::new(What::Error { name: "No".into(), detail: String::new() }, "no".into())
+}
+
 impl Pair {
     fn new(transport: &'static dyn Transport, setup: &Setup) -> Pair {
         Pair::of(transport, transport.hub(setup).unwrap())
@@ -80,13 +85,10 @@ impl Pair {
                 fill(&mut room[..items], i64::from(id));
                 let outcome = match (job, list) {
                     (SUM | ANSWER, list) => list.and_then(sum).map(Value::Int),
-                    (_, _) => Err(Failure {
-                        what: What::Error { name: "No".into(), detail: String::new() },
-                        message: "no".into(),
-                    }),
+                    (_, _) => Err(no()),
                 };
                 let [received, decoded] = stamps;
-                let stamps = phase.then(|| [received, decoded, measure::now(), 0]);
+                let stamps = phase.then(|| Box::new([received, decoded, measure::now(), 0]));
                 spoke.reply(Reply { task: id, outcome, list: Vec::new(), stamps }, items).unwrap();
                 if park {
                     return;
@@ -103,7 +105,7 @@ impl Pair {
         }
     }
 
-    fn ask(&mut self, id: u32, arg: i64, list: List<'_>) -> Result<Value, Failure> {
+    fn ask(&mut self, id: u32, arg: i64, list: List<'_>) -> Result<Value, Box<Failure>> {
         self.hub.send(0, &task(id, SUM, arg), list, None).unwrap();
         let reply = self.reply();
         assert_eq!(reply.task, id);
@@ -130,7 +132,7 @@ fn every() -> impl Iterator<Item = (&'static dyn Transport, &'static str)> {
 }
 
 /// `total` and the items of `list`, in parts as they come or as a whole.
-fn sum(mut list: Inflow<'_>, mut total: i64, in_parts: bool) -> Result<i64, Failure> {
+fn sum(mut list: Inflow<'_>, mut total: i64, in_parts: bool) -> Result<i64, Box<Failure>> {
     let mut add = |part: &[i64]| {
         total = part.iter().fold(total, |total, item| total.wrapping_add(*item));
     };
@@ -229,13 +231,7 @@ fn a_failure_comes_home_as_what_it_is_and_the_next_task_is_well() {
         let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
         pair.hub.send(0, &task(1, FAIL, 0), List::None, None).unwrap();
         let failure = pair.reply().outcome.unwrap_err();
-        assert_eq!(
-            failure,
-            Failure {
-                what: What::Error { name: "No".into(), detail: String::new() },
-                message: "no".into()
-            }
-        );
+        assert_eq!(failure, no());
         assert_eq!(pair.ask(2, 8, List::None), Ok(Value::Int(8)));
     }
 }
@@ -252,7 +248,7 @@ fn a_phase_task_carries_stamps_in_order() {
         let reply = pair.reply();
         let there = [Stamp::Reserved, Stamp::Filled, Stamp::Encoded, Stamp::Sent];
         let mut stamps: Vec<u64> = there.map(|stamp| timeline.at(stamp)).to_vec();
-        stamps.extend(reply.stamps.unwrap());
+        stamps.extend(*reply.stamps.unwrap());
         stamps.push(measure::now());
         assert!(stamps.is_sorted() && stamps[0] > 0, "{} {wakeup}: {stamps:?}", transport.name());
         assert_eq!(reply.outcome, Ok(Value::Int(sum)));

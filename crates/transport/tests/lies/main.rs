@@ -31,7 +31,7 @@ fn tasks(lengths: &[usize]) -> Vec<u8> {
 /// Answers to the first tasks, with lists of these lengths; each other has a payload too.
 fn answers(lengths: &[usize]) -> Vec<u8> {
     let frame = |(id, items): (u32, &usize)| {
-        let stamps = (id % 2 == 1).then_some([1, 2, 3, u64::MAX]);
+        let stamps = (id % 2 == 1).then_some(Box::new([1, 2, 3, u64::MAX]));
         let outcome = Ok(Value::Int(7));
         let (head, payload) =
             Reply { task: id, outcome, list: Vec::new(), stamps }.describe(*items);
