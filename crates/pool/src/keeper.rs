@@ -3,7 +3,8 @@
 //! Workers ask the kernel to be killed when their parent dies, and to the kernel the parent is the
 //! *thread* that started them. So this thread starts them, and lives as long as they do. It sleeps
 //! on their pidfds: a death is known some tens of microseconds later, by its real name, and no pid
-//! is ever used after it could belong to somebody else.
+//! is ever used after it could belong to somebody else. While there are any it also nudges the hub now and
+//! then, so that the hub itself can sleep without a timer.
 
 use std::fmt;
 use std::io;
@@ -18,6 +19,8 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::{read, write};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::time::Timespec;
+use shm::wakeup::LOOK_AROUND;
 use transport::Alarm;
 
 /// How a process ended.
@@ -193,7 +196,10 @@ fn keep(inbox: &Receiver<Order>, doorbell: &OwnedFd, state: &State, alarm: &Alar
     loop {
         let mut polled = vec![PollFd::new(doorbell, PollFlags::IN)];
         polled.extend(children.iter().map(|(_, child)| PollFd::new(&*child.pidfd, PollFlags::IN)));
-        let _ = poll(&mut polled, None);
+        let timeout = Timespec::try_from(LOOK_AROUND).ok().filter(|_| !children.is_empty());
+        if poll(&mut polled, timeout.as_ref()) == Ok(0) {
+            alarm.nudge();
+        }
         let rung: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
         let mut ended = rung[1..].iter();
         children.retain(|(worker, child)| {
@@ -258,4 +264,42 @@ fn reap(worker: usize, child: &Process, state: &State) -> bool {
     book.deaths.push(Death { worker, pid: child.pid, ending });
     state.changed.notify_all();
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering::Relaxed;
+    use std::time::Instant;
+
+    use shm::wakeup::Ringer;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Counter(Arc<AtomicU32>);
+
+    impl Ringer for Counter {
+        fn ring(&self) {}
+        fn nudge(&self) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_hub_is_nudged_while_a_worker_lives() {
+        let nudges = Arc::new(AtomicU32::new(0));
+        let alarm = Alarm::new(Some(Box::new(Counter(nudges.clone()))));
+        let keeper = Keeper::new(alarm).unwrap();
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let child = keeper.start(0, command).unwrap();
+        let asked = Instant::now();
+        while nudges.load(Relaxed) < 2 && asked.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child.kill();
+        assert!(keeper.wait_for_all(Duration::from_secs(5)));
+        assert!(nudges.load(Relaxed) >= 2);
+    }
 }
