@@ -1,12 +1,16 @@
-//! Copies a list into a slot for a worker on another core, the way this processor does it best.
+//! Copies a list into a slot for a worker on another core, the way that is best between these two.
 //!
-//! The lines of the slot are in the other core's cache, from the last list. Plain stores must first
-//! take each line from there. On AMD's cores that costs some 25 ns a line, which no prefetching
-//! hides, while non-temporal stores write past it; on Intel's, plain stores win. Measured, end to
-//! end, with a worker that polls: on an EPYC 400 kB 20 instead of 64 µs, 4 MB 0.16 instead of
-//! 1.5 ms, 64 MB 4.0 instead of 6.9 ms.
+//! The lines of the slot are in the other core's cache, from the last list, and plain stores must first
+//! take each line from there. Between cores that share a cache that costs some 2 to 4 ns a line.
+//! Between two that do not it costs 9 to 18, which no prefetching hides, while AMD's non-temporal
+//! stores write past it; on Intel's they lose. Measured on an EPYC, with a worker that polls and sums,
+//! plain and non-temporal: 400 kB 15 and 31 µs where a cache is shared, 86 and 28 where none is.
+//!
+//! Which of the two it is nobody says: a virtual machine hides it, and its host moves virtual cores.
+//! So [`Filler`] times a few plain stores now and then.
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use crate::ITEM_BYTES;
 
@@ -20,14 +24,6 @@ pub enum Stores {
 }
 
 impl Stores {
-    /// What this processor is best at for a list of `items` items; `apart`: another core will read it.
-    #[inline]
-    pub fn best(apart: bool, items: usize) -> Stores {
-        static PAST_THE_CACHES: LazyLock<bool> = LazyLock::new(amd);
-        let pays = apart && items >= NON_TEMPORAL && *PAST_THE_CACHES;
-        if pays { Stores::NonTemporal } else { Stores::Plain }
-    }
-
     /// Copies `from` to `to`, which is as long. What is published with Release afterwards publishes
     /// the copy too.
     #[inline]
@@ -39,9 +35,65 @@ impl Stores {
     }
 }
 
-/// Items from which non-temporal stores pay: 8 KiB take 1.5 instead of 0.5 µs, 16 KiB 2.6 instead of
-/// 6.7.
-const NON_TEMPORAL: usize = 16 * 1024 / ITEM_BYTES;
+/// Items at the head of a list whose plain stores are timed, and of a list that non-temporal stores
+/// may pay for: 2 KiB.
+const PROBE: usize = 2048 / ITEM_BYTES;
+/// Stores that take longer than this over so many items, at 7 ns a line and a reading of the clock,
+/// fetch their lines from a cache that is not shared.
+const FAR: Duration = Duration::from_nanos(32 * 7 + 25);
+/// Lists from one probe to the next.
+const PROBE_EVERY: u32 = 16;
+/// Items of a list that goes past the caches however near the other core is, since it fits into none:
+/// plain stores are ahead by a fifth at 8 MB, and behind by a quarter at 16.
+const LONG: usize = (12 << 20) / ITEM_BYTES;
+
+/// Fills slots, and learns how.
+#[derive(Debug)]
+pub struct Filler {
+    /// Whether another core reads the lists, and this processor's non-temporal stores are any good.
+    chooses: bool,
+    /// What the last probe said.
+    stores: Stores,
+    /// Lists until the next.
+    unprobed: u32,
+}
+
+impl Filler {
+    /// `apart`: another core will read the lists.
+    pub fn new(apart: bool) -> Filler {
+        static PAST_THE_CACHES: LazyLock<bool> = LazyLock::new(amd);
+        Filler { chooses: apart && *PAST_THE_CACHES, stores: Stores::Plain, unprobed: 0 }
+    }
+
+    /// Copies the first piece of a list of `items` items, which may be all of it, from `from` to `to`,
+    /// and says how to copy the others. As [`Stores::copy`].
+    #[inline]
+    pub fn begin(&mut self, items: usize, to: &mut [i64], from: &[i64]) -> Stores {
+        let mut probed = 0;
+        let stores = match items {
+            _ if !self.chooses || items < PROBE => Stores::Plain,
+            LONG.. => Stores::NonTemporal,
+            _ => {
+                if self.unprobed == 0 && from.len() >= PROBE {
+                    let started = Instant::now();
+                    plain(&mut to[..PROBE], &from[..PROBE]);
+                    self.learn(started.elapsed());
+                    probed = PROBE;
+                }
+                self.unprobed = self.unprobed.saturating_sub(1);
+                self.stores
+            }
+        };
+        stores.copy(&mut to[probed..], &from[probed..]);
+        stores
+    }
+
+    /// What a probe says that took so long.
+    fn learn(&mut self, took: Duration) {
+        self.stores = if took > FAR { Stores::NonTemporal } else { Stores::Plain };
+        self.unprobed = PROBE_EVERY;
+    }
+}
 
 /// From 2 KiB on, memcpy is one string instruction on some processors, and what follows it waits
 /// until every line is back from the other core. Up to 8 KiB, pieces that stay below that are faster:
@@ -104,6 +156,42 @@ fn non_temporal(to: &mut [i64], from: &[i64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filler_stores_as_its_last_probe_says_and_asks_again_after_some_lists() {
+        let mut filler = Filler { chooses: true, ..Filler::new(true) };
+        let from: Vec<i64> = (0..2 * PROBE as i64).collect();
+        let mut to = vec![0; from.len()];
+        for (took, stores) in [(2 * FAR, Stores::NonTemporal), (FAR / 2, Stores::Plain)] {
+            filler.learn(took);
+            for _ in 0..PROBE_EVERY {
+                assert_eq!(filler.begin(from.len(), &mut to, &from), stores);
+            }
+            assert_eq!(filler.unprobed, 0);
+        }
+        filler.learn(2 * FAR);
+        let short = &from[..PROBE - 1];
+        assert_eq!(filler.begin(short.len(), &mut to[..short.len()], short), Stores::Plain);
+        filler.learn(FAR / 2);
+        assert_eq!(filler.begin(LONG, &mut to, &from), Stores::NonTemporal);
+        assert_eq!(filler.unprobed, PROBE_EVERY, "neither is one of those that a probe is for");
+        let mut one_core = Filler::new(false);
+        assert_eq!(one_core.begin(LONG, &mut to, &from), Stores::Plain);
+    }
+
+    #[test]
+    fn a_filler_copies_every_item_whether_it_probes_or_not() {
+        let from: Vec<i64> = (1..5000).collect();
+        let mut filler = Filler { chooses: true, ..Filler::new(true) };
+        for length in [0, 1, PROBE - 1, PROBE, PROBE + 1, 4999] {
+            for unprobed in [0, 1] {
+                filler.unprobed = unprobed;
+                let mut to = vec![0; length];
+                filler.begin(length, &mut to, &from[..length]);
+                assert_eq!(to, from[..length], "{length} {unprobed}");
+            }
+        }
+    }
 
     #[test]
     fn every_way_copies_every_item_whatever_the_length_and_the_alignment() {

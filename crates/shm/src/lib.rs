@@ -38,7 +38,7 @@ pub mod watermark;
 
 pub use answers::{AnswerRooms, Answers};
 pub use descriptor::{BadDescriptor, Descriptor};
-pub use fill::Stores;
+pub use fill::{Filler, Stores};
 pub use segment::{Got, Grant, HugeBy, Kind, Pages, Segment, SegmentError, Use};
 pub use slots::{Lists, MaybeGone, Resident, Slot, Slots};
 pub use span::Span;

@@ -6,7 +6,7 @@
 //! eventfd. A ring of descriptors each way, a bell each way. An answer's list: 1 copy, out of the
 //! segment in which its worker built it.
 //!
-//! To another core a list of 64 KiB or more is placed in pieces: its task is sent after the first, and
+//! To another core a list of 32 KiB or more is placed in pieces: its task is sent after the first, and
 //! the worker reads behind a watermark while the others are written.
 
 mod hub;

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use lab::placement::pin;
 use lab::source::Windows;
 use measure::now;
-use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Stores, Use};
+use shm::{Descriptor, Filler, Kind, Lists, Segment, Slot, Slots, Use};
 use workload::sum::sum;
 
 use super::middle;
@@ -21,6 +21,7 @@ pub(crate) struct PingPong {
     thread: Option<JoinHandle<()>>,
     round: u64,
     slot: Slot,
+    filler: Filler,
 }
 
 #[repr(align(128))]
@@ -76,7 +77,8 @@ impl PingPong {
                 }
             }
         });
-        let mut line = PingPong { shared, thread: Some(thread), round: 0, slot };
+        let mut line =
+            PingPong { shared, thread: Some(thread), round: 0, slot, filler: Filler::new(true) };
         line.park();
         line
     }
@@ -124,7 +126,7 @@ impl PingPong {
         let took = (0..count).map(|id| {
             let list = &windows.all[windows.part(id as u32)];
             let started = now();
-            Stores::best(true, list.len()).copy(self.slot.items_mut(), list);
+            self.filler.begin(list.len(), self.slot.items_mut(), list);
             let copied = now() - started;
             self.trip();
             copied + self.shared.took.0.load(Relaxed)

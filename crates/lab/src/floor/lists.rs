@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use measure::now;
 use measure::record::FloorLine;
-use shm::{Descriptor, Kind, Lists, Segment, Slot, Slots, Stores, Use};
+use shm::{Descriptor, Filler, Kind, Lists, Segment, Slot, Slots, Use};
 use workload::sum::sum;
 
 use super::{CacheLine, End, Looking, Span, Words, line, there_and_back};
@@ -47,7 +47,7 @@ pub(super) fn carried(bytes: usize, there: usize, span: Span) -> anyhow::Result<
 struct From {
     list: Vec<i64>,
     slot: Slot,
-    stores: Stores,
+    filler: Filler,
 }
 
 /// The same place, as a worker sees it.
@@ -58,7 +58,8 @@ struct To {
 
 impl From {
     fn copy(&mut self) {
-        self.stores.copy(self.slot.items_mut(), black_box(&self.list));
+        let list = black_box(&self.list);
+        self.filler.begin(list.len(), self.slot.items_mut(), list);
     }
 }
 
@@ -104,8 +105,8 @@ fn room(bytes: usize, apart: bool) -> anyhow::Result<(From, To)> {
     let slot = Slots::new(Arc::clone(&segment), items).reserve(items).context("a slot")?;
     let mut descriptor = Descriptor::default();
     slot.describe(0..items, &mut descriptor);
-    let stores = Stores::best(apart, items);
-    Ok((From { list, slot, stores }, To { lists, descriptor }))
+    let filler = Filler::new(apart);
+    Ok((From { list, slot, filler }, To { lists, descriptor }))
 }
 
 fn numbers(bytes: usize) -> anyhow::Result<Vec<i64>> {

@@ -13,8 +13,8 @@ use shm::wakeup::relay::{Relay, Stations};
 use shm::wakeup::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, Waiter, Wakeup};
 use shm::watermark::WATERMARK_BYTES;
 use shm::{
-    Answers, Descriptor, Got, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slot, Slots,
-    Span, Stores, Use, Watermark, results,
+    Answers, Descriptor, Filler, Got, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slot,
+    Slots, Span, Use, Watermark, results,
 };
 
 use super::link::{Holds, Link};
@@ -28,9 +28,11 @@ use crate::{
 /// each look is a cache miss.
 const FEWEST_ENTRIES: usize = 64;
 
-/// Items from which a list is placed in pieces, and those of a piece.
-const IN_PIECES: usize = 64 * 1024 / ITEM_BYTES;
-const PIECE: usize = 64 * 1024 / ITEM_BYTES;
+/// Items from which a list is placed in pieces; those of a piece, an eighth of the list within these:
+/// the worker waits for the first, and its sender for the worker's last.
+const IN_PIECES: usize = 32 * 1024 / ITEM_BYTES;
+const SHORTEST_PIECE: usize = 16 * 1024 / ITEM_BYTES;
+const LONGEST_PIECE: usize = 64 * 1024 / ITEM_BYTES;
 
 pub(super) struct SharedHub {
     setup: Setup,
@@ -39,6 +41,7 @@ pub(super) struct SharedHub {
     /// before it was collected.
     entries: usize,
     lists: Option<(Arc<Segment>, Slots)>,
+    filler: Filler,
     /// Lists that were placed to stay.
     residents: Vec<MaybeGone>,
     /// One bell for all workers.
@@ -171,7 +174,7 @@ impl Hub for SharedHub {
                 if self.in_pieces(items.len()) {
                     return self.send_filling(worker, descriptor, slot, items, timeline);
                 }
-                Stores::best(self.setup.apart, items.len()).copy(slot.items_mut(), items);
+                self.filler.begin(items.len(), slot.items_mut(), items);
                 self.link(worker).slots.push_back(slot);
                 Holds::Copied
             }
@@ -291,6 +294,7 @@ impl SharedHub {
             wakeup,
             entries: (setup.depth + 1).next_power_of_two().max(FEWEST_ENTRIES),
             lists,
+            filler: Filler::new(setup.apart),
             residents: Vec::new(),
             bell,
             bell_ring_fd: ends.ring,
@@ -342,9 +346,9 @@ impl SharedHub {
     ) -> Result<(), TransportError> {
         let link = self.links[worker].as_mut().expect("`send` has seen it");
         descriptor.flags |= FILLING;
-        let stores = Stores::best(true, list.len());
-        let (first, rest) = list.split_at(PIECE.min(list.len()));
-        stores.copy(&mut slot.items_mut()[..first.len()], first);
+        let piece = (list.len() / 8).clamp(SHORTEST_PIECE, LONGEST_PIECE);
+        let (first, rest) = list.split_at(piece.min(list.len()));
+        let stores = self.filler.begin(list.len(), &mut slot.items_mut()[..first.len()], first);
         link.watermark.raise(first.len());
         if let Some(timeline) = timeline {
             [Stamp::Filled, Stamp::Encoded, Stamp::Sent]
@@ -355,7 +359,7 @@ impl SharedHub {
         link.let_go();
         link.send_now(descriptor);
         let mut at = first.len();
-        for piece in rest.chunks(PIECE) {
+        for piece in rest.chunks(piece) {
             stores.copy(&mut slot.items_mut()[at..at + piece.len()], piece);
             link.watermark.raise(piece.len());
             at += piece.len();
