@@ -40,6 +40,8 @@ use pooled::Pooled;
 
 const LECTURE_ITEMS: usize = 50_000;
 const PAIRS: usize = 21;
+/// Trips of a batch whose tail counts.
+const TAIL_TRIPS: usize = 10_000;
 /// By this word in its environment a child knows that it is the yardstick's other end.
 const OTHER_END: &str = "IPCLAB_BENCH_OTHER_END";
 
@@ -70,6 +72,12 @@ fn main() {
             2000,
             &mut || ours.batch(2000),
             &mut || line.trips(2000),
+        );
+        tails(
+            "p99.9 of the same, of all trips in turn",
+            1.5,
+            &mut || ours.samples(TAIL_TRIPS),
+            &mut || line.samples(TAIL_TRIPS),
         );
         drop(ours);
         let mut ours = Ours::start("shared", "hybrid", &one, Residency::Resident, there);
@@ -198,28 +206,56 @@ fn row(
     ours: &mut dyn FnMut() -> u64,
     yardstick: &mut dyn FnMut() -> u64,
 ) {
-    ours();
-    yardstick();
-    let pairs: Vec<(f64, f64)> = (0..PAIRS)
-        .map(|pair| {
-            if pair % 2 == 0 {
-                let a = ours();
-                (a as f64, yardstick() as f64)
-            } else {
-                let b = yardstick();
-                (ours() as f64, b as f64)
-            }
-        })
-        .collect();
+    let pairs: Vec<(f64, f64)> =
+        in_turn(ours, yardstick).into_iter().map(|(a, b)| (a as f64, b as f64)).collect();
     let of =
         |value: fn(&(f64, f64)) -> f64| median(&mut pairs.iter().map(value).collect::<Vec<_>>());
-    let per_task = |ns: f64| report::time((ns / count as f64) as u64);
+    let per_task = |ns: f64| ns / count as f64;
     let (a, b, ratio) = (of(|pair| pair.0), of(|pair| pair.1), of(|pair| pair.0 / pair.1));
+    beside(name, target, per_task(a), per_task(b), ratio);
+}
+
+/// One row of tails: what one trip in a thousand exceeds. A batch has a few such trips, and its own is
+/// chance, so they are sought among all trips of each side, which both met the same minutes.
+fn tails(
+    name: &str,
+    target: f64,
+    ours: &mut dyn FnMut() -> Vec<u64>,
+    yardstick: &mut dyn FnMut() -> Vec<u64>,
+) {
+    let (a, b): (Vec<_>, Vec<_>) = in_turn(ours, yardstick).into_iter().unzip();
+    let tail = |batches: Vec<Vec<u64>>| {
+        let mut all = batches.concat();
+        all.sort_unstable();
+        all[all.len() * 999 / 1000] as f64
+    };
+    let (a, b) = (tail(a), tail(b));
+    beside(name, target, a, b, a / b);
+}
+
+/// Both sides in turn, once for nothing and then as often as there are pairs; who begins alternates.
+fn in_turn<T>(ours: &mut dyn FnMut() -> T, yardstick: &mut dyn FnMut() -> T) -> Vec<(T, T)> {
+    ours();
+    yardstick();
+    let turn = |pair| {
+        if pair % 2 == 0 {
+            let a = ours();
+            (a, yardstick())
+        } else {
+            let b = yardstick();
+            (ours(), b)
+        }
+    };
+    (0..PAIRS).map(turn).collect()
+}
+
+/// Prints a row: nanoseconds of both sides, and how they compare.
+fn beside(name: &str, target: f64, ours: f64, yardstick: f64, ratio: f64) {
     let verdict = if ratio <= target { "met" } else { "missed" };
     println!(
         "{name:44} {:>10} {:>10} {ratio:>6.2}x {target:>6.2}x  {verdict}",
-        per_task(a),
-        per_task(b)
+        report::time(ours as u64),
+        report::time(yardstick as u64)
     );
 }
 

@@ -109,19 +109,34 @@ impl PingPong {
     }
 
     pub(crate) fn trips(&mut self, count: usize) -> u64 {
+        middle(self.samples(count)) * count as u64
+    }
+
+    /// How long each of so many trips took.
+    pub(crate) fn samples(&mut self, count: usize) -> Vec<u64> {
         self.unpark();
         let took = (0..count).map(|_| {
             let started = now();
             self.trip();
             now() - started
         });
-        let took = middle(took.collect());
+        let took = took.collect();
         self.park();
-        took * count as u64
+        took
     }
 
     /// The copy into lines that the other core holds, and its sum of lines that this one wrote.
     pub(crate) fn lists(&mut self, windows: &Windows<'_>, count: usize) -> u64 {
+        self.parts(windows, count, |copied, summed| copied + summed)
+    }
+
+    /// So many of them, each as `of` its copy and its sum.
+    pub(crate) fn parts(
+        &mut self,
+        windows: &Windows<'_>,
+        count: usize,
+        of: fn(u64, u64) -> u64,
+    ) -> u64 {
         self.unpark();
         let took = (0..count).map(|id| {
             let list = &windows.all[windows.part(id as u32)];
@@ -129,7 +144,7 @@ impl PingPong {
             self.filler.begin(list.len(), self.slot.items_mut(), list);
             let copied = now() - started;
             self.trip();
-            copied + self.shared.took.0.load(Relaxed)
+            of(copied, self.shared.took.0.load(Relaxed))
         });
         let took = middle(took.collect());
         self.park();

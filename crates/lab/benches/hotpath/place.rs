@@ -40,6 +40,10 @@ pub(crate) fn rows(here: usize, there: usize) {
         row(&name, target, count as u64, &mut || ours.batch(count), &mut || {
             copies(&windows, &mut to, false, count)
         });
+        if items == LONG_ITEMS {
+            drop(ours);
+            limits(&windows, &mut to, there, target, count);
+        }
     }
     for items in [8192, LECTURE_ITEMS, LONG_ITEMS] {
         let windows = source.windows(items);
@@ -47,6 +51,18 @@ pub(crate) fn rows(here: usize, there: usize) {
         let mut socket = Ours::start("socket", "block", &windows, Residency::Place, there);
         let name = format!("place {}, futex, spread / socket", report::size(items * 8));
         row(&name, 1.0, 20, &mut || ours.batch(20), &mut || socket.batch(20));
+    }
+}
+
+/// What nobody who places a list can go below: its copy with no worker at it, and its sum when all of it is there.
+fn limits(windows: &Windows<'_>, to: &mut [i64], there: usize, target: f64, count: usize) {
+    let mut line = PingPong::start(there, windows.items);
+    let copy: fn(u64, u64) -> u64 = |copied, _| copied;
+    for (name, of) in [("copy alone", copy), ("sum alone", |_, summed| summed)] {
+        let name = format!("{}, {name}, spread / memcpy", report::size(windows.items * 8));
+        row(&name, target, count as u64, &mut || line.parts(windows, count, of), &mut || {
+            copies(windows, to, false, count)
+        });
     }
 }
 

@@ -79,6 +79,13 @@ impl<'a> Ours<'a> {
 
     /// So many round trips: their median, times their number, in nanoseconds.
     pub(crate) fn batch(&mut self, count: usize) -> u64 {
+        let mut took = self.samples(count);
+        took.sort_unstable();
+        took[took.len() / 2] * count as u64
+    }
+
+    /// How long each of so many round trips took.
+    pub(crate) fn samples(&mut self, count: usize) -> Vec<u64> {
         let parked = self.rooms_used();
         if parked {
             self.crew.unpark().expect("unparking");
@@ -104,9 +111,7 @@ impl<'a> Ours<'a> {
         if parked {
             self.crew.park().expect("parking");
         }
-        let mut took = batch.round_trips;
-        took.sort_unstable();
-        took[took.len() / 2] * count as u64
+        batch.round_trips
     }
 
     /// Whether a batch has run before: from then on workers are parked between batches.
