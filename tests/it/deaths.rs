@@ -34,9 +34,29 @@ fn a_task_whose_worker_is_killed_is_begun_again_by_another_wherever_its_list_lie
         let then = pool.submit("shift", 20, vec![4; 2]).unwrap();
         send(Signal::SIGKILL, &pool, 0);
         let (first, then) = (first.result().unwrap(), then.result().unwrap());
-        assert_eq!((first.list, first.attempts), (vec![11, 12, 13], 2), "{name}");
-        assert_eq!((then.list, then.attempts), (vec![24; 2], 1), "{name}: it had not begun");
+        assert_eq!((first.list.to_vec(), first.attempts), (vec![11, 12, 13], 2), "{name}");
+        assert_eq!(
+            (then.list.to_vec(), then.attempts),
+            (vec![24; 2], 1),
+            "{name}: it had not begun"
+        );
         assert!(first.pid != before && first.pid == pool.pids()[0], "{name}");
+    }
+}
+
+#[test]
+fn an_answer_s_list_that_is_kept_outlives_its_worker_and_the_pool() {
+    for transport in transport::ALL {
+        let name = transport.name();
+        let pool = builder(name, 1).build().unwrap();
+        let kept = pool.submit("shift", 10, vec![1, 2, 3]).unwrap().result().unwrap();
+        assert_eq!(kept.list.is_in_place(), transport.has_segment(), "{name}");
+        send(Signal::SIGKILL, &pool, 0);
+        let then = pool.submit("shift", 20, vec![4; 2]).unwrap().result().unwrap();
+        assert_ne!(then.pid, kept.pid, "{name}");
+        drop(pool);
+        assert_eq!(kept.list, [11, 12, 13], "{name}");
+        assert_eq!(then.list, [24; 2], "{name}");
     }
 }
 

@@ -231,7 +231,7 @@ impl Lone {
         match self.0.recv(Some(patience)).unwrap() {
             Event::Nothing => None,
             Event::Reply { reply, .. } => {
-                Some(Ok((reply.task, reply.outcome.unwrap(), reply.list)))
+                Some(Ok((reply.task, reply.outcome.unwrap(), reply.list.into_vec())))
             }
             Event::Died { death, unanswered } => {
                 assert_eq!(death.ending, Ending::Killed(9));

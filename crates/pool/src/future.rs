@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
+use shm::AnswerList;
 use transport::Value;
 
 use crate::data::Data;
@@ -19,7 +20,10 @@ use crate::pool::Pool;
 /// # example::main(|| {
 /// let pool = Pool::builder().workers(1).longest_list(3).longest_answer(3).build()?;
 /// let answer = pool.submit("squares", 0, vec![1, 2, 3])?.result()?;
-/// assert_eq!((answer.value, answer.list), (Value::Int(3), vec![1, 4, 9]));
+/// assert_eq!(answer.value, Value::Int(3));
+/// // Read where the worker built it, or copied out.
+/// assert_eq!(answer.list.iter().sum::<i64>(), 14);
+/// assert_eq!(answer.list.to_vec(), vec![1, 4, 9]);
 /// assert_eq!((answer.worker, vec![answer.pid]), (0, pool.pids()));
 /// # Ok(()) });
 /// ```
@@ -27,8 +31,11 @@ use crate::pool::Pool;
 pub struct Answer {
     /// One word.
     pub value: Value,
-    /// The list that the job left in [`crate::Call::answer`]; empty if it left none.
-    pub list: Vec<i64>,
+    /// The list that the job left in [`crate::Call::answer`]; empty if it left none. Where lists are shared
+    /// it lies where the worker built it: its items are read there, or copied out
+    /// ([`AnswerList::into_vec`]). While it is kept the worker builds its next answers elsewhere, so it may
+    /// be kept for as long as one likes; of a worker's, as many as it has tasks in hand lie in place.
+    pub list: AnswerList,
     /// Number of the worker.
     pub worker: usize,
     /// Its process.

@@ -41,5 +41,5 @@ pub use keeper::{Death, Ending};
 pub use launch::{Launch, serve_if_worker};
 pub use pool::{Pool, Unsubmitted};
 pub use serve::serve;
-pub use shm::Kind;
+pub use shm::{AnswerList, Kind};
 pub use transport::{Resident, Room, Value};

@@ -11,6 +11,7 @@ use measure::now;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
+use shm::AnswerList;
 use transport::{Failure, Handover, Incoming, Received, Reply, Spoke, Value, What};
 
 use crate::control::{Control, Order, Report, Word};
@@ -158,7 +159,7 @@ fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -
     let stamps = task.phase.then(|| Box::new([received, decoded, now(), 0]));
     let items = outcome.as_ref().map_or(0, |(_, items)| *items);
     let outcome = outcome.map(|(value, _)| value);
-    (Reply { task: task.id, outcome, list: Vec::new(), stamps }, items)
+    (Reply { task: task.id, outcome, list: AnswerList::default(), stamps }, items)
 }
 
 /// A job's answer, and the items of its list.

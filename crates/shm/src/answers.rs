@@ -1,34 +1,77 @@
-//! Room for answers that are lists: a worker builds one in place, the hub copies it out.
+//! Room for answers that are lists: a worker builds one in place, and the hub reads it there.
 //!
-//! One segment for each worker, which alone writes there. Its rooms are used in turn: the answer
-//! with the sequence number p has room p modulo their number.
+//! One segment for each worker, which alone writes into its rooms. A room whose list somebody still
+//! reads is not built in again, so there are more rooms than tasks can be in flight, and each answer is
+//! told its room: the answer p by place p modulo the number of places, in words at the segment's end that
+//! the hub writes before it publishes the task. Where too many lists are kept the next is copied out.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, AtomicU32};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::answer_list::AnswerList;
 use crate::segment::{Grant, Kind, Segment, SegmentError, Use};
 use crate::{APART, ITEM_BYTES};
 
-/// The hub's end: it reads, and believes no length.
+/// Rooms for each place: the other is built in while somebody reads the one.
+const ROOMS_A_PLACE: usize = 2;
+
+/// The hub's end: it says which room is next, reads, and believes no length.
 #[derive(Debug)]
 pub struct Answers {
+    rooms: Arc<Rooms>,
+    /// The room of each place, and whether it was lent when its last answer was collected.
+    places: Vec<(u32, bool)>,
+    /// Place of the next task that is sent, and of the next answer that is collected.
+    next: usize,
+    answered: usize,
+}
+
+/// The rooms, and which of them are whose.
+#[derive(Debug)]
+struct Rooms {
     segment: Arc<Segment>,
     shape: Shape,
+    ledger: Mutex<Ledger>,
+}
+
+#[derive(Debug)]
+struct Ledger {
+    rooms: Vec<Room>,
+    /// Rooms that neither have a place nor are lent.
+    spare: Vec<u32>,
+    lent: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    has_place: bool,
+    is_lent: bool,
 }
 
 impl Answers {
-    /// A segment of `rooms` rooms for `items` items each.
+    /// A segment for answers of `items` items each to `places` tasks in flight.
     ///
     /// # Errors
     /// [`SegmentError`], also where either number is 0.
-    pub fn create(rooms: usize, items: usize) -> Result<Answers, SegmentError> {
-        let shape = Shape { rooms, items };
+    pub fn create(places: usize, items: usize) -> Result<Answers, SegmentError> {
+        let shape = Shape { places, items };
         // What no number can count is more than any machine has.
-        let bytes = shape.bytes().unwrap_or(usize::MAX);
-        let segment = Segment::create(Kind::Memfd, Use::Answers, bytes)?;
-        Ok(Answers { segment, shape })
+        let bytes = if items == 0 { Some(0) } else { shape.bytes() };
+        let segment = Segment::create(Kind::Memfd, Use::Answers, bytes.unwrap_or(usize::MAX))?;
+        let room = |room| Room { has_place: room < places, is_lent: false };
+        let ledger = Ledger {
+            rooms: (0..shape.rooms()).map(room).collect(),
+            spare: (places as u32..shape.rooms() as u32).collect(),
+            lent: 0,
+        };
+        let rooms = Arc::new(Rooms { segment, shape, ledger: Mutex::new(ledger) });
+        let places: Vec<_> = (0..places as u32).map(|room| (room, false)).collect();
+        for (place, (room, _)) in places.iter().enumerate() {
+            rooms.shape.place(&rooms.segment, place).store(*room, Relaxed);
+        }
+        Ok(Answers { rooms, places, next: 0, answered: 0 })
     }
 
     /// What the worker needs for its end.
@@ -36,27 +79,113 @@ impl Answers {
     /// # Errors
     /// The process has no descriptor left.
     pub fn grant(&self) -> Result<(Grant, Option<OwnedFd>), SegmentError> {
-        self.segment.grant()
+        self.rooms.segment.grant()
     }
 
-    /// Copies the first `items` items of the answer with that sequence number out of its room:
-    /// whatever the worker does to them now changes nothing. Nothing is read, and nothing given, if
-    /// a room holds fewer.
+    /// Gives the next task's answer a room that nobody reads. Call it before each task is published,
+    /// while fewer than there are places are in flight.
+    #[inline]
+    pub fn assign(&mut self) {
+        if self.places[self.next].1 {
+            self.assign_another();
+        }
+        self.next = following(self.next, self.places.len());
+    }
+
+    /// The room of this place was lent: another, unless it was given back.
+    #[cold]
+    fn assign_another(&mut self) {
+        let Rooms { segment, shape, .. } = &*self.rooms;
+        let mut ledger = self.rooms.ledger();
+        let (room, was_lent) = &mut self.places[self.next];
+        *was_lent = false;
+        if !ledger.rooms[*room as usize].is_lent {
+            return;
+        }
+        // No more are lent than there are spare ones, and this lent one still has its place.
+        let spare = ledger.spare.pop().expect("fewer rooms are lent than there are");
+        ledger.rooms[*room as usize].has_place = false;
+        ledger.rooms[spare as usize].has_place = true;
+        *room = spare;
+        // Relaxed: the ring's Release comes after it, and the worker looks after its Acquire.
+        shape.place(segment, self.next).store(spare, Relaxed);
+    }
+
+    /// The list of the next answer, of `items` items: in its room, which is the worker's again when the
+    /// list is dropped; or a copy, while as many as there are spare rooms are kept. Nothing is read, and
+    /// nothing given, if a room holds fewer.
     ///
     /// Call it after the answer's descriptor was popped from its ring: that Acquire is what makes
     /// the items seen.
-    pub fn read(&self, sequence: u64, items: usize) -> Option<Vec<i64>> {
-        if items > self.shape.items {
+    #[cold]
+    pub fn collect(&mut self, items: usize) -> Option<AnswerList> {
+        if items > self.rooms.shape.items {
             return None;
         }
-        // SAFETY: `create` made the segment as long as the shape says.
-        let start = unsafe { self.shape.start(&self.segment, sequence) };
-        // SAFETY: mapped as long as `segment` lives and aligned (a stride is a multiple of 128
-        // bytes); `items` fit by the check above. This process touches these words by atomic loads
-        // alone, so nothing that the worker may write meanwhile is a data race here.
-        let words = unsafe { std::slice::from_raw_parts(start.cast::<AtomicI64>(), items) };
-        // Relaxed: the ring's Acquire came before.
-        Some(words.iter().map(|word| word.load(Relaxed)).collect())
+        let (room, was_lent) = &mut self.places[self.answered];
+        let lent = Lent { rooms: self.rooms.clone(), room: *room, items: items as u32 };
+        let mut ledger = self.rooms.ledger();
+        let keeps = ledger.lent < self.rooms.shape.spares();
+        // A copy's room goes back as if it had been lent.
+        ledger.lent += 1;
+        ledger.rooms[*room as usize].is_lent = true;
+        drop(ledger);
+        *was_lent = keeps;
+        self.pass();
+        let list = AnswerList::lent(lent);
+        Some(if keeps { list } else { list.into_vec().into() })
+    }
+
+    /// The next answer has no list.
+    #[inline]
+    pub fn pass(&mut self) {
+        self.answered = following(self.answered, self.places.len());
+    }
+}
+
+/// The place after `place`.
+#[inline]
+fn following(place: usize, places: usize) -> usize {
+    if place + 1 == places { 0 } else { place + 1 }
+}
+
+impl Rooms {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect("no panic under this lock")
+    }
+}
+
+/// The list in one room, which is not built in again before this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    rooms: Arc<Rooms>,
+    room: u32,
+    items: u32,
+}
+
+impl Lent {
+    /// Its items, which the worker may still write.
+    #[inline]
+    pub(crate) fn words(&self) -> &[AtomicI64] {
+        let Rooms { segment, shape, .. } = &*self.rooms;
+        // SAFETY: `create` made the segment as long as the shape says, and the ledger has its rooms.
+        let start = unsafe { shape.start(segment, self.room as usize) };
+        // SAFETY: mapped as long as `rooms` lives and aligned (a stride is a multiple of 128 bytes);
+        // `collect_list` checked that a room holds so many items. This process touches these words by
+        // atomic loads alone, so nothing that the worker may write meanwhile is a data race here.
+        unsafe { std::slice::from_raw_parts(start.cast::<AtomicI64>(), self.items as usize) }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut ledger = self.rooms.ledger();
+        ledger.lent -= 1;
+        let room = &mut ledger.rooms[self.room as usize];
+        room.is_lent = false;
+        if !room.has_place {
+            ledger.spare.push(self.room);
+        }
     }
 }
 
@@ -65,25 +194,27 @@ impl Answers {
 pub struct AnswerRooms {
     segment: Arc<Segment>,
     shape: Shape,
+    /// Place of the next answer.
+    next: usize,
 }
 
 impl AnswerRooms {
-    /// Maps what [`Answers::grant`] gave, as `rooms` rooms for `items` items each.
+    /// Maps what [`Answers::grant`] gave, for answers of `items` items each to `places` tasks in flight.
     ///
     /// # Errors
     /// [`SegmentError::NotAsDescribed`] where it is not a segment of that shape for answers.
     pub fn open(
         grant: &Grant,
         fd: Option<OwnedFd>,
-        rooms: usize,
+        places: usize,
         items: usize,
     ) -> Result<AnswerRooms, SegmentError> {
-        let shape = Shape { rooms, items };
-        if grant.usage != Use::Answers || shape.bytes() != Some(grant.bytes) {
-            let what = format!("it has no {rooms} rooms for answers of {items} items");
+        let shape = Shape { places, items };
+        if grant.usage != Use::Answers || places == 0 || shape.bytes() != Some(grant.bytes) {
+            let what = format!("it has no rooms for {places} answers of {items} items");
             return Err(SegmentError::NotAsDescribed { kind: grant.kind, what });
         }
-        Ok(AnswerRooms { segment: Segment::open(grant, fd)?, shape })
+        Ok(AnswerRooms { segment: Segment::open(grant, fd)?, shape, next: 0 })
     }
 
     /// Items that fit into one room.
@@ -92,47 +223,89 @@ impl AnswerRooms {
         self.shape.items
     }
 
-    /// The room of the answer with that sequence number; what an earlier answer left is still there.
+    /// The room of the next answer; what an earlier answer left is still there. Nothing, if the hub
+    /// names a room that is not there.
+    ///
+    /// Call it after the task's descriptor was popped from its ring.
     #[inline]
-    pub fn room(&mut self, sequence: u64) -> &mut [i64] {
-        // SAFETY: `open` checked that the segment is as long as the shape says.
-        let start = unsafe { self.shape.start(&self.segment, sequence) };
+    pub fn room(&mut self) -> Option<&mut [i64]> {
+        // Relaxed: the ring's Acquire came before.
+        let room = self.shape.place(&self.segment, self.next).load(Relaxed) as usize;
+        if room >= self.shape.rooms() {
+            return None;
+        }
+        // SAFETY: `open` checked that the segment is as long as the shape says, and the room is there.
+        let start = unsafe { self.shape.start(&self.segment, room) };
         // SAFETY: inside the mapping, which lives as long as `segment`, aligned, any bits are an
         // i64. Exclusive in this process: `open` made this mapping for itself alone and `self` is
         // borrowed for as long as the slice lives. The hub reads through a mapping of its own.
-        unsafe { std::slice::from_raw_parts_mut(start, self.shape.items) }
+        Some(unsafe { std::slice::from_raw_parts_mut(start, self.shape.items) })
+    }
+
+    /// Goes on to the next answer: call it after each.
+    #[inline]
+    pub fn pass(&mut self) {
+        self.next = following(self.next, self.shape.places);
     }
 }
 
-/// How many rooms, and for how many items each.
+/// How many places, and for how many items each: first the rooms, then a word for each place.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
-    rooms: usize,
+    places: usize,
     items: usize,
 }
 
 impl Shape {
-    /// Items from one room's start to the next: whole pairs of cache lines.
-    fn stride(self) -> Option<usize> {
-        self.items.checked_next_multiple_of(APART / ITEM_BYTES)
+    /// All rooms.
+    #[inline]
+    fn rooms(self) -> usize {
+        self.places * ROOMS_A_PLACE
     }
 
-    /// Bytes of all rooms, if they can be counted.
+    /// Those of them that have no place.
+    fn spares(self) -> usize {
+        self.rooms() - self.places
+    }
+
+    /// Bytes of all rooms, if they can be counted: each begins at a pair of cache lines.
+    fn rooms_bytes(self) -> Option<usize> {
+        let stride = self.items.checked_next_multiple_of(APART / ITEM_BYTES)?;
+        let rooms =
+            self.places.checked_mul(ROOMS_A_PLACE).filter(|rooms| u32::try_from(*rooms).is_ok())?;
+        stride.checked_mul(ITEM_BYTES)?.checked_mul(rooms)
+    }
+
+    /// Bytes of the segment, if they can be counted.
     fn bytes(self) -> Option<usize> {
-        self.stride()?.checked_mul(ITEM_BYTES)?.checked_mul(self.rooms)
+        let words =
+            self.places.checked_mul(size_of::<AtomicU32>())?.checked_next_multiple_of(APART)?;
+        self.rooms_bytes()?.checked_add(words)
     }
 
-    /// Where the room of that answer begins.
+    /// Where a room begins.
     ///
     /// # Safety
-    /// `segment` is [`Shape::bytes`] long, which is not 0.
+    /// `segment` is [`Shape::bytes`] long, and `room` one of its rooms.
     #[inline]
-    unsafe fn start(self, segment: &Segment, sequence: u64) -> *mut i64 {
-        let room = (sequence % self.rooms as u64) as usize;
+    unsafe fn start(self, segment: &Segment, room: usize) -> *mut i64 {
         // No overflow: all rooms together have a length in bytes.
         let first = room * self.items.next_multiple_of(APART / ITEM_BYTES);
-        // SAFETY: room < rooms, so it lies inside the segment, as the caller promises.
+        // SAFETY: the room lies inside the segment, as the caller promises.
         unsafe { segment.start().cast::<i64>().add(first) }.as_ptr()
+    }
+
+    /// The word that says which room the answers of that place have.
+    #[inline]
+    fn place(self, segment: &Segment, place: usize) -> &AtomicU32 {
+        let first = self.rooms() * self.items.next_multiple_of(APART / ITEM_BYTES) * ITEM_BYTES;
+        let at = first + place * size_of::<AtomicU32>();
+        assert!(place < self.places && at + size_of::<AtomicU32>() <= segment.bytes());
+        // SAFETY: inside the segment by the assertion.
+        let word = unsafe { segment.start().add(at) }.cast::<AtomicU32>();
+        // SAFETY: mapped as long as the segment lives, and aligned (a segment begins at a page, rooms are
+        // multiples of 128 bytes). Both sides touch these words by atomic operations alone.
+        unsafe { word.as_ref() }
     }
 }
 
@@ -140,55 +313,138 @@ impl Shape {
 mod tests {
     use super::*;
 
-    fn both(rooms: usize, items: usize) -> (Answers, AnswerRooms) {
-        let hub = Answers::create(rooms, items).unwrap();
+    fn both(places: usize, items: usize) -> (Answers, AnswerRooms) {
+        let hub = Answers::create(places, items).unwrap();
         let (grant, fd) = hub.grant().unwrap();
-        let worker = AnswerRooms::open(&grant, fd, rooms, items).unwrap();
+        let worker = AnswerRooms::open(&grant, fd, places, items).unwrap();
         (hub, worker)
     }
 
+    /// One task, answered by `items` items that are all `value`.
+    fn answer(hub: &mut Answers, worker: &mut AnswerRooms, items: usize, value: i64) -> AnswerList {
+        hub.assign();
+        worker.room().unwrap()[..items].fill(value);
+        worker.pass();
+        match items {
+            0 => {
+                hub.pass();
+                AnswerList::default()
+            }
+            items => hub.collect(items).unwrap(),
+        }
+    }
+
     #[test]
-    fn an_answer_built_in_its_room_is_copied_out_whole_and_rooms_take_turns() {
-        let (hub, mut worker) = both(3, 100);
-        for sequence in 0..7 {
-            worker.room(sequence).fill(sequence as i64);
-            worker.room(sequence)[99] = -1;
-            // The two before it are still as they were built.
-            for earlier in sequence.saturating_sub(2)..=sequence {
-                let got = hub.read(earlier, 100).unwrap();
-                assert_eq!((got[0], got[98], got[99]), (earlier as i64, earlier as i64, -1));
+    fn an_answer_built_in_its_room_is_read_there_and_stays_until_it_is_dropped() {
+        let (mut hub, mut worker) = both(3, 100);
+        for round in 0..7 {
+            (0..3).for_each(|_| hub.assign());
+            for place in 0..3 {
+                worker.room().unwrap().fill(round * 3 + place);
+                worker.room().unwrap()[99] = -1;
+                worker.pass();
+            }
+            let lists: Vec<AnswerList> = (0..3).map(|_| hub.collect(100).unwrap()).collect();
+            for (place, list) in lists.iter().enumerate() {
+                let first = round * 3 + place as i64;
+                assert!(list.is_in_place());
+                assert_eq!(
+                    (list.get(0), list.get(98), list.get(99)),
+                    (Some(first), Some(first), Some(-1))
+                );
+                assert_eq!((list.len(), list.get(100)), (100, None));
+                assert_eq!(list.iter().sum::<i64>(), 99 * first - 1);
             }
         }
-        assert_eq!(hub.read(u64::MAX, 0), Some(Vec::new()));
+    }
+
+    #[test]
+    fn however_many_are_kept_each_stays_as_it_was_and_the_worker_has_a_room() {
+        for places in [1, 2, 5] {
+            let (mut hub, mut worker) = both(places, 16);
+            let mut kept = Vec::new();
+            for value in 0..100 {
+                // Some answers have no list, some are dropped at once, and one in seven is kept for ever.
+                let list =
+                    answer(&mut hub, &mut worker, if value % 5 == 0 { 0 } else { 16 }, value);
+                if value % 5 != 0 {
+                    assert_eq!(list, [value; 16]);
+                }
+                if value % 7 == 1 {
+                    kept.push((value, list));
+                }
+            }
+            for (value, list) in &kept {
+                assert!(list.iter().all(|item| item == *value), "{places}: {list:?}");
+            }
+            let in_place = kept.iter().filter(|(_, list)| list.is_in_place()).count();
+            assert_eq!(in_place, places, "as many as there are spare rooms");
+            kept.clear();
+            let ledger = hub.rooms.ledger();
+            assert_eq!((ledger.lent, ledger.spare.len()), (0, places));
+        }
+    }
+
+    #[test]
+    fn a_list_that_was_dropped_before_the_next_task_leaves_the_worker_in_the_same_room() {
+        let (mut hub, mut worker) = both(1, 16);
+        let rooms: Vec<*mut i64> = (0..4)
+            .map(|value| {
+                drop(answer(&mut hub, &mut worker, 16, value));
+                worker.room().unwrap().as_mut_ptr()
+            })
+            .collect();
+        assert!(rooms.iter().all(|room| *room == rooms[0]));
     }
 
     #[test]
     fn a_length_past_the_room_is_refused_and_nothing_is_read() {
         // The room is as long as its stride, so the next item would be the next room's.
-        let (hub, mut worker) = both(2, 16);
-        worker.room(1).fill(7);
+        let (mut hub, mut worker) = both(2, 16);
+        hub.assign();
+        worker.room().unwrap().fill(7);
         for items in [17, 32, u32::MAX as usize, usize::MAX] {
-            assert_eq!(hub.read(0, items), None);
-            assert_eq!(hub.read(1, items), None);
+            assert_eq!(hub.collect(items), None);
         }
-        assert_eq!(hub.read(1, 16), Some(vec![7; 16]));
+        assert_eq!(hub.collect(16).unwrap(), [7; 16]);
     }
 
     #[test]
-    fn what_was_copied_out_stays_as_it_is() {
-        let (hub, mut worker) = both(1, 4);
-        worker.room(0).fill(1);
-        let got = hub.read(0, 4).unwrap();
-        worker.room(0).fill(2);
-        assert_eq!(got, [1; 4]);
+    fn what_a_worker_writes_later_changes_items_that_are_read_in_place_and_no_copy() {
+        let (mut hub, mut worker) = both(1, 4);
+        hub.assign();
+        worker.room().unwrap().fill(1);
+        let list = hub.collect(4).unwrap();
+        let (copy, clone) = (list.to_vec(), list.clone());
+        // No new task was sent: an honest worker would not.
+        worker.room().unwrap().fill(2);
+        assert_eq!((list.len(), list.iter().sum()), (4, 8));
+        assert_eq!((copy, clone), (vec![1; 4], vec![1; 4].into()));
+    }
+
+    #[test]
+    fn a_list_outlives_the_hub_that_collected_it() {
+        let (mut hub, mut worker) = both(1, 4);
+        let list = answer(&mut hub, &mut worker, 4, 3);
+        drop((hub, worker));
+        assert_eq!(list, [3; 4]);
+    }
+
+    #[test]
+    fn a_place_that_names_no_room_is_refused() {
+        let (hub, mut worker) = both(2, 16);
+        for lie in [4, u32::MAX] {
+            hub.rooms.shape.place(&hub.rooms.segment, 0).store(lie, Relaxed);
+            assert_eq!(worker.room(), None);
+        }
     }
 
     #[test]
     fn a_segment_of_another_shape_or_for_something_else_is_not_opened() {
         let hub = Answers::create(2, 16).unwrap();
-        for (rooms, items) in [(3, 16), (2, 17), (usize::MAX, usize::MAX), (0, 16)] {
+        for (places, items) in [(3, 16), (2, 17), (usize::MAX, usize::MAX), (0, 16)] {
             let (grant, fd) = hub.grant().unwrap();
-            let refused = AnswerRooms::open(&grant, fd, rooms, items).map(drop);
+            let refused = AnswerRooms::open(&grant, fd, places, items).map(drop);
             assert!(matches!(refused, Err(SegmentError::NotAsDescribed { .. })));
         }
         let words = Segment::create(Kind::Memfd, Use::Words, 128).unwrap();
@@ -196,5 +452,6 @@ mod tests {
         assert!(AnswerRooms::open(&grant, fd, 1, 16).is_err());
         assert!(Answers::create(usize::MAX, usize::MAX).is_err());
         assert!(Answers::create(1, 0).is_err());
+        assert!(Answers::create(0, 16).is_err());
     }
 }

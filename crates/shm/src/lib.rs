@@ -10,7 +10,8 @@
 //! | [`descriptor`] | thirty-two bytes that say which room |
 //! | [`ring`] | descriptors in order from one process to one other |
 //! | [`results`] | what a worker has to say beyond one word |
-//! | [`answers`] | a worker's answers that are lists, built in place and copied out |
+//! | [`answers`] | a worker's answers that are lists, built in place |
+//! | [`answer_list`] | such a list, read where it lies |
 //! | [`protocol`] | words and orderings that a ring and a flag are written over |
 //! | [`fill`] | a copy into lines that another core holds |
 //! | [`watermark`] | how far a list is filled that is read meanwhile |
@@ -20,6 +21,7 @@
 //! | [`trespass`] | ways into a list that is lent for reading, for a test that each is closed |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
+pub mod answer_list;
 pub mod answers;
 pub mod descriptor;
 pub mod fill;
@@ -36,6 +38,7 @@ pub mod trespass;
 pub mod wakeup;
 pub mod watermark;
 
+pub use answer_list::AnswerList;
 pub use answers::{AnswerRooms, Answers};
 pub use descriptor::{BadDescriptor, Descriptor};
 pub use fill::{Filler, Stores};

@@ -34,7 +34,7 @@ use shm::{Got, Kind, Pages, Slot};
 pub use error::TransportError;
 pub use inflow::Inflow;
 pub use message::{Failure, Reply, Task, Value, What};
-pub use shm::Resident;
+pub use shm::{AnswerList, Resident};
 
 /// Every transport.
 pub static ALL: &[&dyn Transport] = &[
@@ -149,7 +149,8 @@ pub struct Setup {
     pub depth: usize,
     /// Items of the longest list; 0 where no task has one.
     pub room: usize,
-    /// Items of the longest list that an answer may have; 0 where no answer has one.
+    /// Items of the longest list that an answer may have; 0 where no answer has one. A segment has room
+    /// for two for each task in flight: the one is built while the other is read.
     pub answer: usize,
     /// Lists that are placed once and stay.
     pub residents: usize,

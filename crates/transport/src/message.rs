@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use shm::Descriptor;
+use shm::{AnswerList, Descriptor};
 
 use crate::TransportError;
 
@@ -89,9 +89,9 @@ pub struct Reply {
     pub task: u32,
     /// The answer, or what went wrong; that is rare and long, so it is not moved along with answers.
     pub outcome: Result<Value, Box<Failure>>,
-    /// The answer's list, as the hub has it: empty for most. A spoke's is empty, since its list is
-    /// what was built in [`crate::Incoming::room`].
-    pub list: Vec<i64>,
+    /// The answer's list, as the hub has it: empty for most, and of a hub with a segment where the
+    /// worker built it. A spoke's is empty, since its list is what was built in [`crate::Incoming::room`].
+    pub list: AnswerList,
     /// received, decoded, computed, replied: of phase tasks only.
     pub stamps: Option<Box<[u64; 4]>>,
 }
@@ -212,13 +212,18 @@ impl Reply {
     ) -> Result<Reply, TransportError> {
         let value = Value::from_word(descriptor.word, descriptor.flags);
         if descriptor.flags & PAYLOAD == 0 {
-            let (task, list) = (descriptor.task, Vec::new());
+            let (task, list) = (descriptor.task, AnswerList::default());
             return Ok(Reply { task, outcome: Ok(value), list, stamps: None });
         }
         let payload: Payload = postcard::from_bytes(payload)
             .map_err(|fault| TransportError::Nonsense(format!("a reply's payload: {fault}")))?;
         let outcome = payload.failure.map_or(Ok(value), Err);
-        Ok(Reply { task: descriptor.task, outcome, list: Vec::new(), stamps: payload.stamps })
+        Ok(Reply {
+            task: descriptor.task,
+            outcome,
+            list: AnswerList::default(),
+            stamps: payload.stamps,
+        })
     }
 }
 
@@ -266,7 +271,7 @@ mod tests {
             };
             for outcome in [Ok(arg), Err(Box::new(failure))] {
                 for stamps in [None, stamps.clone()] {
-                    let list = Vec::new();
+                    let list = AnswerList::default();
                     let reply = Reply { task: 7, outcome: outcome.clone(), list, stamps };
                     let (descriptor, payload) = reply.clone().describe(9);
                     assert_eq!(descriptor.offset, 9);
@@ -283,7 +288,7 @@ mod tests {
             what: What::Error { name: message.clone(), detail: message.clone() },
             message,
         };
-        let (outcome, list) = (Err(Box::new(failure)), Vec::new());
+        let (outcome, list) = (Err(Box::new(failure)), AnswerList::default());
         let (_, payload) = Reply { task: 1, outcome, list, stamps: None }.describe(0);
         assert!(payload.len() <= shm::results::ROOM_BYTES);
     }

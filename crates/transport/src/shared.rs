@@ -3,8 +3,8 @@
 //!
 //! Ledger per task: place 1 copy (into the segment), resident 0; no read or write at all with
 //! futex, event, spin or hybrid; 1 write and 1 read at each side with the pipe wake-up, 1 write with
-//! eventfd. A ring of descriptors each way, a bell each way. An answer's list: 1 copy, out of the
-//! segment in which its worker built it.
+//! eventfd. A ring of descriptors each way, a bell each way. An answer's list: no copy, it is
+//! read in the segment in which its worker built it; 1 where the caller takes it out, or keeps many.
 //!
 //! To another core a list of 32 KiB or more is placed in pieces: its task is sent after the first, and
 //! the worker reads behind a watermark while the others are written.
@@ -52,8 +52,8 @@ struct Plan {
     wakeup: String,
     entries: usize,
     room: usize,
-    /// How many rooms for answers' lists, and for how many items each.
-    rooms: usize,
+    /// How many places for answers' lists, and for how many items each.
+    places: usize,
     answer: usize,
     lists: Option<Grant>,
     answers: Option<Grant>,

@@ -2,13 +2,14 @@
 //! and answers that are lists, built in place or carried home.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lab::placement::allowed_cores;
 use measure::now;
 use pool::{Crew, CrewPlan, Event, Launch};
-use shm::{Kind, Pages, Resident};
+use shm::{AnswerList, Kind, Pages, Resident};
 use transport::{List, Setup, Task, Value};
 
 use super::{middle, row};
@@ -56,8 +57,9 @@ impl Flat {
         Flat { crew, list, resident }
     }
 
-    /// So many round trips of `job` with the first `items` items: their median, times their number.
-    fn batch(&mut self, job: &str, items: usize, count: usize) -> u64 {
+    /// So many round trips of `job` with the first `items` items, and `then` what is done with the answer's
+    /// list: their median, times their number.
+    fn batch(&mut self, job: &str, items: usize, count: usize, then: fn(AnswerList)) -> u64 {
         let job = self.crew.job(job).expect("a job of the worker's");
         self.crew.unpark().expect("unparking");
         let took = (0..count + 5).map(|id| {
@@ -71,9 +73,11 @@ impl Flat {
             let Event::Reply { reply, .. } = self.crew.recv(None).expect("an answer") else {
                 panic!("no reply");
             };
-            let took = now() - started;
             assert!(reply.outcome.is_ok(), "{:?}", reply.outcome);
-            assert!(reply.list.is_empty() || reply.list[items - 1] == items as i64 + 2);
+            let last = reply.list.get(items - 1);
+            then(reply.list);
+            let took = now() - started;
+            assert!(last.is_none_or(|last| last == items as i64 + 2));
             took
         });
         // The first few find cold caches.
@@ -90,7 +94,7 @@ pub(crate) fn lengths(placement: &str, wakeup: &str, core: usize) {
         return println!("resident 1 GiB: needs {}, and has less", report::size(needed));
     }
     let flat = RefCell::new(Flat::start("shared", wakeup, LONGEST, 0, core));
-    let batch = |items| flat.borrow_mut().batch("light_work_small_data", items, 500);
+    let batch = |items| flat.borrow_mut().batch("light_work_small_data", items, 500, drop);
     for items in [ANSWER_ITEMS, 1 << 23, LONGEST] {
         let size = report::size(items * shm::ITEM_BYTES);
         let name = format!("resident {size}, not read, {placement} / 8 B");
@@ -98,12 +102,20 @@ pub(crate) fn lengths(placement: &str, wakeup: &str, core: usize) {
     }
 }
 
-/// An answer of 400 kB, built in a segment and copied out, beside one that a pipe carries home.
+/// An answer of 400 kB, built in a segment and left there, read there, and copied out, each beside one that
+/// a pipe carries home and that then is read as well, or not.
 pub(crate) fn answers(placement: &str, wakeups: [&str; 2], core: usize) {
     let [ours, theirs] = wakeups;
     let mut shared = Flat::start("shared", ours, ANSWER_ITEMS, ANSWER_ITEMS, core);
     let mut pipe = Flat::start("pipe", theirs, ANSWER_ITEMS, ANSWER_ITEMS, core);
-    let name = format!("400 kB there and back, {ours}, {placement} / pipe");
-    let mut batch = || shared.batch("shift", ANSWER_ITEMS, 50);
-    row(&name, 0.5, 50, &mut batch, &mut || pipe.batch("shift", ANSWER_ITEMS, 50));
+    let left: fn(AnswerList) = drop;
+    let read: fn(AnswerList) = |list| {
+        black_box(list.iter().sum::<i64>());
+    };
+    let copied: fn(AnswerList) = |list| drop(black_box(list.into_vec()));
+    for (what, then) in [("left", left), ("read", read), ("copied", copied)] {
+        let name = format!("400 kB there and back, {what}, {ours}, {placement} / pipe");
+        let mut batch = || shared.batch("shift", ANSWER_ITEMS, 50, then);
+        row(&name, 0.5, 50, &mut batch, &mut || pipe.batch("shift", ANSWER_ITEMS, 50, then));
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) fn ns_each() -> f64 {
         hub.send(0, &task, List::Resident(&resident, 0..1), None).expect("a task sent");
         let Ok(Received::Task(mut incoming)) = spoke.recv() else { panic!("no task came") };
         let list = incoming.list.as_mut().expect("a list").whole(&|| true).expect("all of it");
-        let (outcome, list) = (Ok(Value::Int(black_box(list[0]))), Vec::new());
+        let (outcome, list) = (Ok(Value::Int(black_box(list[0]))), Default::default());
         spoke.reply(Reply { task: id, outcome, list, stamps: None }, 0).expect("a reply sent");
         let Ok(Arrival::Reply { reply, .. }) = hub.recv(None) else { panic!("no answer came") };
         assert_eq!(reply.outcome, Ok(Value::Int(7)));

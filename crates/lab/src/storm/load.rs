@@ -90,7 +90,7 @@ pub(super) fn is_right(asked: (i64, (i64, usize)), answer: &Answer) -> bool {
     let (word, (first, items)) = asked;
     answer.value == Value::Int(word)
         && answer.list.len() == items
-        && answer.list.iter().zip(first..).all(|(item, want)| *item == want)
+        && answer.list.iter().zip(first..).all(|(item, want)| item == want)
 }
 
 impl Asked {

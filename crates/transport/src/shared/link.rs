@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use shm::ring::{Consumer, Producer};
 use shm::wakeup::Ringer;
-use shm::{Answers, Descriptor, Resident, Slot, Span, Watermark, results};
+use shm::{AnswerList, Answers, Descriptor, Resident, Slot, Span, Watermark, results};
 
 use crate::{Reply, Room, TransportError, Unanswered};
 
@@ -14,14 +14,14 @@ pub(super) struct Link {
     pub(super) watermark: Watermark,
     pub(super) replies: Consumer,
     pub(super) results: Span,
-    /// Rooms for answers' lists, as many as tasks may be in flight; none where no answer has one.
+    /// Rooms for answers' lists, with a place for each task that may be in flight; none where no answer
+    /// has one.
     ///
-    /// The answer p is built in the room of the answer p - depth. Its task was sent when fewer than
-    /// depth were in flight, so the answer p - depth had been collected, and copied out, before:
-    /// that push's Release comes after the copy, the worker's pop before its first write.
+    /// The answer p has the place of the answer p - depth. Its task was sent when fewer than depth were in
+    /// flight, so the answer p - depth had been collected before, and whoever still reads its list has its
+    /// room: that push's Release comes after the last read of the room that the place has now, the worker's
+    /// pop before its first write.
     pub(super) answers: Option<Answers>,
-    /// Answers collected: the sequence number of the next.
-    pub(super) answered: u64,
     pub(super) ringer: Box<dyn Ringer>,
     /// Whether tasks wait here, and those that do.
     ///
@@ -71,6 +71,7 @@ impl Link {
     #[inline]
     pub(super) fn publish(&mut self, descriptor: Descriptor) {
         if self.corked {
+            self.assign_room();
             self.waiting.push(descriptor);
         } else {
             self.send_now(descriptor);
@@ -80,8 +81,17 @@ impl Link {
     /// Sends a task's descriptor, whatever waits.
     #[inline]
     pub(super) fn send_now(&mut self, descriptor: Descriptor) {
+        self.assign_room();
         self.put(descriptor);
         self.ringer.ring();
+    }
+
+    /// Makes sure that nobody reads the room that the next task's answer is built in.
+    #[inline]
+    fn assign_room(&mut self) {
+        if let Some(answers) = &mut self.answers {
+            answers.assign();
+        }
     }
 
     /// Sends what waits, and rings once for all of it.
@@ -132,9 +142,10 @@ impl Link {
             return Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)));
         }
         if descriptor.offset != 0 {
-            reply.list = self.copy_list(descriptor)?;
+            reply.list = self.list(descriptor)?;
+        } else if let Some(answers) = &mut self.answers {
+            answers.pass();
         }
-        self.answered += 1;
         self.free_first();
         Ok(reply)
     }
@@ -152,9 +163,9 @@ impl Link {
     /// The list of the next answer, as long as `descriptor` alleges; none of it is read if its room
     /// holds fewer items.
     #[cold]
-    fn copy_list(&self, descriptor: &Descriptor) -> Result<Vec<i64>, TransportError> {
+    fn list(&mut self, descriptor: &Descriptor) -> Result<AnswerList, TransportError> {
         let items = descriptor.offset as usize;
-        let list = self.answers.as_ref().and_then(|answers| answers.read(self.answered, items));
+        let list = self.answers.as_mut().and_then(|answers| answers.collect(items));
         let too_long = || format!("an answer of {items} items, more than its room holds");
         list.ok_or_else(|| TransportError::Nonsense(too_long()))
     }

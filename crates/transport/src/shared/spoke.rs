@@ -15,8 +15,6 @@ use crate::{
 pub(super) struct SharedSpoke {
     lists: Option<Lists>,
     answers: Option<AnswerRooms>,
-    /// Answers given: the sequence number of the next.
-    answered: u64,
     tasks: Consumer,
     /// Lists that are still being filled are read behind it.
     behind: Behind,
@@ -47,8 +45,10 @@ impl Spoke for SharedSpoke {
             }
             .map_err(|fault| refused(fault.to_string())),
         };
-        let answered = self.answered;
-        let room = self.answers.as_mut().map_or(&mut [][..], |answers| answers.room(answered));
+        let room = match &mut self.answers {
+            None => &mut [][..],
+            Some(answers) => answers.room().ok_or_else(no_such_room)?,
+        };
         Ok(Received::Task(Incoming { task, list, room, stamps: [received, received] }))
     }
 
@@ -67,7 +67,9 @@ impl Spoke for SharedSpoke {
         self.replies
             .push(descriptor)
             .map_err(|_| TransportError::Nonsense("a ring without room for an answer".into()))?;
-        self.answered += 1;
+        if let Some(answers) = &mut self.answers {
+            answers.pass();
+        }
         self.hub.ring();
         Ok(())
     }
@@ -75,6 +77,11 @@ impl Spoke for SharedSpoke {
     fn pages(&self) -> Option<Got> {
         self.lists.as_ref().and_then(Lists::got)
     }
+}
+
+#[cold]
+fn no_such_room() -> TransportError {
+    TransportError::Nonsense("a room for an answer that is not there".into())
 }
 
 impl SharedSpoke {
@@ -91,7 +98,7 @@ impl SharedSpoke {
         let (control, bell) = (open(&plan.control)?, open(&plan.bell)?);
         let answers = plan.answers.as_ref();
         let answers = answers
-            .map(|grant| AnswerRooms::open(grant, fds.next(), plan.rooms, plan.answer))
+            .map(|grant| AnswerRooms::open(grant, fds.next(), plan.places, plan.answer))
             .transpose()?;
         let wait_fd = if plan.wait_fd { fds.next() } else { None };
         let ring_fd = if plan.ring_fd { fds.next() } else { None };
@@ -110,7 +117,6 @@ impl SharedSpoke {
         let bell_error = TransportError::system::<std::io::Error>;
         Ok(SharedSpoke {
             named: (0, 0),
-            answered: 0,
             answers,
             lists: lists.map(|segment| Lists::new(segment, plan.room)),
             tasks: Consumer::new(ring(layout.tasks), plan.entries),

@@ -55,9 +55,10 @@ pub(super) struct InFlight {
     pub(super) built: Option<Vec<i64>>,
 }
 
-/// A reply with room for its list, and how many bytes of that are there.
+/// A reply, room for its list, and how many bytes of that are there.
 struct Arriving {
     reply: Reply,
+    list: Vec<i64>,
     got: usize,
 }
 
@@ -101,7 +102,7 @@ impl Link {
             return Ok(self.fault.is_some());
         }
         let to = match &mut self.arriving {
-            Some(Arriving { reply, got }) => &mut bytemuck::cast_slice_mut(&mut reply.list)[*got..],
+            Some(Arriving { list, got, .. }) => &mut bytemuck::cast_slice_mut(list)[*got..],
             None => {
                 if self.taken > 0 {
                     self.inbox.copy_within(self.taken..self.filled, 0);
@@ -165,7 +166,7 @@ impl Link {
             return Err(fault);
         }
         let reply = match &self.arriving {
-            Some(arriving) if arriving.is_whole() => Ok(self.arriving.take().map(|a| a.reply)),
+            Some(arriving) if arriving.is_whole() => Ok(self.arriving.take().map(Arriving::whole)),
             Some(_) => Ok(None),
             None => self.parse_reply(),
         };
@@ -194,7 +195,7 @@ impl Link {
             return Err(TransportError::Nonsense(what));
         }
         let Some((payload, rest)) = rest.split_at_checked(length) else { return Ok(None) };
-        let mut reply = Reply::from_descriptor(&descriptor, payload)?;
+        let reply = Reply::from_descriptor(&descriptor, payload)?;
         let asked = self.in_flight.get(self.whole.len());
         if asked.is_none_or(|asked| asked.task != reply.task) {
             return Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)));
@@ -203,14 +204,14 @@ impl Link {
         if items == 0 {
             return Ok(Some(reply));
         }
-        reply.list = vec![0; items];
-        let list: &mut [u8] = bytemuck::cast_slice_mut(&mut reply.list);
-        let got = rest.len().min(list.len());
-        list[..got].copy_from_slice(&rest[..got]);
+        let mut list = vec![0; items];
+        let room: &mut [u8] = bytemuck::cast_slice_mut(&mut list);
+        let got = rest.len().min(room.len());
+        room[..got].copy_from_slice(&rest[..got]);
         self.taken += got;
-        let arriving = Arriving { reply, got };
+        let arriving = Arriving { reply, list, got };
         if arriving.is_whole() {
-            return Ok(Some(arriving.reply));
+            return Ok(Some(arriving.whole()));
         }
         self.arriving = Some(arriving);
         Ok(None)
@@ -219,7 +220,11 @@ impl Link {
 
 impl Arriving {
     fn is_whole(&self) -> bool {
-        self.got == self.reply.list.len() * ITEM_BYTES
+        self.got == self.list.len() * ITEM_BYTES
+    }
+
+    fn whole(self) -> Reply {
+        Reply { list: self.list.into(), ..self.reply }
     }
 }
 
@@ -227,6 +232,7 @@ impl Arriving {
 mod tests {
     use rustix::io::write;
     use rustix::pipe::pipe;
+    use shm::AnswerList;
 
     use super::*;
     use crate::Value;
@@ -241,7 +247,8 @@ mod tests {
     }
 
     fn frame(task: u32, list: &[i64]) -> Vec<u8> {
-        let reply = Reply { task, outcome: Ok(Value::Int(7)), list: Vec::new(), stamps: None };
+        let reply =
+            Reply { task, outcome: Ok(Value::Int(7)), list: AnswerList::default(), stamps: None };
         let (descriptor, payload) = reply.describe(list.len());
         let head = descriptor.to_words();
         [bytemuck::cast_slice(&head), &payload[..], bytemuck::cast_slice(list)].concat()
@@ -266,7 +273,7 @@ mod tests {
             }
             told.extend(link.take_reply(&mut Vec::new()).unwrap());
             assert_eq!(told.iter().map(|reply| reply.task).collect::<Vec<_>>(), [1, 2], "{piece}");
-            assert_eq!([&told[0].list[..], &told[1].list[..]], lists, "{piece}");
+            assert!(told.iter().zip(lists).all(|(reply, list)| reply.list == list), "{piece}");
         }
     }
 

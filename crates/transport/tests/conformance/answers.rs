@@ -32,6 +32,38 @@ fn every_answer_arrives_whole_and_in_order_whatever_its_length_and_the_one_befor
     }
 }
 
+/// Of every five answers the last is kept to the end: more than there are rooms, where they lie in a segment.
+#[test]
+fn answers_that_are_kept_stay_as_they_are_and_hold_up_nobody() {
+    for (transport, wakeup) in every() {
+        for depth in [1, 3] {
+            let setup = Setup { answer: 1000, ..setup(wakeup, depth, 0) };
+            let mut pair = Pair::new(transport, &setup);
+            let name = format!("{} {wakeup} at {depth}", transport.name());
+            let (mut kept, mut sent) = (Vec::new(), 0);
+            for told in 0..50 {
+                while sent < 50 && pair.hub.in_flight(0) < depth {
+                    pair.hub.send(0, &task(sent, ANSWER, 1000), List::None, None).unwrap();
+                    sent += 1;
+                }
+                let reply = pair.reply();
+                assert_eq!(reply.task, told, "{name}");
+                if told % 5 == 4 {
+                    kept.push((told, reply.list));
+                }
+            }
+            let in_place = kept.iter().filter(|(_, list)| list.is_in_place()).count();
+            // As many as may be in flight; the others were copied out.
+            assert_eq!(in_place, if transport.has_segment() { depth } else { 0 }, "{name}");
+            // The worker has ended, and the hub is gone.
+            drop(pair);
+            for (told, kept) in kept {
+                assert!(kept == list(i64::from(told), 1000).0, "{name}: {told} has changed");
+            }
+        }
+    }
+}
+
 /// An answer's list is written where the hub reads it: what comes home does not grow with it.
 #[test]
 fn an_answer_of_80_kb_brings_at_most_128_bytes_home_where_it_is_shared_and_all_of_it_where_not() {
@@ -111,11 +143,11 @@ fn more_items_than_fit_are_a_lie_and_none_is_read() {
     for (transport, wakeup) in every() {
         let mut hub = transport.hub(&Setup { answer: FIT, ..setup(wakeup, 2, 0) }).unwrap();
         let mut handover = hub.attach(0).unwrap();
-        // A spoke that believes in one room of twice the length, where there are two.
+        // A spoke that believes in one place of twice the length, where there are two.
         let mut plan: serde_json::Value = serde_json::from_str(&handover.plan).unwrap();
         plan["answer"] = (2 * FIT).into();
-        if plan.get("rooms").is_some() {
-            plan["rooms"] = 1.into();
+        if plan.get("places").is_some() {
+            plan["places"] = 1.into();
         }
         handover.plan = plan.to_string();
         let mut spoke = transport.spoke(handover).unwrap();

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use measure::counters::Io;
 use measure::{Stamp, Timeline};
-use shm::{Kind, Pages};
+use shm::{AnswerList, Kind, Pages};
 use transport::{
     ALL, Arrival, Failure, Hub, Incoming, Inflow, List, Received, Reply, Residency, Setup, Task,
     Transport, TransportError, Value, What,
@@ -47,7 +47,7 @@ fn task(id: u32, job: u16, arg: i64) -> Task {
 
 /// An answer of one word.
 fn plain(task: u32) -> Reply {
-    Reply { task, outcome: Ok(Value::Int(0)), list: Vec::new(), stamps: None }
+    Reply { task, outcome: Ok(Value::Int(0)), list: AnswerList::default(), stamps: None }
 }
 
 /// A hub with one spoke in a thread of its own.
@@ -89,7 +89,9 @@ impl Pair {
                 };
                 let [received, decoded] = stamps;
                 let stamps = phase.then(|| Box::new([received, decoded, measure::now(), 0]));
-                spoke.reply(Reply { task: id, outcome, list: Vec::new(), stamps }, items).unwrap();
+                spoke
+                    .reply(Reply { task: id, outcome, list: AnswerList::default(), stamps }, items)
+                    .unwrap();
                 if park {
                     return;
                 }

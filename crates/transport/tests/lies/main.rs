@@ -10,8 +10,8 @@ mod shared;
 mod stream;
 
 use proptest::prelude::*;
-use shm::Descriptor;
 use shm::descriptor::DESCRIPTOR_BYTES;
+use shm::{AnswerList, Descriptor};
 use transport::{Reply, Value};
 
 use bounds::{DEPTH, LIST, task};
@@ -34,7 +34,7 @@ fn answers(lengths: &[usize]) -> Vec<u8> {
         let stamps = (id % 2 == 1).then_some(Box::new([1, 2, 3, u64::MAX]));
         let outcome = Ok(Value::Int(7));
         let (head, payload) =
-            Reply { task: id, outcome, list: Vec::new(), stamps }.describe(*items);
+            Reply { task: id, outcome, list: AnswerList::default(), stamps }.describe(*items);
         let list = vec![-1_i64; *items];
         [bytemuck::cast_slice(&head.to_words()), &payload[..], bytemuck::cast_slice(&list)].concat()
     };
@@ -102,6 +102,7 @@ fn a_descriptor_with_any_one_bit_flipped_is_taken_as_what_it_says_or_refused() {
 fn a_peer_that_changes_what_was_checked_is_believed_in_nothing_else() {
     shared::Worker::new().take_flipped(100_000);
     shared::Coordinator::new().take_flipped(5_000);
+    shared::Coordinator::new().take_changed(5_000);
 }
 
 /// Bytes that are no frames at all, or frames of `good` with a few bytes changed.

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
 use shm::wakeup::BELL_BYTES;
-use shm::{Descriptor, Segment, Span, results};
+use shm::{AnswerList, Descriptor, Grant, Segment, Span, Use, results};
 use transport::{Arrival, Handover, Hub, List, Received, Reply, Room, Spoke, Task, Value};
 
 use crate::bounds::{
@@ -137,7 +137,7 @@ impl Worker {
             assert!(!here || !has_list || first == wanted_first, "{said:?}");
         }
         let outcome = Ok(Value::Int(0));
-        let reply = Reply { task, outcome, list: Vec::new(), stamps: None };
+        let reply = Reply { task, outcome, list: AnswerList::default(), stamps: None };
         self.spoke.reply(reply, task as usize % (ANSWER + 1)).expect("a ring with room");
     }
 }
@@ -228,7 +228,7 @@ impl Coordinator {
                     match hub.recv(Some(Duration::ZERO)).expect("a hub that is well") {
                         Arrival::Reply { worker: 0, reply } => {
                             assert_eq!(reply.task, id);
-                            assert!(reply.list.len() <= ANSWER);
+                            assert!(reply.list.iter().count() <= ANSWER);
                         }
                         Arrival::Lie { worker: 0, .. } => honest = false,
                         other => panic!("{other:?}"),
@@ -240,6 +240,46 @@ impl Coordinator {
         }
         let rooms: Vec<Room> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
         assert_eq!(rooms.len(), SLOTS, "a lie cost a room");
+    }
+}
+
+impl Coordinator {
+    /// Collects `rounds` answers with lists while somebody flips bits everywhere in their segment for ever:
+    /// where they lie, and where the worker is told its rooms. Each has its length, kept ones too, and what
+    /// was copied out does not change.
+    pub(crate) fn take_changed(&mut self, rounds: u32) {
+        let hub = &mut self.0;
+        let handover = hub.attach(0).expect("a link");
+        let control = Control::of(&handover);
+        let plan: Json = serde_json::from_str(&handover.plan).expect("a plan");
+        let grant: Grant = serde_json::from_value(plan["answers"].clone()).expect("a grant");
+        let grant = Grant { usage: Use::Words, ..grant };
+        let fd = handover.fds[3].try_clone().expect("a descriptor");
+        let answers = Segment::open(&grant, Some(fd)).expect("a segment");
+        let mut replies = Producer::new(control.replies(), control.entries);
+        let mut kept: Vec<AnswerList> = Vec::new();
+        while_flipping(&Span::of(&answers, 0, answers.bytes()), || {
+            for id in 0..rounds {
+                hub.send(0, &task(id), List::None, None).expect("room for a task");
+                let offset = ANSWER as u32;
+                let said = Descriptor { task: id, offset, ..Descriptor::default() };
+                replies.push(said).expect("a ring with room");
+                let arrival = hub.recv(Some(Duration::ZERO)).expect("a hub that is well");
+                let Arrival::Reply { worker: 0, reply } = arrival else { panic!("{arrival:?}") };
+                assert_eq!((reply.list.len(), reply.list.iter().count()), (ANSWER, ANSWER));
+                if id % 7 == 0 {
+                    kept.push(reply.list);
+                }
+                kept.truncate(3 * DEPTH);
+            }
+            assert_eq!(kept.iter().filter(|list| list.is_in_place()).count(), DEPTH);
+            for list in &kept {
+                let copy = list.to_vec();
+                assert_eq!(copy.len(), ANSWER);
+                assert!(list.is_in_place() || *list == copy);
+            }
+        });
+        hub.detach(0);
     }
 }
 

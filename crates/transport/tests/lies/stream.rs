@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::io::write;
 use rustix::pipe::pipe;
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::{Descriptor, ITEM_BYTES};
+use shm::{AnswerList, Descriptor, ITEM_BYTES};
 use transport::{
     Arrival, Handover, Hub, List, Received, Reply, Task, Transport, TransportError, Value,
 };
@@ -72,7 +72,7 @@ impl Worker {
                     Err(fault) => return Err(fault),
                 };
                 let outcome = Ok(Value::Int(0));
-                let reply = Reply { task, outcome, list: Vec::new(), stamps: None };
+                let reply = Reply { task, outcome, list: AnswerList::default(), stamps: None };
                 match spoke.reply(reply, items) {
                     // Words that say a list, and it is not there: nobody waits for this answer.
                     Err(TransportError::Gone) if cut_off => return Ok(()),
@@ -168,7 +168,8 @@ fn replies(mut bytes: &[u8]) -> (Vec<Reply>, bool) {
             return (replies, true);
         }
         let Some((list, rest)) = rest.split_at_checked(items * ITEM_BYTES) else { break };
-        reply.list = list.as_chunks().0.iter().map(|item| i64::from_le_bytes(*item)).collect();
+        let items = list.as_chunks().0.iter().map(|item| i64::from_le_bytes(*item));
+        reply.list = items.collect();
         replies.push(reply);
         bytes = rest;
     }
