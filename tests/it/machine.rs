@@ -32,6 +32,7 @@ fn the_floor_has_each_limit_on_one_core_and_across_two_and_its_table_shows_them(
         "copy_in_cache",
         "copy_out_of_cache",
         "page_fault",
+        "compute",
         "list_read",
         "list_copied_and_read",
         "yield_round_trip",
@@ -41,13 +42,15 @@ fn the_floor_has_each_limit_on_one_core_and_across_two_and_its_table_shows_them(
     assert_eq!(on("same"), one);
     if cores.as_u64() > Some(1) {
         let wakes = ["cache_line_round_trip", "futex_round_trip", "pipe_round_trip"];
-        assert_eq!(on("spread"), [&["list_copied_and_read"], &wakes[..]].concat());
+        assert_eq!(on("spread"), [&["compute", "list_copied_and_read"], &wakes[..]].concat());
     }
     for floor in floors {
         assert!(floor["ns"]["count"].as_u64().unwrap() > 0, "{floor}");
     }
     let table = String::from_utf8_lossy(&output.stderr);
     assert!(table.contains("a pipe there and back, sleeping"), "{table}");
+    let both = cores.as_u64() > Some(1);
+    assert_eq!(table.contains("computing on two cores at once takes"), both, "{table}");
 }
 
 #[test]

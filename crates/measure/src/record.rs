@@ -246,8 +246,9 @@ pub struct Sequential {
 /// A limit of this machine: what no transport can go below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FloorLine {
-    /// clock, null_system_call, copy_in_cache, copy_out_of_cache, page_fault, cache_line_round_trip,
-    /// futex_round_trip or pipe_round_trip.
+    /// clock, null_system_call, copy_in_cache, copy_out_of_cache, page_fault, compute,
+    /// cache_line_round_trip, yield_round_trip, futex_round_trip, pipe_round_trip, list_read or
+    /// list_copied_and_read.
     pub what: String,
     /// same (one core) or spread (across two).
     pub placement: String,

@@ -34,10 +34,11 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
     let rows: Vec<Vec<Cell>> = whats.iter().map(row).collect();
     let columns =
         vec![Column::left("limit"), Column::right("one core"), Column::right("across two")];
-    let notes = vec![
+    let mut notes = vec![
         "p50 / p99 of the barest loop for each: two threads, no checks; nothing can be faster here"
             .into(),
     ];
+    notes.extend(both_at_once(&floors));
     let title = "this machine's own limits".into();
     (!rows.is_empty()).then(|| Section {
         title,
@@ -47,6 +48,24 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
     })
 }
 
+/// How much longer computing takes while the other core computes too; nothing where that was not measured.
+fn both_at_once(floors: &[&FloorLine]) -> Option<String> {
+    /// Two threads of one core share what computes; two cores do not.
+    const SHARED: f64 = 1.5;
+    let p50 = |placement: &str| {
+        let of = |floor: &&&FloorLine| floor.what == "compute" && floor.placement == placement;
+        floors.iter().find(of).map(|floor| floor.ns.p50 as f64)
+    };
+    let longer = p50("spread")? / p50("same")?;
+    let so = match longer < SHARED {
+        true => "",
+        false => {
+            ": they share one core, or somebody else wants one of them; more workers gain little"
+        }
+    };
+    Some(format!("computing on two cores at once takes {longer:.2}× as long as on one{so}"))
+}
+
 /// As people say it.
 pub(crate) fn name(what: &str, bytes: usize) -> String {
     match what {
@@ -54,6 +73,7 @@ pub(crate) fn name(what: &str, bytes: usize) -> String {
         "null_system_call" => "a system call that does nothing".into(),
         "copy_in_cache" => format!("a copy of {}, in the cache", size(bytes)),
         "copy_out_of_cache" => format!("a copy of {}, in no cache", size(bytes)),
+        "compute" => "square roots; across two, on both at once".into(),
         "page_fault" => "the first touch of a page".into(),
         "cache_line_round_trip" => "a cache line there and back, polling".into(),
         "yield_round_trip" => "giving the core away, there and back".into(),

@@ -5,6 +5,7 @@
 //! processes, no checks, nothing but the thing itself. A sample is one time there and back, or the
 //! mean of a hundred where one is too short for the clock.
 
+mod compute;
 mod lists;
 
 use std::hint::{black_box, spin_loop};
@@ -77,11 +78,13 @@ pub fn measure(book: &mut Book) -> anyhow::Result<()> {
         copies("copy_in_cache", IN_CACHE),
         copies("copy_out_of_cache", OUT_OF_CACHE),
         faults()?,
+        compute::alone(WHOLE),
         lists::read(LECTURE_BYTES, WHOLE)?,
         lists::copied(LECTURE_BYTES, WHOLE)?,
     ];
     lines.extend(wakes(here, here, WHOLE)?);
     if let Some(&there) = book.allowed.get(1) {
+        lines.push(compute::beside(there, WHOLE)?);
         lines.push(lists::carried(LECTURE_BYTES, there, WHOLE)?);
         lines.extend(wakes(here, there, WHOLE)?);
     }
