@@ -209,7 +209,8 @@ impl Run<'_> {
             rooms.took[id] = (collected - reserved).max(1);
             return collected;
         };
-        let phase = rooms.stamped.iter_mut().find(|stamped| stamped.task == reply.task);
+        // From the end: it is among the last, and a look at all would leave cold caches to the next.
+        let phase = rooms.stamped.iter_mut().rev().find(|stamped| stamped.task == reply.task);
         if let Some(Stamped { timeline, .. }) = phase {
             let worker = [Stamp::Received, Stamp::Decoded, Stamp::Computed, Stamp::Replied];
             worker.into_iter().zip(*stamps).for_each(|(stamp, at)| timeline.set(stamp, at));
