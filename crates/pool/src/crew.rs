@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use measure::Timeline;
+use rustc_hash::FxHashMap;
 use transport::{
     Arrival, Hub, List, Reply, Setup, Task, Transport, TransportError, Unanswered, Value,
 };
@@ -93,6 +94,8 @@ const REPLACEMENTS: usize = 32;
 pub struct Crew {
     plan: CrewPlan,
     jobs: Vec<String>,
+    /// Number of each; of two with one name the first's. A pool asks for it at each submission.
+    numbers: FxHashMap<String, usize>,
     /// Of each job, whether a task of it may be begun again.
     repeatable: Vec<bool>,
     workers: Vec<Option<Worker>>,
@@ -118,8 +121,9 @@ impl Crew {
         let keeper = Keeper::new(hub.alarm())?;
         let workers = (0..plan.setup.workers).map(|_| None).collect();
         let (plan, dying, strayed) = (plan.clone(), VecDeque::new(), None);
-        let (jobs, repeatable) = (Vec::new(), Vec::new());
-        let mut crew = Crew { plan, jobs, repeatable, workers, dying, strayed, keeper, hub };
+        let (jobs, numbers, repeatable) = (Vec::new(), FxHashMap::default(), Vec::new());
+        let mut crew =
+            Crew { plan, jobs, numbers, repeatable, workers, dying, strayed, keeper, hub };
         let plan = crew.plan.clone();
         let mut order: Vec<usize> = (0..plan.setup.workers).collect();
         if plan.order.len() == order.len() {
@@ -282,7 +286,7 @@ impl Crew {
     /// assert_eq!((crew.job("sum"), crew.job("guess")), (Some(1), None));
     /// ```
     pub fn job(&self, name: &str) -> Option<u16> {
-        self.jobs.iter().position(|job| job == name).and_then(|at| u16::try_from(at).ok())
+        self.numbers.get(name).and_then(|at| u16::try_from(*at).ok())
     }
 
     /// Whether a task of job number `job` may be begun again where its worker died.
@@ -371,6 +375,9 @@ impl Crew {
         match there.control.recv(patience)? {
             Some((Word::Ready { jobs }, _)) => {
                 (self.jobs, self.repeatable) = jobs.into_iter().unzip();
+                // From the last: of two with one name the first stays.
+                self.numbers =
+                    self.jobs.iter().enumerate().rev().map(|(at, job)| (job.clone(), at)).collect();
                 Ok(())
             }
             Some((Word::Trouble { message }, _)) => Err(trouble(message)),

@@ -40,8 +40,6 @@ pub(crate) struct Dispatcher {
     limits: Limits,
     /// Tasks that a worker may hold.
     depth: usize,
-    /// Number of each job.
-    jobs: FxHashMap<String, u16>,
     /// Each under its number, which is used again once its outcome was taken.
     tasks: Slab<Entry>,
     /// Submitted and not sent.
@@ -89,12 +87,10 @@ impl Dispatcher {
     pub(crate) fn new(mut crew: Crew, setup: &Setup, limits: Limits) -> Dispatcher {
         // Sending is a wait too, and ends as soon as a task's time does.
         limits.task_timeout.into_iter().for_each(|limit| crew.hub().set_stall(limit));
-        let jobs = crew.jobs().iter().cloned().zip(0..).collect();
         Dispatcher {
             crew,
             limits,
             depth: setup.depth,
-            jobs,
             tasks: Slab::new(),
             line: VecDeque::new(),
             hands: (0..setup.workers).map(|_| Hand::default()).collect(),
@@ -124,7 +120,7 @@ impl Dispatcher {
         if let Some(why) = &self.failed {
             return Err(TaskError::Pool(why.clone()));
         }
-        self.jobs.get(name).copied().ok_or_else(|| TaskError::UnknownJob {
+        self.crew.job(name).ok_or_else(|| TaskError::UnknownJob {
             job: name.into(),
             known: self.crew.jobs().join(", "),
         })

@@ -2,6 +2,7 @@
 
 use measure::record::{FloorLine, Line};
 
+use crate::limit::Limits;
 use crate::model::{Cell, Column, Section, Table};
 use crate::units::{size, times};
 
@@ -38,7 +39,7 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
         "p50 / p99 of the barest loop for each: two threads, no checks; nothing can be faster here"
             .into(),
     ];
-    notes.extend(both_at_once(&floors));
+    notes.extend(both_at_once(&Limits::of(lines)));
     let title = "this machine's own limits".into();
     (!rows.is_empty()).then(|| Section {
         title,
@@ -49,13 +50,10 @@ pub(crate) fn section(lines: &[Line]) -> Option<Section> {
 }
 
 /// How much longer computing takes while the other core computes too; nothing where that was not measured.
-fn both_at_once(floors: &[&FloorLine]) -> Option<String> {
+fn both_at_once(limits: &Limits<'_>) -> Option<String> {
     /// Two threads of one core share what computes; two cores do not.
     const SHARED: f64 = 1.5;
-    let p50 = |placement: &str| {
-        let of = |floor: &&&FloorLine| floor.what == "compute" && floor.placement == placement;
-        floors.iter().find(of).map(|floor| floor.ns.p50 as f64)
-    };
+    let p50 = |placement| limits.p50("compute", placement, 0);
     let longer = p50("spread")? / p50("same")?;
     let so = match longer < SHARED {
         true => "",

@@ -55,7 +55,7 @@ impl Limits<'_> {
     }
 
     /// The median of a limit; of a list's, for so many bytes.
-    fn p50(&self, what: &str, placement: &str, bytes: usize) -> Option<f64> {
+    pub(crate) fn p50(&self, what: &str, placement: &str, bytes: usize) -> Option<f64> {
         let is = |floor: &&&FloorLine| {
             floor.what == what
                 && floor.placement == placement

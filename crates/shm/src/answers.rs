@@ -171,7 +171,7 @@ impl Lent {
         // SAFETY: `create` made the segment as long as the shape says, and the ledger has its rooms.
         let start = unsafe { shape.start(segment, self.room as usize) };
         // SAFETY: mapped as long as `rooms` lives and aligned (a stride is a multiple of 128 bytes);
-        // `collect_list` checked that a room holds so many items. This process touches these words by
+        // `collect` checked that a room holds so many items. This process touches these words by
         // atomic loads alone, so nothing that the worker may write meanwhile is a data race here.
         unsafe { std::slice::from_raw_parts(start.cast::<AtomicI64>(), self.items as usize) }
     }

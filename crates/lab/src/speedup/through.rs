@@ -1,9 +1,8 @@
 //! Rounds of a case: through a pool, and alone.
 
-use std::collections::HashMap;
-
 use measure::now;
 use pool::{Call, Data, Future, JobError, Pool, Resident, Value};
+use rustc_hash::FxHashMap;
 use transport::Residency;
 
 use super::Case;
@@ -158,7 +157,7 @@ impl Through {
             begun.push(now());
             futures.push(self.pool.submit(case.job.name(), *arg, data)?);
         }
-        let places: HashMap<u32, usize> = futures.iter().map(Future::id).zip(0..).collect();
+        let places: FxHashMap<u32, usize> = futures.iter().map(Future::id).zip(0..).collect();
         for future in self.pool.as_completed(futures) {
             let at = places[&future.id()];
             let answer = future.result()?;

@@ -53,34 +53,28 @@ impl Waiter for Sleeper {
             return true;
         }
         let word = self.0.half(FLAG);
-        let Some(patience) = patience else {
-            // Rung, nudged or interrupted: whoever waits may look what else there is.
-            let sleep = |word: &AtomicU32| {
-                let _ = futex::wait(word, FLAGS, flag::ASLEEP, None);
-            };
-            let got = flag::doze(word, &Argued, ready, sleep) || ready();
-            flag::rise(word);
-            return got;
-        };
-        let deadline = Instant::now() + patience;
+        let deadline = patience.map(|patience| Instant::now() + patience);
         let mut left = patience;
         let got = loop {
-            let timeout =
-                Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ };
+            let timeout = left.map(|left| Timespec {
+                tv_sec: left.as_secs() as _,
+                tv_nsec: left.subsec_nanos() as _,
+            });
             // Sleeps only while the flag still says so. Woken, interrupted, timed out or too late
             // to sleep: in each case look again.
             let sleep = |word: &AtomicU32| {
-                if !left.is_zero() {
-                    let _ = futex::wait(word, FLAGS, flag::ASLEEP, Some(&timeout));
+                if left != Some(Duration::ZERO) {
+                    let _ = futex::wait(word, FLAGS, flag::ASLEEP, timeout.as_ref());
                 }
             };
             if flag::doze(word, &Argued, ready, sleep) || ready() {
                 break true;
             }
-            if left.is_zero() {
+            // Without a deadline whoever was nudged may look what else there is.
+            let Some(deadline) = deadline.filter(|_| left != Some(Duration::ZERO)) else {
                 break false;
-            }
-            left = deadline.saturating_duration_since(Instant::now());
+            };
+            left = Some(deadline.saturating_duration_since(Instant::now()));
         };
         flag::rise(word);
         got
