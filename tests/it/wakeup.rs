@@ -59,7 +59,7 @@ fn the_lab_of_wake_ups_has_a_row_for_each_in_every_placement_beside_its_limit() 
     assert!(trials.iter().any(|trial| trial.cell.workers == 2 * cores));
     let shown = String::from_utf8(output.stdout).unwrap();
     for wakeup in shm::wakeup::ALL {
-        let row = [wakeup.name(), wakeup.regime().name()];
+        let row = [wakeup.name(), wakeup.wait_strategy().name()];
         let rows = shown.lines().filter(|line| line.split_whitespace().take(2).eq(row));
         assert_eq!(rows.count(), places, "{}:\n{shown}", wakeup.name());
     }

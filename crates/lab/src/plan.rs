@@ -6,7 +6,7 @@ use measure::middle;
 use measure::run::PairRow;
 use measure::stopping;
 use pool::Job;
-use shm::wakeup::Regime;
+use shm::wakeup::WaitStrategy;
 use shm::{Kind, Pages};
 use transport::{Residency, Setup, Transport};
 
@@ -35,7 +35,7 @@ pub struct Arm {
 impl Arm {
     /// The arm of that transport and residency in `regime`, in a memfd where it shares; nothing if
     /// there is no such transport or it has no wake-up of that regime.
-    pub fn of(transport: &str, residency: Residency, regime: Regime) -> Option<Arm> {
+    pub fn of(transport: &str, residency: Residency, regime: WaitStrategy) -> Option<Arm> {
         let transport = transport::by_name(transport)?;
         let segment = transport.has_segment().then_some(Kind::Memfd);
         Some(Arm {
@@ -75,7 +75,7 @@ pub struct Cell {
     /// Which core runs whom.
     pub placement: Placement,
     /// What a waiting side does.
-    pub regime: Regime,
+    pub regime: WaitStrategy,
     /// Worker processes of each arm.
     pub workers: usize,
     /// Tasks in flight per worker.
@@ -324,7 +324,7 @@ pub fn job(job: &str, compute_ns: u64) -> &str {
 }
 
 /// The transport's wake-up of that regime, its default first.
-pub fn wakeup_of(transport: &dyn Transport, regime: Regime) -> Option<&'static str> {
+pub fn wakeup_of(transport: &dyn Transport, regime: WaitStrategy) -> Option<&'static str> {
     let mut wakeups = transport.wakeups().into_iter();
     wakeups.find_map(|(name, of)| (of == regime).then_some(name))
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use shm::wakeup::Regime;
+use shm::wakeup::WaitStrategy;
 use transport::Residency;
 
 use crate::args::Common;
@@ -80,9 +80,9 @@ fn sizes() -> Vec<usize> {
 
 /// The plan for a machine with `cores` cores: with one alone, nothing is spread.
 pub fn plan(cores: usize) -> Plan {
-    let mut strata = vec![(Placement::Same, Regime::Sleeping)];
+    let mut strata = vec![(Placement::Same, WaitStrategy::Sleep)];
     if cores > 1 {
-        strata.push((Placement::Spread, Regime::Hybrid));
+        strata.push((Placement::Spread, WaitStrategy::Hybrid));
     }
     let cells = strata.into_iter().flat_map(|(placement, regime)| {
         sizes().into_iter().map(move |bytes| Cell {
@@ -106,7 +106,7 @@ pub fn plan(cores: usize) -> Plan {
 }
 
 /// Copy, place, resident.
-fn arms(regime: Regime) -> Vec<Arm> {
+fn arms(regime: WaitStrategy) -> Vec<Arm> {
     [
         Arm::of("pipe", Residency::Place, regime),
         Arm::of("shared", Residency::Place, regime),

@@ -11,7 +11,7 @@ use measure::owners::StormLine;
 use pool::{Future, Kind, Launch, Pool, TaskError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use shm::wakeup::Regime;
+use shm::wakeup::WaitStrategy;
 
 use crate::book::{segments_left, workers_left};
 use killer::Killer;
@@ -39,11 +39,11 @@ pub fn fronts() -> Vec<Front> {
             let first =
                 wakeups.iter().find(|(_, of)| of == regime).is_some_and(|(of, _)| of == wakeup);
             let kinds: Vec<Option<Kind>> = match (transport.has_segment(), regime, first) {
-                (true, Regime::Sleeping | Regime::Hybrid, true) => {
+                (true, WaitStrategy::Sleep | WaitStrategy::Hybrid, true) => {
                     Kind::ALL.iter().copied().map(Some).collect()
                 }
                 (true, ..) => vec![Some(Kind::ALL[0])],
-                (false, Regime::Sleeping | Regime::Hybrid, true) => vec![None],
+                (false, WaitStrategy::Sleep | WaitStrategy::Hybrid, true) => vec![None],
                 (false, ..) => continue,
             };
             let front = |segment| Front { transport: transport.name(), wakeup, segment };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pool::MOST_WORKERS;
-use shm::wakeup::Regime;
+use shm::wakeup::WaitStrategy;
 use shm::{Kind, Pages};
 use transport::{Residency, Transport};
 
@@ -214,7 +214,7 @@ impl Axes {
         &self,
         transports: &[&'static dyn Transport],
         wakeup: &str,
-    ) -> Result<(Regime, Vec<Arm>), Refusal> {
+    ) -> Result<(WaitStrategy, Vec<Arm>), Refusal> {
         let regime = regime_of(wakeup)?;
         let mut arms = Vec::new();
         for &transport in transports {
@@ -302,7 +302,7 @@ fn transport_of(name: &str) -> Result<&'static dyn Transport, Refusal> {
     })
 }
 
-fn regime_of(wakeup: &str) -> Result<Regime, Refusal> {
+fn regime_of(wakeup: &str) -> Result<WaitStrategy, Refusal> {
     let all = transport::ALL.iter().flat_map(|transport| transport.wakeups());
     let mut names: Vec<_> = all.clone().map(|(name, _)| name).collect();
     names.sort_unstable();

@@ -28,7 +28,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::Duration;
 
 use measure::Timeline;
-use shm::wakeup::{Regime, Ringer};
+use shm::wakeup::{Ringer, WaitStrategy};
 use shm::{Got, Kind, Pages, Slot};
 
 pub use error::TransportError;
@@ -116,7 +116,7 @@ pub trait Transport: Sync {
     fn residencies(&self) -> &'static [Residency];
 
     /// How a waiting side can be woken: names and regimes, the default first.
-    fn wakeups(&self) -> Vec<(&'static str, Regime)>;
+    fn wakeups(&self) -> Vec<(&'static str, WaitStrategy)>;
 
     /// Whether lists lie in a segment, so that its kind is an axis.
     fn has_segment(&self) -> bool;

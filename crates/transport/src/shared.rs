@@ -14,7 +14,7 @@ mod link;
 mod spoke;
 
 use serde::{Deserialize, Serialize};
-use shm::wakeup::{self, BELL_BYTES, Regime, Wakeup};
+use shm::wakeup::{self, BELL_BYTES, WaitStrategy, Wakeup};
 use shm::watermark::WATERMARK_BYTES;
 use shm::{Grant, results, ring};
 
@@ -32,8 +32,8 @@ impl Transport for Shared {
     fn residencies(&self) -> &'static [Residency] {
         Residency::ALL
     }
-    fn wakeups(&self) -> Vec<(&'static str, Regime)> {
-        wakeup::ALL.iter().map(|wakeup| (wakeup.name(), wakeup.regime())).collect()
+    fn wakeups(&self) -> Vec<(&'static str, WaitStrategy)> {
+        wakeup::ALL.iter().map(|wakeup| (wakeup.name(), wakeup.wait_strategy())).collect()
     }
     fn has_segment(&self) -> bool {
         true

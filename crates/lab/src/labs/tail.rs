@@ -5,7 +5,7 @@
 
 use measure::histogram::SAMPLES_FOR_P99;
 use measure::record::{Line, Trial};
-use shm::wakeup::Regime;
+use shm::wakeup::WaitStrategy;
 use transport::Residency;
 use workload::pauses::{PAUSE, SumWithPauses};
 
@@ -66,8 +66,8 @@ impl Lab for Tail {
 /// Closed and open, without pauses and with them, on a machine with `cores` cores.
 fn cells(cores: usize) -> Vec<Cell> {
     let (placement, regime) = match cores {
-        0 | 1 => (Placement::Same, Regime::Sleeping),
-        _ => (Placement::Spread, Regime::Hybrid),
+        0 | 1 => (Placement::Same, WaitStrategy::Sleep),
+        _ => (Placement::Spread, WaitStrategy::Hybrid),
     };
     let arms = ["pipe", "shared"].map(|name| Arm::of(name, Residency::Place, regime));
     let cell = |job, rate: Option<f64>| Cell {

@@ -4,7 +4,7 @@
 
 use measure::record::{Line, Trial};
 use pool::MOST_WORKERS;
-use shm::wakeup::Regime;
+use shm::wakeup::WaitStrategy;
 use transport::Residency;
 
 use super::Lab;
@@ -64,7 +64,7 @@ fn cells(allowed: &[usize]) -> Vec<Cell> {
         places.push((spread.clone(), 1));
     }
     places.push((spread, (2 * allowed.len()).min(MOST_WORKERS)));
-    let regimes = [Regime::Sleeping, Regime::Polling, Regime::Hybrid];
+    let regimes = [WaitStrategy::Sleep, WaitStrategy::Spin, WaitStrategy::Hybrid];
     let cell = |(placement, workers): (Placement, usize)| {
         regimes.map(|regime| Cell {
             job: crate::plan::SUM,
@@ -85,7 +85,7 @@ fn cells(allowed: &[usize]) -> Vec<Cell> {
 }
 
 /// Every wake-up of a shared segment in `regime`.
-fn arms(regime: Regime) -> Vec<Arm> {
+fn arms(regime: WaitStrategy) -> Vec<Arm> {
     let Some(any) = Arm::of("shared", Residency::Resident, regime) else { return Vec::new() };
     let all = any.transport.wakeups().into_iter();
     let of_regime = all.filter(|(_, of)| *of == regime);

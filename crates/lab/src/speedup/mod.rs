@@ -13,7 +13,7 @@ use measure::record::Line;
 use measure::{middle, now};
 use pool::{Call, Job, TaskError, Value};
 use rand::seq::SliceRandom;
-use shm::wakeup::Regime;
+use shm::wakeup::WaitStrategy;
 use transport::Residency;
 
 use self::through::{Alone, Batch, Through};
@@ -53,7 +53,7 @@ impl Case {
     pub fn cell(&self, session: &Session<'_>) -> Cell {
         Cell {
             placement: Placement::Spread.on(&session.book.allowed),
-            regime: Regime::Hybrid,
+            regime: WaitStrategy::Hybrid,
             workers: session.wish.workers,
             depth: DEPTH,
             job: self.job.name(),
@@ -72,7 +72,7 @@ impl Case {
 pub fn arms(ways: &[(&str, Residency)], has_list: bool) -> Vec<Arm> {
     let fits = |(_, residency): &&(&str, Residency)| has_list || *residency != Residency::Resident;
     let ways = ways.iter().filter(fits);
-    ways.filter_map(|(name, residency)| Arm::of(name, *residency, Regime::Hybrid)).collect()
+    ways.filter_map(|(name, residency)| Arm::of(name, *residency, WaitStrategy::Hybrid)).collect()
 }
 
 /// How often a job must do its loop to last `target`: found once a run.

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use raw_sync::Timeout;
 use raw_sync::events::{Event, EventImpl, EventInit, EventState};
 
-use super::{BELL_BYTES, Ends, LOOK_AROUND, Regime, Ringer, Waiter, Wakeup, Yielding};
+use super::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup, Yielding};
 use crate::span::Span;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,8 +37,8 @@ impl Wakeup for EventWakeup {
     fn name(&self) -> &'static str {
         "event"
     }
-    fn regime(&self) -> Regime {
-        Regime::Sleeping
+    fn wait_strategy(&self) -> WaitStrategy {
+        WaitStrategy::Sleep
     }
     fn create(&self, words: &Span) -> io::Result<Ends> {
         // SAFETY: `room` says that the object fits; the span is fresh, aligned and all zero.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::time::Timespec;
 
-use super::{Ends, LOOK_AROUND, Regime, Ringer, Waiter, Wakeup};
+use super::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -21,8 +21,8 @@ impl Wakeup for Eventfd {
     fn name(&self) -> &'static str {
         "eventfd"
     }
-    fn regime(&self) -> Regime {
-        Regime::Sleeping
+    fn wait_strategy(&self) -> WaitStrategy {
+        WaitStrategy::Sleep
     }
     fn create(&self, _words: &Span) -> io::Result<Ends> {
         // A ringer never waits: the counter has room for 2^64 - 2 rings.

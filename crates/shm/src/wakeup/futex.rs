@@ -13,7 +13,7 @@ use rustix::thread::futex;
 use rustix::time::Timespec;
 
 use super::flag;
-use super::{Ends, Regime, Ringer, Waiter, Wakeup};
+use super::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use crate::protocol::Argued;
 use crate::span::Span;
 
@@ -29,8 +29,8 @@ impl Wakeup for Futex {
     fn name(&self) -> &'static str {
         "futex"
     }
-    fn regime(&self) -> Regime {
-        Regime::Sleeping
+    fn wait_strategy(&self) -> WaitStrategy {
+        WaitStrategy::Sleep
     }
     fn create(&self, _words: &Span) -> io::Result<Ends> {
         Ok(Ends::default())

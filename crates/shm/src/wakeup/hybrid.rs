@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::futex::Sleeper;
-use super::{Ends, POLL_BUDGET, Regime, Ringer, Waiter, Wakeup, Yielding};
+use super::{Ends, POLL_BUDGET, Ringer, WaitStrategy, Waiter, Wakeup, Yielding};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -19,8 +19,8 @@ impl Wakeup for Hybrid {
     fn name(&self) -> &'static str {
         "hybrid"
     }
-    fn regime(&self) -> Regime {
-        Regime::Hybrid
+    fn wait_strategy(&self) -> WaitStrategy {
+        WaitStrategy::Hybrid
     }
     fn create(&self, _words: &Span) -> io::Result<Ends> {
         Ok(Ends::default())

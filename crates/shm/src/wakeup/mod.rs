@@ -42,29 +42,29 @@ pub fn by_name(name: &str) -> Option<&'static dyn Wakeup> {
 /// Bytes of the span that a bell needs.
 pub const BELL_BYTES: usize = 256;
 
-/// What a waiting peer does; copy and share are compared only within one regime.
+/// What a waiting side does. Transports are compared only within one wait strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Regime {
-    /// Gives its core away and is woken by the kernel.
-    Sleeping,
-    /// Looks again and again.
-    Polling,
-    /// Looks for a while, giving its core to whoever wants it, and then sleeps.
+pub enum WaitStrategy {
+    /// Sleeps in the kernel until it is woken.
+    Sleep,
+    /// Polls without a pause and keeps its core.
+    Spin,
+    /// Polls for a while, yielding its core in between, and then sleeps (adaptive waiting).
     Hybrid,
 }
 
-impl Regime {
-    /// The word in records.
+impl WaitStrategy {
+    /// The word in records of schema 1.
     pub fn name(self) -> &'static str {
         match self {
-            Regime::Sleeping => "sleeping",
-            Regime::Polling => "polling",
-            Regime::Hybrid => "hybrid",
+            WaitStrategy::Sleep => "sleeping",
+            WaitStrategy::Spin => "polling",
+            WaitStrategy::Hybrid => "hybrid",
         }
     }
 }
 
-impl fmt::Display for Regime {
+impl fmt::Display for WaitStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -75,8 +75,8 @@ pub trait Wakeup: Sync + fmt::Debug {
     /// The name on the command line and in records.
     fn name(&self) -> &'static str;
 
-    /// What its waiter does.
-    fn regime(&self) -> Regime;
+    /// What its waiting end does.
+    fn wait_strategy(&self) -> WaitStrategy;
 
     /// Makes a bell on fresh words, all zero, and the descriptors that its two ends need.
     ///
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn no_wake_up_is_lost_in_twenty_thousand_of_each_kind() {
         for wakeup in ALL {
-            let rounds = if wakeup.regime() == Regime::Polling { 200 } else { 20_000 };
+            let rounds = if wakeup.wait_strategy() == WaitStrategy::Spin { 200 } else { 20_000 };
             let published = Arc::new(AtomicU64::new(0));
             let seen = Arc::new(AtomicU64::new(0));
             let (mut to_waiter, to_waiter_ringer) = bell(*wakeup);
@@ -232,7 +232,7 @@ mod tests {
                 assert!(!waiter.wait(&mut never, Some(patience)));
                 let took = asked.elapsed();
                 // Whoever sleeps does not look again and again instead.
-                let asleep = wakeup.regime() != Regime::Sleeping || looks < 5000;
+                let asleep = wakeup.wait_strategy() != WaitStrategy::Sleep || looks < 5000;
                 assert!(asleep, "{} looked {looks} times", wakeup.name());
                 assert!(took >= patience, "{} gave up after {took:?}", wakeup.name());
                 assert!(took < 15 * patience, "{} waited {took:?}", wakeup.name());

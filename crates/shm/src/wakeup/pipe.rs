@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use super::{Ends, Regime, Ringer, Waiter, Wakeup};
+use super::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -22,8 +22,8 @@ impl Wakeup for Pipe {
     fn name(&self) -> &'static str {
         "pipe"
     }
-    fn regime(&self) -> Regime {
-        Regime::Sleeping
+    fn wait_strategy(&self) -> WaitStrategy {
+        WaitStrategy::Sleep
     }
     fn create(&self, _words: &Span) -> io::Result<Ends> {
         let (wait, ring) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;

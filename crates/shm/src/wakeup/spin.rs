@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::{Ends, LOOK_AROUND, Regime, Ringer, Waiter, Wakeup, poll_spinning};
+use super::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup, poll_spinning};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -17,8 +17,8 @@ impl Wakeup for Spin {
     fn name(&self) -> &'static str {
         "spin"
     }
-    fn regime(&self) -> Regime {
-        Regime::Polling
+    fn wait_strategy(&self) -> WaitStrategy {
+        WaitStrategy::Spin
     }
     fn create(&self, _words: &Span) -> io::Result<Ends> {
         Ok(Ends::default())

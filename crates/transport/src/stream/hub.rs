@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, Regime, Yielding, poll_spinning};
+use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, WaitStrategy, Yielding, poll_spinning};
 use shm::{ITEM_BYTES, Resident};
 use smallvec::SmallVec;
 
@@ -34,7 +34,7 @@ pub(super) const MOST_HEAD_WORDS: usize = HEAD_WORDS + LINE / size_of::<u64>();
 
 pub(super) struct StreamHub {
     streams: &'static Streams,
-    regime: Regime,
+    regime: WaitStrategy,
     setup: Setup,
     links: Vec<Option<Link>>,
     /// Whose turn it is to be looked at first, so that nobody starves.
@@ -57,7 +57,7 @@ impl Hub for StreamHub {
         let there = (self.streams.make)()?;
         let back = (self.streams.make)()?;
         set_blocking(&there.write, false)?;
-        let blocks = self.regime == Regime::Sleeping;
+        let blocks = self.regime == WaitStrategy::Sleep;
         set_blocking(&there.read, blocks)?;
         set_blocking(&back.read, blocks)?;
         let Setup { depth, answer, .. } = self.setup;
@@ -345,9 +345,11 @@ impl StreamHub {
         patience: Option<Duration>,
     ) -> Result<(), TransportError> {
         match self.regime {
-            Regime::Polling => std::hint::spin_loop(),
-            Regime::Hybrid if since.elapsed() < POLL_BUDGET => std::thread::yield_now(),
-            Regime::Sleeping | Regime::Hybrid => return self.sleep(Some(worker), patience),
+            WaitStrategy::Spin => std::hint::spin_loop(),
+            WaitStrategy::Hybrid if since.elapsed() < POLL_BUDGET => std::thread::yield_now(),
+            WaitStrategy::Sleep | WaitStrategy::Hybrid => {
+                return self.sleep(Some(worker), patience);
+            }
         }
         self.read_all().map(drop)
     }
@@ -359,8 +361,8 @@ impl StreamHub {
             // One look, which gives nothing away.
             return self.sleep(None, patience);
         }
-        if self.regime != Regime::Sleeping {
-            let polling = self.regime == Regime::Polling;
+        if self.regime != WaitStrategy::Sleep {
+            let polling = self.regime == WaitStrategy::Spin;
             let mut poll = std::mem::take(&mut self.poll);
             let mut result = Ok(false);
             let mut ready = || {
@@ -381,7 +383,7 @@ impl StreamHub {
         let mut attached = self.links.iter().enumerate().filter(|(_, link)| link.is_some());
         match (attached.next(), attached.next(), self.regime, patience) {
             // One worker only: its read blocks by itself, and its end of file is its death.
-            (Some((only, _)), None, Regime::Sleeping, None) => self.read_replies(only).map(drop),
+            (Some((only, _)), None, WaitStrategy::Sleep, None) => self.read_replies(only).map(drop),
             _ => self.sleep(None, Some(longest)),
         }
     }

@@ -27,13 +27,16 @@ use rustix::io::Errno;
 use rustix::time::Timespec;
 use serde::{Deserialize, Serialize};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{LOOKS, Regime};
+use shm::wakeup::{LOOKS, WaitStrategy};
 
 use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError};
 
 /// How either end of a stream waits.
-pub const WAITS: &[(&str, Regime)] =
-    &[("block", Regime::Sleeping), ("hybrid", Regime::Hybrid), ("spin", Regime::Polling)];
+pub const WAITS: &[(&str, WaitStrategy)] = &[
+    ("block", WaitStrategy::Sleep),
+    ("hybrid", WaitStrategy::Hybrid),
+    ("spin", WaitStrategy::Spin),
+];
 
 /// One direction of a stream.
 #[derive(Debug)]
@@ -96,7 +99,7 @@ impl Transport for Streams {
     fn residencies(&self) -> &'static [Residency] {
         &[Residency::Place, Residency::Build]
     }
-    fn wakeups(&self) -> Vec<(&'static str, Regime)> {
+    fn wakeups(&self) -> Vec<(&'static str, WaitStrategy)> {
         WAITS.to_vec()
     }
     fn has_segment(&self) -> bool {
@@ -144,7 +147,7 @@ fn looks(apart: bool) -> usize {
     if apart { LOOKS } else { 1 }
 }
 
-fn regime(streams: &Streams, wait: &str) -> Result<Regime, TransportError> {
+fn regime(streams: &Streams, wait: &str) -> Result<WaitStrategy, TransportError> {
     let found = WAITS.iter().find(|(name, _)| *name == wait);
     found.map(|(_, regime)| *regime).ok_or_else(|| TransportError::NoSuchAxis {
         transport: streams.name,

@@ -73,14 +73,14 @@ mod tests {
 
     use rustix::io::write;
     use rustix::pipe::pipe;
-    use shm::wakeup::Regime;
+    use shm::wakeup::WaitStrategy;
 
     use super::*;
 
     #[test]
     fn parts_are_whole_items_in_order_and_the_end_of_file_cuts_the_list_off() {
         let (read, theirs) = pipe().unwrap();
-        let end = ReadEnd { fd: read, regime: Regime::Sleeping, poll: RefCell::default() };
+        let end = ReadEnd { fd: read, regime: WaitStrategy::Sleep, poll: RefCell::default() };
         let list: Vec<i64> = (1..=100).collect();
         let bytes: &[u8] = bytemuck::cast_slice(&list);
         // Thirteen bytes came with the head.

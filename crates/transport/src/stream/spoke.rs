@@ -10,7 +10,7 @@ use measure::now;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, read, readv, write, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{POLL_BUDGET, Regime, Yielding, poll_spinning};
+use shm::wakeup::{POLL_BUDGET, WaitStrategy, Yielding, poll_spinning};
 use shm::{Descriptor, ITEM_BYTES};
 
 use super::fetch::Fetched;
@@ -201,7 +201,7 @@ impl StreamSpoke {
 /// A worker's end to read from, and how it waits there.
 pub(super) struct ReadEnd {
     pub(super) fd: OwnedFd,
-    pub(super) regime: Regime,
+    pub(super) regime: WaitStrategy,
     pub(super) poll: RefCell<Yielding>,
 }
 
@@ -218,9 +218,9 @@ impl ReadEnd {
                 !matches!(result, Err(Errno::AGAIN | Errno::INTR))
             };
             let found = match self.regime {
-                Regime::Sleeping => ready(),
-                Regime::Polling => poll_spinning(&mut ready, Duration::MAX),
-                Regime::Hybrid => self.poll.borrow_mut().poll(&mut ready, POLL_BUDGET),
+                WaitStrategy::Sleep => ready(),
+                WaitStrategy::Spin => poll_spinning(&mut ready, Duration::MAX),
+                WaitStrategy::Hybrid => self.poll.borrow_mut().poll(&mut ready, POLL_BUDGET),
             };
             match result {
                 _ if !found => {}
@@ -228,7 +228,7 @@ impl ReadEnd {
                 Err(Errno::CONNRESET) => return Ok(0),
                 Err(error) => return Err(TransportError::system("read")(error)),
             }
-            if self.regime == Regime::Hybrid {
+            if self.regime == WaitStrategy::Hybrid {
                 poll_fds(&mut [PollFd::new(&self.fd, PollFlags::IN)], None)?;
             }
         }
