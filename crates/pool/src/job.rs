@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use transport::{Failure, Inflow, Value};
+use transport::{Failure, IncomingList, Value};
 
 /// One task, as its job sees it.
 ///
@@ -20,7 +20,7 @@ use transport::{Failure, Inflow, Value};
 pub struct Call<'a> {
     /// The task's argument.
     pub arg: Value,
-    list: Inflow<'a>,
+    list: IncomingList<'a>,
     /// Whether there is still a coordinator.
     alive: &'a dyn Fn() -> bool,
     /// Why the list did not come, or not all of it.
@@ -49,12 +49,12 @@ impl<'a> Call<'a> {
     /// assert_eq!(Twice.run(&mut Call::new(21, &[])), Ok(Value::Int(42)));
     /// ```
     pub fn new(arg: impl Into<Value>, list: &'a [i64]) -> Call<'a> {
-        Call::of(arg.into(), Inflow::here(list), &mut [], &|| true)
+        Call::of(arg.into(), IncomingList::here(list), &mut [], &|| true)
     }
 
     pub(crate) fn of(
         arg: Value,
-        list: Inflow<'a>,
+        list: IncomingList<'a>,
         room: &'a mut [i64],
         alive: &'a dyn Fn() -> bool,
     ) -> Call<'a> {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use shm::{AnswerList, Descriptor};
 
-use crate::TransportError;
+use crate::error::TransportError;
 
 /// One word of argument or answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -231,6 +231,11 @@ impl Failure {
     /// That went wrong, in these words.
     pub fn new(what: What, message: String) -> Box<Failure> {
         Box::new(Failure { what, message })
+    }
+
+    /// Why the rest of a list will not come.
+    pub(crate) fn cut_off(why: &str) -> Box<Failure> {
+        Failure::new(What::Refused, format!("a list that was cut off: {why}"))
     }
 
     /// With names and messages short enough for any payload.

@@ -9,10 +9,11 @@ use std::os::fd::OwnedFd;
 
 use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
 
-use crate::stream::{Body, Streams, Way};
-use crate::{Ledger, TransportError};
+use crate::error::TransportError;
+use crate::ledger::Ledger;
+use crate::stream::{Body, Channel, StreamTransport};
 
-pub(crate) static PIPE: Streams = Streams {
+pub(crate) static PIPE: StreamTransport = StreamTransport {
     name: "pipe",
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: pipe,
@@ -26,10 +27,10 @@ pub(crate) static PIPE: Streams = Streams {
 pub(crate) const PIECE: usize = 8 * 1024;
 
 /// A pipe with the largest buffer that this user may have, and its size as got.
-pub(crate) fn pipe() -> Result<Way, TransportError> {
+pub(crate) fn pipe() -> Result<Channel, TransportError> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(TransportError::system("pipe2"))?;
     let capacity = enlarge(&write);
-    Ok(Way { read, write, capacity })
+    Ok(Channel { read, write, capacity })
 }
 
 /// Asks for the system's largest pipe, and for less as long as that is refused (a user's pipes

@@ -6,11 +6,12 @@
 //! many bytes as they need, so small numbers make a short message. An answer's list is not encoded:
 //! it travels as in `pipe`.
 
+use crate::error::TransportError;
+use crate::ledger::Ledger;
 use crate::pipe::{PIECE, pipe};
-use crate::stream::{Body, Codec, Streams};
-use crate::{Ledger, TransportError};
+use crate::stream::{Body, Codec, StreamTransport};
 
-pub(crate) static PIPE_SERDE: Streams = Streams {
+pub(crate) static PIPE_SERDE: StreamTransport = StreamTransport {
     name: "pipe-serde",
     ledger: Ledger { copies: 4, writes: 1, reads: 1 },
     make: pipe,

@@ -11,14 +11,18 @@
 
 mod hub;
 mod link;
+mod plan;
 mod spoke;
 
-use serde::{Deserialize, Serialize};
-use shm::wakeup::{self, BELL_BYTES, WaitStrategy, Wakeup};
-use shm::watermark::WATERMARK_BYTES;
-use shm::{Grant, results, ring};
+use shm::wakeup::{self, WaitStrategy};
 
-use crate::{Handover, Hub, Ledger, Residency, Setup, Spoke, Transport, TransportError};
+use crate::contract::Transport;
+use crate::error::TransportError;
+use crate::hub::Hub;
+use crate::ledger::Ledger;
+use crate::residency::Residency;
+use crate::setup::{Handover, Setup};
+use crate::spoke::Spoke;
 
 pub(crate) struct Shared;
 
@@ -44,55 +48,4 @@ impl Transport for Shared {
     fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError> {
         Ok(Box::new(spoke::SharedSpoke::new(handover)?))
     }
-}
-
-/// What a worker is told beside its descriptors, which follow in the order of the fields.
-#[derive(Serialize, Deserialize)]
-struct Plan {
-    wakeup: String,
-    entries: usize,
-    room: usize,
-    /// How many places for answers' lists, and for how many items each.
-    places: usize,
-    answer: usize,
-    lists: Option<Grant>,
-    answers: Option<Grant>,
-    control: Grant,
-    bell: Grant,
-    /// Whether the worker's waiting end and its end of the hub's bell have descriptors.
-    wait_fd: bool,
-    ring_fd: bool,
-}
-
-/// Where things lie in a worker's control segment.
-struct Layout {
-    tasks: usize,
-    replies: usize,
-    bell: usize,
-    /// The bell from this worker alone, where there is a stand-in for the hub's.
-    back: usize,
-    watermark: usize,
-    results: usize,
-    bytes: usize,
-}
-
-impl Layout {
-    fn new(entries: usize) -> Layout {
-        let tasks = 0;
-        let replies = tasks + ring::bytes(entries);
-        let bell = replies + ring::bytes(entries);
-        let back = bell + BELL_BYTES;
-        let watermark = back + BELL_BYTES;
-        let results = watermark + WATERMARK_BYTES;
-        let bytes = results + results::bytes(entries);
-        Layout { tasks, replies, bell, back, watermark, results, bytes }
-    }
-}
-
-fn wakeup_by_name(name: &str) -> Result<&'static dyn Wakeup, TransportError> {
-    wakeup::by_name(name).ok_or_else(|| TransportError::NoSuchAxis {
-        transport: "shared",
-        what: format!("wake-up `{name}`"),
-        has: wakeup::ALL.iter().map(|wakeup| wakeup.name()).collect::<Vec<_>>().join(", "),
-    })
 }

@@ -8,10 +8,11 @@
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use crate::stream::{Body, Streams, Way};
-use crate::{Ledger, TransportError};
+use crate::error::TransportError;
+use crate::ledger::Ledger;
+use crate::stream::{Body, Channel, StreamTransport};
 
-pub(crate) static SOCKET: Streams = Streams {
+pub(crate) static SOCKET: StreamTransport = StreamTransport {
     name: "socket",
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: sockets,
@@ -26,11 +27,11 @@ const QUEUED: usize = 32 * 1024;
 /// Asked for; the system gives what it allows.
 const BUFFER: usize = 1 << 20;
 
-fn sockets() -> Result<Way, TransportError> {
+fn sockets() -> Result<Channel, TransportError> {
     let (read, write) =
         socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
             .map_err(TransportError::system("socketpair"))?;
     let _ = setsockopt(&write, sockopt::SndBuf, &BUFFER);
     let capacity = getsockopt(&write, sockopt::SndBuf).unwrap_or(4096);
-    Ok(Way { read, write, capacity })
+    Ok(Channel { read, write, capacity })
 }

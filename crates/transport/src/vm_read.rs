@@ -16,16 +16,15 @@
 //! it too (PR_SET_PTRACER). Each worker tries it when it takes its place: where it is forbidden,
 //! that is the answer there, and no task is sent.
 
-use crate::Ledger;
+use crate::ledger::Ledger;
 use crate::pipe::pipe;
-use crate::stream::fetch::PIECE_BYTES;
-use crate::stream::{Body, Streams};
+use crate::stream::{Body, FETCH_BYTES, StreamTransport};
 
-pub(crate) static VM_READ: Streams = Streams {
+pub(crate) static VM_READ: StreamTransport = StreamTransport {
     name: "vm_read",
     ledger: Ledger { copies: 1, writes: 1, reads: 1 },
     make: pipe,
     piece: usize::MAX,
-    overlap_from: PIECE_BYTES,
+    overlap_from: FETCH_BYTES,
     body: Body::Address,
 };

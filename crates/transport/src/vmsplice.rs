@@ -15,11 +15,12 @@ use std::io::IoSlice;
 
 use nix::fcntl::{SpliceFFlags, vmsplice};
 
+use crate::error::TransportError;
+use crate::ledger::Ledger;
 use crate::pipe::pipe;
-use crate::stream::{Body, PAGE, Streams, Way};
-use crate::{Ledger, TransportError};
+use crate::stream::{Body, Channel, PAGE, StreamTransport};
 
-pub(crate) static VMSPLICE: Streams = Streams {
+pub(crate) static VMSPLICE: StreamTransport = StreamTransport {
     name: "vmsplice",
     ledger: Ledger { copies: 1, writes: 1, reads: 1 },
     make: pages,
@@ -32,8 +33,8 @@ pub(crate) static VMSPLICE: Streams = Streams {
 const PIECE: usize = 64 * 1024;
 
 /// A pipe that is known to take pages.
-fn pages() -> Result<Way, TransportError> {
-    let Way { read, write, capacity } = pipe()?;
+fn pages() -> Result<Channel, TransportError> {
+    let Channel { read, write, capacity } = pipe()?;
     let probe = vmsplice(&write, &[IoSlice::new(&[0])], SpliceFFlags::SPLICE_F_NONBLOCK);
     probe.map_err(|cause| TransportError::Forbidden {
         transport: "vmsplice",
@@ -43,5 +44,5 @@ fn pages() -> Result<Way, TransportError> {
     })?;
     rustix::io::read(&read, &mut [0]).map_err(TransportError::system("read"))?;
     // It counts pages: the head is one, and a list may begin and end within one.
-    Ok(Way { read, write, capacity: capacity - 2 * PAGE })
+    Ok(Channel { read, write, capacity: capacity - 2 * PAGE })
 }

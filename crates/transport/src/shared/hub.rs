@@ -18,11 +18,14 @@ use shm::{
 };
 
 use super::link::{Holds, Link};
-use super::{Layout, Plan, wakeup_by_name};
-use crate::message::FILLING;
-use crate::{
-    Alarm, Arrival, Handover, Hub, List, Residency, Room, Setup, Task, TransportError, Unanswered,
-};
+use super::plan::{Layout, Plan, wakeup_by_name};
+use crate::alarm::Alarm;
+use crate::error::TransportError;
+use crate::hub::{Arrival, Hub};
+use crate::list::{List, Room, Unanswered};
+use crate::message::{FILLING, Task};
+use crate::residency::Residency;
+use crate::setup::{Handover, Setup};
 
 /// Entries of a ring at least: a producer looks at the consumer's index once in so many pushes, and
 /// each look is a cache miss.

@@ -6,7 +6,9 @@ use shm::ring::{Consumer, Producer};
 use shm::wakeup::Ringer;
 use shm::{AnswerList, Answers, Descriptor, Resident, Slot, Span, Watermark, results};
 
-use crate::{Reply, Room, TransportError, Unanswered};
+use crate::error::TransportError;
+use crate::list::{Room, Unanswered};
+use crate::message::Reply;
 
 /// The coordinator's ends to one worker.
 pub(super) struct Link {

@@ -6,11 +6,12 @@ use shm::wakeup::{BELL_BYTES, Ringer, Waiter};
 use shm::watermark::WATERMARK_BYTES;
 use shm::{AnswerRooms, Behind, Got, Grant, ITEM_BYTES, Lists, Segment, Span, results};
 
-use super::{Layout, Plan, wakeup_by_name};
-use crate::message::FILLING;
-use crate::{
-    Failure, Handover, Incoming, Inflow, Received, Reply, Spoke, Task, TransportError, What,
-};
+use super::plan::{Layout, Plan, wakeup_by_name};
+use crate::error::TransportError;
+use crate::incoming_list::IncomingList;
+use crate::message::{FILLING, Failure, Reply, Task, What};
+use crate::setup::Handover;
+use crate::spoke::{Incoming, Received, Spoke};
 
 pub(super) struct SharedSpoke {
     lists: Option<Lists>,
@@ -37,11 +38,11 @@ impl Spoke for SharedSpoke {
         let received = if task.phase { now() } else { 0 };
         let refused = |message: String| Failure::new(What::Refused, message);
         let list = match (&self.lists, has_list) {
-            (_, false) => Ok(Inflow::here(&[])),
+            (_, false) => Ok(IncomingList::here(&[])),
             (None, true) => Err(refused("a list, and no segment to look for it".into())),
             (Some(lists), true) => match descriptor.flags & FILLING {
-                0 => lists.accept(&descriptor).map(Inflow::here),
-                _ => lists.accept_filling(&descriptor, &mut self.behind).map(Inflow::filling),
+                0 => lists.accept(&descriptor).map(IncomingList::here),
+                _ => lists.accept_filling(&descriptor, &mut self.behind).map(IncomingList::filling),
             }
             .map_err(|fault| refused(fault.to_string())),
         };

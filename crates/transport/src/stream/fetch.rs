@@ -9,8 +9,9 @@ use rustix::process::{PTracer, getpid, set_ptracer};
 use serde::{Deserialize, Serialize};
 use shm::{Descriptor, ITEM_BYTES};
 
-use super::LINE;
-use crate::{Failure, TransportError, What};
+use super::frame::LINE;
+use crate::error::TransportError;
+use crate::message::{Failure, What};
 
 /// What a worker reads first, to see whether it may.
 static PROBE: u64 = 0x6970_636c_6162;
@@ -84,8 +85,8 @@ impl Fetched {
 }
 
 /// Items that are fetched at once. A job that takes its list in parts finds each in its cache.
-const PIECE: usize = PIECE_BYTES / ITEM_BYTES;
-pub(crate) const PIECE_BYTES: usize = 128 * 1024;
+const PIECE: usize = FETCH_BYTES / ITEM_BYTES;
+pub(crate) const FETCH_BYTES: usize = 128 * 1024;
 
 /// A list of which some is still in the coordinator's memory.
 pub(crate) struct Fetching<'a> {

@@ -15,12 +15,19 @@ use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, WaitStrategy, Yielding, poll_spinnin
 use shm::{ITEM_BYTES, Resident};
 use smallvec::SmallVec;
 
+use super::channel::{Body, StreamTransport};
 use super::fetch::{self, Source};
+use super::frame::{HEAD_WORDS, PAGE, padding};
 use super::link::{InFlight, Link};
-use super::{Body, LINE, PAGE, Plan, Streams, looks, padding, poll_fds, regime};
-use crate::{
-    Alarm, Arrival, Handover, Hub, List, Residency, Room, Setup, Task, TransportError, Unanswered,
-};
+use super::plan::Plan;
+use super::wait::{looks, poll_fds, wait_strategy};
+use crate::alarm::Alarm;
+use crate::error::TransportError;
+use crate::hub::{Arrival, Hub};
+use crate::list::{List, Room, Unanswered};
+use crate::message::Task;
+use crate::residency::Residency;
+use crate::setup::{Handover, Setup};
 
 /// Workers that are waited for without asking for memory.
 const FEW: usize = 64;
@@ -28,13 +35,9 @@ const FEW: usize = 64;
 /// Bytes of small frames that wait in a corked link at most, but for the last of them.
 const OUTBOX_BYTES: usize = 64 * 1024;
 
-/// Words of a head, and of a head with the longest padding.
-const HEAD_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
-pub(super) const MOST_HEAD_WORDS: usize = HEAD_WORDS + LINE / size_of::<u64>();
-
 pub(super) struct StreamHub {
-    streams: &'static Streams,
-    regime: WaitStrategy,
+    streams: &'static StreamTransport,
+    wait: WaitStrategy,
     setup: Setup,
     links: Vec<Option<Link>>,
     /// Whose turn it is to be looked at first, so that nobody starves.
@@ -57,7 +60,7 @@ impl Hub for StreamHub {
         let there = (self.streams.make)()?;
         let back = (self.streams.make)()?;
         set_blocking(&there.write, false)?;
-        let blocks = self.regime == WaitStrategy::Sleep;
+        let blocks = self.wait == WaitStrategy::Sleep;
         set_blocking(&there.read, blocks)?;
         set_blocking(&back.read, blocks)?;
         let Setup { depth, answer, .. } = self.setup;
@@ -231,13 +234,13 @@ impl Hub for StreamHub {
 
 impl StreamHub {
     pub(super) fn new(
-        streams: &'static Streams,
+        streams: &'static StreamTransport,
         setup: &Setup,
     ) -> Result<StreamHub, TransportError> {
         setup.check()?;
         Ok(StreamHub {
             streams,
-            regime: regime(streams, &setup.wakeup)?,
+            wait: wait_strategy(streams.name, &setup.wakeup)?,
             setup: setup.clone(),
             links: (0..setup.workers).map(|_| None).collect(),
             turn: 0,
@@ -344,7 +347,7 @@ impl StreamHub {
         since: Instant,
         patience: Option<Duration>,
     ) -> Result<(), TransportError> {
-        match self.regime {
+        match self.wait {
             WaitStrategy::Spin => std::hint::spin_loop(),
             WaitStrategy::Hybrid if since.elapsed() < POLL_BUDGET => std::thread::yield_now(),
             WaitStrategy::Sleep | WaitStrategy::Hybrid => {
@@ -361,8 +364,8 @@ impl StreamHub {
             // One look, which gives nothing away.
             return self.sleep(None, patience);
         }
-        if self.regime != WaitStrategy::Sleep {
-            let polling = self.regime == WaitStrategy::Spin;
+        if self.wait != WaitStrategy::Sleep {
+            let polling = self.wait == WaitStrategy::Spin;
             let mut poll = std::mem::take(&mut self.poll);
             let mut result = Ok(false);
             let mut ready = || {
@@ -381,7 +384,7 @@ impl StreamHub {
             }
         }
         let mut attached = self.links.iter().enumerate().filter(|(_, link)| link.is_some());
-        match (attached.next(), attached.next(), self.regime, patience) {
+        match (attached.next(), attached.next(), self.wait, patience) {
             // One worker only: its read blocks by itself, and its end of file is its death.
             (Some((only, _)), None, WaitStrategy::Sleep, None) => self.read_replies(only).map(drop),
             _ => self.sleep(None, Some(longest)),

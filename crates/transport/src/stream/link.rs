@@ -8,8 +8,10 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::results::ROOM_BYTES;
 use shm::{Descriptor, ITEM_BYTES};
 
-use super::hub::MOST_HEAD_WORDS;
-use crate::{Reply, Room, TransportError, Unanswered};
+use super::frame::MAX_HEAD_WORDS;
+use crate::error::TransportError;
+use crate::list::{Room, Unanswered};
+use crate::message::Reply;
 
 /// Bytes of heads and payloads that are read at once: more than the longest head and payload.
 const INBOX_BYTES: usize = 4096;
@@ -19,7 +21,7 @@ const _: () = assert!(INBOX_BYTES > DESCRIPTOR_BYTES + ROOM_BYTES);
 pub(super) struct Link {
     /// Never blocks.
     pub(super) write: OwnedFd,
-    /// Blocks in the sleeping regime, not in the others.
+    /// Blocks where the hub sleeps, not where it polls.
     pub(super) read: OwnedFd,
     pub(super) capacity: usize,
     /// Whether small frames wait in the outbox, which is empty otherwise.
@@ -27,7 +29,7 @@ pub(super) struct Link {
     pub(super) outbox: Vec<u8>,
     /// Heads of the tasks in flight, and whose turn is next. As many as may be in flight: one that
     /// the stream still refers to is not written again before its task was answered.
-    pub(super) heads: Vec<[u64; MOST_HEAD_WORDS]>,
+    pub(super) heads: Vec<[u64; MAX_HEAD_WORDS]>,
     pub(super) turn: usize,
     /// Bytes of replies: those from `taken` to `filled` were read and not understood yet.
     inbox: Vec<u8>,
@@ -76,7 +78,7 @@ impl Link {
             capacity,
             corked: false,
             outbox: Vec::new(),
-            heads: vec![[0; MOST_HEAD_WORDS]; depth],
+            heads: vec![[0; MAX_HEAD_WORDS]; depth],
             turn: 0,
             inbox: vec![0; INBOX_BYTES],
             taken: 0,
@@ -235,7 +237,7 @@ mod tests {
     use shm::AnswerList;
 
     use super::*;
-    use crate::Value;
+    use crate::message::Value;
 
     /// A link with tasks 1 and 2 in flight whose answers may have ten items, and the worker's end.
     fn link() -> (Link, OwnedFd) {

@@ -4,20 +4,25 @@ use std::cell::RefCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 use measure::now;
-use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, read, readv, write, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{POLL_BUDGET, WaitStrategy, Yielding, poll_spinning};
+use shm::wakeup::Yielding;
 use shm::{Descriptor, ITEM_BYTES};
 
+use super::channel::{Body, StreamTransport};
 use super::fetch::Fetched;
-use super::landing::Landing;
-use super::rest::Rest;
-use super::{Body, LINE, Plan, Streams, looks, poll_fds, regime};
-use crate::{Handover, Incoming, Inflow, Received, Reply, Spoke, Task, TransportError};
+use super::frame::LINE;
+use super::leftover_bytes::LeftoverBytes;
+use super::plan::Plan;
+use super::receive_buffer::ReceiveBuffer;
+use super::wait::{ReadEnd, looks, wait_strategy};
+use crate::error::TransportError;
+use crate::incoming_list::IncomingList;
+use crate::message::{Reply, Task};
+use crate::setup::Handover;
+use crate::spoke::{Incoming, Received, Spoke};
 
 pub(super) struct StreamSpoke {
     body: Body,
@@ -25,7 +30,7 @@ pub(super) struct StreamSpoke {
     write: OwnedFd,
     longest: usize,
     /// Where bodies are read to: the list itself, or its form for the journey.
-    landing: Landing,
+    buffer: ReceiveBuffer,
     /// The list, where it had another form.
     decoded: Vec<i64>,
     /// The list, where it did not travel.
@@ -51,14 +56,16 @@ impl Spoke for StreamSpoke {
         let received = stamp();
         let list = match (self.body, &mut self.fetched) {
             (Body::Coded(codec), _) if has_list => {
-                self.decoded = codec.decode(&self.landing.bytes_mut(body.end)[body])?;
-                Ok(Inflow::here(&self.decoded))
+                self.decoded = codec.decode(&self.buffer.bytes_mut(body.end)[body])?;
+                Ok(IncomingList::here(&self.decoded))
             }
-            (_, Some(fetched)) if has_list => fetched.fetch(&descriptor).map(Inflow::fetching),
-            _ if self.unread == 0 => Ok(Inflow::here(self.landing.items_mut(body))),
+            (_, Some(fetched)) if has_list => {
+                fetched.fetch(&descriptor).map(IncomingList::fetching)
+            }
+            _ if self.unread == 0 => Ok(IncomingList::here(self.buffer.items_mut(body))),
             _ => {
-                let room = self.landing.items_mut(body);
-                Ok(Inflow::stream(Rest::new(&self.read, room, &mut self.unread)))
+                let room = self.buffer.items_mut(body);
+                Ok(IncomingList::stream(LeftoverBytes::new(&self.read, room, &mut self.unread)))
             }
         };
         let stamps = [received, stamp()];
@@ -83,12 +90,12 @@ impl Spoke for StreamSpoke {
 
 impl StreamSpoke {
     pub(super) fn new(
-        streams: &Streams,
+        streams: &StreamTransport,
         handover: Handover,
     ) -> Result<StreamSpoke, TransportError> {
         let plan: Plan = serde_json::from_str(&handover.plan)
             .map_err(|fault| TransportError::Nonsense(format!("a plan: {fault}")))?;
-        let regime = regime(streams, &plan.wait)?;
+        let wait = wait_strategy(streams.name, &plan.wait)?;
         let [read, write] = <[OwnedFd; 2]>::try_from(handover.fds)
             .map_err(|fds| TransportError::Nonsense(format!("{} descriptors", fds.len())))?;
         Ok(StreamSpoke {
@@ -96,12 +103,12 @@ impl StreamSpoke {
             fetched: plan.source.map(Fetched::open).transpose()?,
             read: ReadEnd {
                 fd: read,
-                regime,
+                wait,
                 poll: RefCell::new(Yielding::every(looks(plan.apart))),
             },
             write,
             longest: plan.longest,
-            landing: Landing::default(),
+            buffer: ReceiveBuffer::default(),
             decoded: Vec::new(),
             room: vec![0; plan.answer],
             expected: 0,
@@ -114,7 +121,7 @@ impl StreamSpoke {
     #[inline]
     fn read_the_rest(&mut self) -> Result<bool, TransportError> {
         while self.unread > 0 {
-            let to = self.landing.bytes_mut(self.unread);
+            let to = self.buffer.bytes_mut(self.unread);
             match self.read.when_ready(|fd| read(fd, &mut to[..self.unread]))? {
                 0 => return Ok(false),
                 count => self.unread -= count,
@@ -123,14 +130,14 @@ impl StreamSpoke {
         Ok(true)
     }
 
-    /// Reads one frame, and says where in `landing` its body lies; `unread` bytes of a list's are
+    /// Reads one frame, and says where in `buffer` its body lies; `unread` bytes of a list's are
     /// still to come. Nothing at the end of file.
     fn read_frame(&mut self) -> Result<Option<(Descriptor, Range<usize>)>, TransportError> {
         let mut head = [0; DESCRIPTOR_BYTES];
         let mut got = self.take_carried(&mut head);
         while got < DESCRIPTOR_BYTES {
             let expected = self.expected;
-            let body = self.landing.bytes_mut(expected);
+            let body = self.buffer.bytes_mut(expected);
             let mut slices =
                 [IoSliceMut::new(&mut head[got..]), IoSliceMut::new(&mut body[..expected])];
             match self.read.when_ready(|fd| readv(fd, &mut slices))? {
@@ -156,7 +163,7 @@ impl StreamSpoke {
         }
         let payload = padding + bytes;
         let mut got = got - DESCRIPTOR_BYTES;
-        let body = self.landing.bytes_mut(payload.max(got));
+        let body = self.buffer.bytes_mut(payload.max(got));
         if got > payload {
             self.carried.splice(..0, body[payload..got].iter().copied());
             got = payload;
@@ -191,47 +198,10 @@ impl StreamSpoke {
         let into_head = self.carried.len().min(DESCRIPTOR_BYTES);
         head[..into_head].copy_from_slice(&self.carried[..into_head]);
         let into_body = (self.carried.len() - into_head).min(self.expected);
-        let body = self.landing.bytes_mut(into_body);
+        let body = self.buffer.bytes_mut(into_body);
         body[..into_body].copy_from_slice(&self.carried[into_head..into_head + into_body]);
         self.carried.drain(..into_head + into_body);
         into_head + into_body
-    }
-}
-
-/// A worker's end to read from, and how it waits there.
-pub(super) struct ReadEnd {
-    pub(super) fd: OwnedFd,
-    pub(super) regime: WaitStrategy,
-    pub(super) poll: RefCell<Yielding>,
-}
-
-impl ReadEnd {
-    /// Reads once there is something to read; 0 is the end of file.
-    pub(super) fn when_ready(
-        &self,
-        mut read: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
-    ) -> Result<usize, TransportError> {
-        loop {
-            let mut result = Err(Errno::AGAIN);
-            let mut ready = || {
-                result = read(&self.fd);
-                !matches!(result, Err(Errno::AGAIN | Errno::INTR))
-            };
-            let found = match self.regime {
-                WaitStrategy::Sleep => ready(),
-                WaitStrategy::Spin => poll_spinning(&mut ready, Duration::MAX),
-                WaitStrategy::Hybrid => self.poll.borrow_mut().poll(&mut ready, POLL_BUDGET),
-            };
-            match result {
-                _ if !found => {}
-                Ok(count) => return Ok(count),
-                Err(Errno::CONNRESET) => return Ok(0),
-                Err(error) => return Err(TransportError::system("read")(error)),
-            }
-            if self.regime == WaitStrategy::Hybrid {
-                poll_fds(&mut [PollFd::new(&self.fd, PollFlags::IN)], None)?;
-            }
-        }
     }
 }
 

@@ -15,8 +15,8 @@ use measure::counters::Io;
 use measure::{Stamp, Timeline};
 use shm::{AnswerList, Kind, Pages};
 use transport::{
-    ALL, Arrival, Failure, Hub, Incoming, Inflow, List, Received, Reply, Residency, Setup, Task,
-    Transport, TransportError, Value, What,
+    ALL, Arrival, Failure, Hub, Incoming, IncomingList, List, Received, Reply, Residency, Setup,
+    Task, Transport, TransportError, Value, What,
 };
 
 const SUM: u16 = 0;
@@ -80,7 +80,7 @@ impl Pair {
                 let Incoming { task, list, room, stamps } = incoming;
                 let Task { id, job, arg, phase, park } = task;
                 let Value::Int(arg) = arg else { panic!("only integers are sent here") };
-                let sum = |list: Inflow<'_>| sum(list, arg, id % 2 == 0);
+                let sum = |list: IncomingList<'_>| sum(list, arg, id % 2 == 0);
                 let items = if job == ANSWER { arg as usize } else { 0 };
                 fill(&mut room[..items], i64::from(id));
                 let outcome = match (job, list) {
@@ -134,7 +134,7 @@ fn every() -> impl Iterator<Item = (&'static dyn Transport, &'static str)> {
 }
 
 /// `total` and the items of `list`, in parts as they come or as a whole.
-fn sum(mut list: Inflow<'_>, mut total: i64, in_parts: bool) -> Result<i64, Box<Failure>> {
+fn sum(mut list: IncomingList<'_>, mut total: i64, in_parts: bool) -> Result<i64, Box<Failure>> {
     let mut add = |part: &[i64]| {
         total = part.iter().fold(total, |total, item| total.wrapping_add(*item));
     };

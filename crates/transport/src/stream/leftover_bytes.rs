@@ -3,12 +3,11 @@
 use rustix::io::read;
 use shm::ITEM_BYTES;
 
-use super::spoke::ReadEnd;
-use crate::Failure;
-use crate::inflow::cut_off;
+use super::wait::ReadEnd;
+use crate::message::Failure;
 
 /// A list of which some is still in the stream; what nobody asks for is read by the spoke later.
-pub(crate) struct Rest<'a> {
+pub(crate) struct LeftoverBytes<'a> {
     read: &'a ReadEnd,
     /// Room for the items that were not given yet; so many bytes of it are there.
     room: &'a mut [i64],
@@ -17,11 +16,15 @@ pub(crate) struct Rest<'a> {
     unread: &'a mut usize,
 }
 
-impl<'a> Rest<'a> {
+impl<'a> LeftoverBytes<'a> {
     /// Of a list in `room` only `unread` bytes are missing.
-    pub(super) fn new(read: &'a ReadEnd, room: &'a mut [i64], unread: &'a mut usize) -> Rest<'a> {
+    pub(super) fn new(
+        read: &'a ReadEnd,
+        room: &'a mut [i64],
+        unread: &'a mut usize,
+    ) -> LeftoverBytes<'a> {
         let got = room.len() * ITEM_BYTES - *unread;
-        Rest { read, room, got, unread }
+        LeftoverBytes { read, room, got, unread }
     }
 
     pub(crate) fn left(&self) -> usize {
@@ -55,12 +58,12 @@ impl<'a> Rest<'a> {
         let room: &mut [u8] = bytemuck::cast_slice_mut(self.room);
         while self.got < bytes {
             match self.read.when_ready(|fd| read(fd, &mut room[self.got..])) {
-                Ok(0) => return Err(cut_off("the other side has closed its end")),
+                Ok(0) => return Err(Failure::cut_off("the other side has closed its end")),
                 Ok(count) => {
                     self.got += count;
                     *self.unread -= count;
                 }
-                Err(fault) => return Err(cut_off(&fault.to_string())),
+                Err(fault) => return Err(Failure::cut_off(&fault.to_string())),
             }
         }
         Ok(())
@@ -80,13 +83,13 @@ mod tests {
     #[test]
     fn parts_are_whole_items_in_order_and_the_end_of_file_cuts_the_list_off() {
         let (read, theirs) = pipe().unwrap();
-        let end = ReadEnd { fd: read, regime: WaitStrategy::Sleep, poll: RefCell::default() };
+        let end = ReadEnd { fd: read, wait: WaitStrategy::Sleep, poll: RefCell::default() };
         let list: Vec<i64> = (1..=100).collect();
         let bytes: &[u8] = bytemuck::cast_slice(&list);
         // Thirteen bytes came with the head.
         let (mut room, mut unread) = ([0; 100], bytes.len() - 13);
         bytemuck::cast_slice_mut(&mut room)[..13].copy_from_slice(&bytes[..13]);
-        let mut rest = Rest::new(&end, &mut room, &mut unread);
+        let mut rest = LeftoverBytes::new(&end, &mut room, &mut unread);
         assert_eq!(rest.next_part().unwrap(), [1]);
         write(&theirs, &bytes[13..15]).unwrap();
         write(&theirs, &bytes[15..29]).unwrap();

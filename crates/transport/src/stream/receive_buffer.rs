@@ -5,19 +5,19 @@ use std::ops::Range;
 use shm::ITEM_BYTES;
 use shm::descriptor::DESCRIPTOR_BYTES;
 
-use super::LINE;
+use super::frame::LINE;
 
 /// Memory that padding and bodies are read to, longer than the last where an earlier one was.
 ///
 /// It begins half a cache line past a line's start: a head of thirty-two bytes travels before, so
 /// the stream's pages begin where this memory's lines do, whatever the padding.
 #[derive(Default)]
-pub(super) struct Landing {
+pub(super) struct ReceiveBuffer {
     memory: Vec<i64>,
     start: usize,
 }
 
-impl Landing {
+impl ReceiveBuffer {
     /// At least `bytes` bytes; what was read before stays.
     pub(super) fn bytes_mut(&mut self, bytes: usize) -> &mut [u8] {
         let items = bytes.div_ceil(ITEM_BYTES);
@@ -41,6 +41,6 @@ impl Landing {
         let kept = before.len().saturating_sub(self.start).min(items);
         memory[start..start + kept]
             .copy_from_slice(&before[before.len().min(self.start)..][..kept]);
-        *self = Landing { memory, start };
+        *self = ReceiveBuffer { memory, start };
     }
 }

@@ -5,13 +5,12 @@ use std::fmt;
 use shm::Filling;
 use shm::wakeup::{LOOK_AROUND, Yielding};
 
-use crate::stream::fetch::Fetching;
-use crate::stream::rest::Rest;
-use crate::{Failure, What};
+use crate::message::Failure;
+use crate::stream::{Fetching, LeftoverBytes};
 
 /// A task's list as its worker gets it. Every transport gives it in parts as they arrive, so a job
 /// that begins with the first overlaps its work with the journey of the others.
-pub struct Inflow<'a>(Way<'a>);
+pub struct IncomingList<'a>(Way<'a>);
 
 enum Way<'a> {
     /// All of it is there.
@@ -19,28 +18,28 @@ enum Way<'a> {
     /// The coordinator still writes it, in its slot.
     Filling(Filling<'a>),
     /// Some of it is still in the stream.
-    Stream(Rest<'a>),
+    Stream(LeftoverBytes<'a>),
     /// Some of it is still in the coordinator's memory.
     Fetching(Fetching<'a>),
 }
 
-impl<'a> Inflow<'a> {
+impl<'a> IncomingList<'a> {
     /// A list that is there.
     #[inline]
-    pub fn here(list: &'a [i64]) -> Inflow<'a> {
-        Inflow(Way::Here(list))
+    pub fn here(list: &'a [i64]) -> IncomingList<'a> {
+        IncomingList(Way::Here(list))
     }
 
-    pub(crate) fn filling(list: Filling<'a>) -> Inflow<'a> {
-        Inflow(Way::Filling(list))
+    pub(crate) fn filling(list: Filling<'a>) -> IncomingList<'a> {
+        IncomingList(Way::Filling(list))
     }
 
-    pub(crate) fn stream(list: Rest<'a>) -> Inflow<'a> {
-        Inflow(Way::Stream(list))
+    pub(crate) fn stream(list: LeftoverBytes<'a>) -> IncomingList<'a> {
+        IncomingList(Way::Stream(list))
     }
 
-    pub(crate) fn fetching(list: Fetching<'a>) -> Inflow<'a> {
-        Inflow(Way::Fetching(list))
+    pub(crate) fn fetching(list: Fetching<'a>) -> IncomingList<'a> {
+        IncomingList(Way::Fetching(list))
     }
 
     /// Items that were not given yet.
@@ -112,9 +111,9 @@ impl<'a> Inflow<'a> {
     }
 }
 
-impl fmt::Debug for Inflow<'_> {
+impl fmt::Debug for IncomingList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Inflow({} items left)", self.left())
+        write!(f, "IncomingList({} items left)", self.left())
     }
 }
 
@@ -125,15 +124,10 @@ fn wait(list: &Filling<'_>, items: usize, alive: &dyn Fn() -> bool) -> Result<()
     const PER_YIELD: usize = 4096;
     while !Yielding::every(PER_YIELD).poll(&mut || list.ready() >= items, LOOK_AROUND) {
         if !alive() {
-            return Err(cut_off("its coordinator has ended"));
+            return Err(Failure::cut_off("its coordinator has ended"));
         }
     }
     Ok(())
-}
-
-/// Why the rest of a list will not come.
-pub(crate) fn cut_off(why: &str) -> Box<Failure> {
-    Failure::new(What::Refused, format!("a list that was cut off: {why}"))
 }
 
 #[cfg(test)]
@@ -142,6 +136,7 @@ mod tests {
     use shm::{Behind, Descriptor, Kind, Lists, Segment, Slots, Span, Use, Watermark};
 
     use super::*;
+    use crate::message::What;
 
     #[test]
     fn a_list_whose_coordinator_ends_while_it_fills_it_is_cut_off_and_nobody_hangs() {
@@ -158,7 +153,8 @@ mod tests {
             asked.set(asked.get() + 1);
             asked.get() < 3
         };
-        let mut list = Inflow::filling(lists.accept_filling(&descriptor, &mut behind).unwrap());
+        let mut list =
+            IncomingList::filling(lists.accept_filling(&descriptor, &mut behind).unwrap());
         assert_eq!(list.next_part(&alive), Ok(Some(&[0; 3][..])), "what is there needs nobody");
         assert_eq!(asked.get(), 0);
         for whole in [false, true] {

@@ -1,0 +1,49 @@
+//! Ends a hub's wait from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use shm::wakeup::Ringer;
+
+/// Rings a hub out of its wait: shared memory has no end of file.
+#[derive(Debug)]
+pub struct Alarm {
+    raised: AtomicBool,
+    ringer: Option<Box<dyn Ringer>>,
+}
+
+impl Alarm {
+    /// An alarm that rings `ringer`; none where the hub hears of everything by itself.
+    pub fn new(ringer: Option<Box<dyn Ringer>>) -> Arc<Alarm> {
+        Arc::new(Alarm { raised: AtomicBool::new(false), ringer })
+    }
+
+    /// The hub's wait, this one or the next, ends with [`Arrival::Alarm`].
+    pub fn raise(&self) {
+        // Release: what the raiser noted down before is seen by whoever finds the alarm raised.
+        self.raised.store(true, Release);
+        if let Some(ringer) = &self.ringer {
+            ringer.ring();
+        }
+    }
+
+    /// Has a hub that sleeps look around, though nothing may have come: whoever owns a hub that waits
+    /// without patience does this now and then ([`shm::wakeup::LOOK_AROUND`]), since a worker that lies
+    /// can make its hub sleep on.
+    pub fn nudge(&self) {
+        if let Some(ringer) = &self.ringer {
+            ringer.nudge();
+        }
+    }
+
+    /// Whether it is raised.
+    pub fn raised(&self) -> bool {
+        self.raised.load(Acquire)
+    }
+
+    /// Takes it down; says whether it was raised.
+    pub fn take(&self) -> bool {
+        self.raised.load(Acquire) && self.raised.swap(false, Acquire)
+    }
+}
