@@ -8,6 +8,7 @@ use transport::{Setup, Value};
 use crate::crew::{Crew, CrewPlan};
 use crate::dispatch::{Dispatcher, Limits};
 use crate::error::PoolError;
+use crate::handle::Handle;
 use crate::launch::Launch;
 use crate::pool::Pool;
 
@@ -52,8 +53,26 @@ pub struct Builder {
     limits: Limits,
 }
 
+impl Pool {
+    /// A pool, to be set up and then built. Its workers are this very program, unless
+    /// [`Builder::launch`] names another.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(1).transport("pipe").build()?;
+    /// assert!(pool.submit("halve", 8, ())?.result().is_ok());
+    /// # Ok(()) });
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
-    pub(crate) fn new() -> Builder {
+    fn new() -> Builder {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let setup = Setup {
             wakeup: String::new(),
@@ -416,7 +435,7 @@ impl Builder {
         let (launch, cores, initialiser) = (self.launch, self.cores, self.initialiser);
         let (padding, order) = (0, Vec::new());
         let plan = CrewPlan { launch, transport, setup, initialiser, cores, padding, order };
-        Ok(Pool::new(Dispatcher::new(Crew::start(&plan)?, &plan.setup, self.limits)))
+        Ok(Pool(Handle::new(Dispatcher::new(Crew::start(&plan)?, &plan.setup, self.limits))))
     }
 
     fn check(&self) -> Result<(), PoolError> {

@@ -20,9 +20,9 @@ use transport::{Failure, List, Reply, Room, Setup, Task, TransportError, Unanswe
 use crate::crew::{Crew, Event};
 use crate::data::Data;
 use crate::error::{PoolError, TaskError};
-use crate::future::{Answer, Outcome};
 use crate::job::JobError;
 use crate::keeper::Death;
+use crate::outcome::{Answer, Outcome};
 
 /// What a pool allows.
 #[derive(Clone, Copy, Debug)]

@@ -4,53 +4,11 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
-use shm::AnswerList;
 use transport::Value;
 
 use crate::data::Data;
-use crate::error::TaskError;
-use crate::pool::Pool;
-
-/// What a job answered, and where it ran.
-///
-/// ```
-/// use pool::{Pool, Value};
-///
-/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
-/// # example::main(|| {
-/// let pool = Pool::builder().workers(1).longest_list(3).longest_answer(3).build()?;
-/// let answer = pool.submit("squares", 0, vec![1, 2, 3])?.result()?;
-/// assert_eq!(answer.value, Value::Int(3));
-/// // Read where the worker built it, or copied out.
-/// assert_eq!(answer.list.iter().sum::<i64>(), 14);
-/// assert_eq!(answer.list.to_vec(), vec![1, 4, 9]);
-/// assert_eq!((answer.worker, vec![answer.pid]), (0, pool.pids()));
-/// # Ok(()) });
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// One word.
-    pub value: Value,
-    /// The list that the job left in [`crate::Call::answer`]; empty if it left none. Where lists are shared
-    /// it lies where the worker built it: its items are read there, or copied out
-    /// ([`AnswerList::into_vec`]). While it is kept the worker builds its next answers elsewhere, so it may
-    /// be kept for as long as one likes; of a worker's, as many as it has tasks in hand lie in place.
-    pub list: AnswerList,
-    /// Number of the worker.
-    pub worker: usize,
-    /// Its process.
-    pub pid: u32,
-    /// Workers that had it in their hands: more than one where one died with it.
-    pub attempts: u32,
-}
-
-/// What became of a task.
-///
-/// ```
-/// let outcome: pool::Outcome = Err(pool::TaskError::Cancelled);
-/// assert_eq!(outcome.unwrap_err().to_string(), "the task was cancelled before it began");
-/// ```
-pub type Outcome = Result<Answer, TaskError>;
+use crate::handle::Handle;
+use crate::outcome::Outcome;
 
 /// A task's outcome, now or later. Dropping it forgets the outcome, not the task.
 ///
@@ -69,12 +27,12 @@ pub type Outcome = Result<Answer, TaskError>;
 /// # Ok(()) });
 /// ```
 pub struct Future {
-    pool: Pool,
+    pool: Handle,
     id: u32,
 }
 
 impl Future {
-    pub(crate) fn new(pool: Pool, id: u32) -> Future {
+    pub(crate) fn new(pool: Handle, id: u32) -> Future {
         Future { pool, id }
     }
 
@@ -221,22 +179,27 @@ impl fmt::Debug for Future {
 /// assert_eq!(pool.as_completed(tasks).next().unwrap().id(), quick);
 /// # Ok(()) });
 /// ```
-#[derive(Debug)]
 pub struct AsCompleted {
-    pool: Pool,
+    pool: Handle,
     waiting: FxHashMap<u32, Future>,
     /// Those that came to be done before are not among `waiting`, or were given.
     place: u64,
 }
 
 impl AsCompleted {
-    pub(crate) fn new(pool: Pool, futures: impl IntoIterator<Item = Future>) -> AsCompleted {
+    pub(crate) fn new(pool: Handle, futures: impl IntoIterator<Item = Future>) -> AsCompleted {
         let waiting = futures.into_iter().map(|future| (future.id, future)).collect();
         AsCompleted { pool, waiting, place: 0 }
     }
 
     fn add(&mut self, future: Future) {
         self.waiting.insert(future.id, future);
+    }
+}
+
+impl fmt::Debug for AsCompleted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompleted").field("waiting", &self.waiting.len()).finish_non_exhaustive()
     }
 }
 
@@ -283,7 +246,7 @@ pub struct MapUnordered<I> {
 }
 
 impl<I: Iterator> MapUnordered<I> {
-    pub(crate) fn new(pool: Pool, job: &str, tasks: I) -> MapUnordered<I> {
+    pub(crate) fn new(pool: Handle, job: &str, tasks: I) -> MapUnordered<I> {
         let completed = AsCompleted::new(pool, []);
         let tasks = tasks.enumerate();
         MapUnordered { job: job.into(), tasks, places: FxHashMap::default(), completed }
@@ -302,9 +265,9 @@ where
         while self.completed.pool.tasks().has_room() {
             let Some((place, (arg, data))) = self.tasks.next() else { break };
             match self.completed.pool.submit(&self.job, arg, data) {
-                Ok(future) => {
-                    self.places.insert(future.id(), place);
-                    self.completed.add(future);
+                Ok(id) => {
+                    self.places.insert(id, place);
+                    self.completed.add(Future::new(self.completed.pool.clone(), id));
                 }
                 Err(error) => return Some((place, Err(error))),
             }

@@ -5,7 +5,8 @@
 //!
 //! | file | its one idea |
 //! |---|---|
-//! | pool, builder, data, future | tasks in, outcomes out |
+//! | pool, builder, data, future, outcome | tasks in, outcomes out |
+//! | handle | the dispatcher as a pool and its futures share it |
 //! | job | what a worker can do, by name |
 //! | launch | which program is a worker |
 //! | error | what can become of a task, and of a pool |
@@ -24,9 +25,11 @@ mod data;
 mod dispatch;
 mod error;
 mod future;
+mod handle;
 mod job;
 mod keeper;
 mod launch;
+mod outcome;
 mod pool;
 mod serve;
 mod worker;
@@ -35,10 +38,11 @@ pub use builder::{Builder, MOST_WORKERS};
 pub use crew::{Crew, CrewPlan, Event, Report};
 pub use data::Data;
 pub use error::{PoolError, TaskError};
-pub use future::{Answer, AsCompleted, Future, MapUnordered, Outcome};
+pub use future::{AsCompleted, Future, MapUnordered};
 pub use job::{Call, Job, JobError};
 pub use keeper::{Death, Ending};
 pub use launch::{Launch, serve_if_worker};
+pub use outcome::{Answer, Outcome};
 pub use pool::{Pool, Unsubmitted};
 pub use serve::serve;
 pub use shm::{AnswerList, Kind};

@@ -4,18 +4,16 @@
 //! as many tasks as workers may hold and keeps the rest in line; waiting for a result collects and
 //! sends on.
 
-use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
-use std::rc::Rc;
 
 use transport::{Resident, Room, TransportError, Value};
 
-use crate::builder::Builder;
 use crate::data::Data;
-use crate::dispatch::Dispatcher;
 use crate::error::{PoolError, TaskError};
-use crate::future::{AsCompleted, Future, MapUnordered, Outcome};
+use crate::future::{AsCompleted, Future, MapUnordered};
+use crate::handle::Handle;
+use crate::outcome::Outcome;
 
 /// Worker processes that run jobs by name. Dropping it and its futures ends them.
 ///
@@ -46,33 +44,9 @@ use crate::future::{AsCompleted, Future, MapUnordered, Outcome};
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Pool(Rc<RefCell<Dispatcher>>);
+pub struct Pool(pub(crate) Handle);
 
 impl Pool {
-    /// A pool, to be set up and then built. Its workers are this very program, unless
-    /// [`Builder::launch`] names another.
-    ///
-    /// ```
-    /// use pool::Pool;
-    ///
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
-    /// # example::main(|| {
-    /// let pool = Pool::builder().workers(1).transport("pipe").build()?;
-    /// assert!(pool.submit("halve", 8, ())?.result().is_ok());
-    /// # Ok(()) });
-    /// ```
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    pub(crate) fn new(tasks: Dispatcher) -> Pool {
-        Pool(Rc::new(RefCell::new(tasks)))
-    }
-
-    pub(crate) fn tasks(&self) -> RefMut<'_, Dispatcher> {
-        self.0.borrow_mut()
-    }
-
     /// Submits one task: `job` with an argument and a list, or `()` for none. It is sent at once if
     /// a worker may hold one more. Where the pool has as many unfinished tasks as it may, this
     /// waits until one is done.
@@ -97,14 +71,7 @@ impl Pool {
         arg: impl Into<Value>,
         data: impl Into<Data>,
     ) -> Result<Future, TaskError> {
-        let mut tasks = self.tasks();
-        let job = tasks.job(job)?;
-        while !tasks.has_room() {
-            tasks.wait(None);
-        }
-        let id = tasks.enter(job, arg.into(), data.into());
-        drop(tasks);
-        Ok(Future::new(self.clone(), id))
+        self.0.submit(job, arg, data).map(|id| Future::new(self.0.clone(), id))
     }
 
     /// Submits one task, or says that [`Pool::submit`] would have to wait.
@@ -131,7 +98,7 @@ impl Pool {
         arg: impl Into<Value>,
         data: impl Into<Data>,
     ) -> Result<Future, Unsubmitted> {
-        let mut tasks = self.tasks();
+        let mut tasks = self.0.tasks();
         // What is done already makes room.
         while !tasks.has_room() && tasks.wait(Some(std::time::Duration::ZERO)) {}
         let blocked = TaskError::WouldBlock { bound: tasks.bound() };
@@ -140,7 +107,7 @@ impl Pool {
             Ok(job) => {
                 let id = tasks.enter(job, arg.into(), data.into());
                 drop(tasks);
-                Ok(Future::new(self.clone(), id))
+                Ok(Future::new(self.0.clone(), id))
             }
             Err(why) => Err(Unsubmitted { why, data: data.into() }),
         }
@@ -203,7 +170,7 @@ impl Pool {
         D: Into<Data>,
         T: IntoIterator<Item = (V, D)>,
     {
-        MapUnordered::new(self.clone(), job, tasks.into_iter())
+        MapUnordered::new(self.0.clone(), job, tasks.into_iter())
     }
 
     /// Gives each of `futures`, which are this pool's, as its task comes to be done.
@@ -229,7 +196,7 @@ impl Pool {
     /// # Ok(()) });
     /// ```
     pub fn as_completed(&self, futures: impl IntoIterator<Item = Future>) -> AsCompleted {
-        AsCompleted::new(self.clone(), futures)
+        AsCompleted::new(self.0.clone(), futures)
     }
 
     /// Lends room for a list of `items` items where the transport takes it from: with a shared
@@ -251,7 +218,7 @@ impl Pool {
     /// # Errors
     /// It is longer than [`Builder::longest_list`], or all rooms are held by whoever asked for them.
     pub fn list(&self, items: usize) -> Result<Room, PoolError> {
-        let mut tasks = self.tasks();
+        let mut tasks = self.0.tasks();
         loop {
             match tasks.crew.hub().reserve(items) {
                 Err(TransportError::NoRoom { .. }) if tasks.is_busy() => tasks.wait(None),
@@ -280,7 +247,7 @@ impl Pool {
     /// It is longer than [`Builder::longest_list`], there are [`Builder::resident_lists`] already,
     /// or the transport has no segment.
     pub fn place(&self, list: &[i64]) -> Result<Resident, PoolError> {
-        Ok(self.tasks().crew.hub().place(list)?)
+        Ok(self.0.tasks().crew.hub().place(list)?)
     }
 
     /// Process of each worker that lives.
@@ -294,7 +261,7 @@ impl Pool {
     /// # Ok(()) });
     /// ```
     pub fn pids(&self) -> Vec<u32> {
-        self.tasks().crew.pids()
+        self.0.tasks().crew.pids()
     }
 
     /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
@@ -314,7 +281,7 @@ impl Pool {
     /// # Errors
     /// A worker died instead.
     pub fn park(&self) -> Result<(), PoolError> {
-        self.tasks().crew.park()
+        self.0.tasks().crew.park()
     }
 
     /// Wakes all workers that were parked.
@@ -333,7 +300,7 @@ impl Pool {
     /// # Errors
     /// A worker died meanwhile.
     pub fn unpark(&self) -> Result<(), PoolError> {
-        self.tasks().crew.unpark()
+        self.0.tasks().crew.unpark()
     }
 }
 

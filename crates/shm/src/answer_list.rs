@@ -10,7 +10,7 @@ use std::slice;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::answers::Lent;
+use crate::answer_ledger::Lent;
 
 /// The list of an answer: where its worker built it, or a copy.
 ///

@@ -7,15 +7,11 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicI64, AtomicU32};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
+use crate::answer_ledger::{Ledger, Lent, Room, Rooms, Shape};
 use crate::answer_list::AnswerList;
 use crate::segment::{Grant, Kind, Segment, SegmentError, Use};
-use crate::{APART, ITEM_BYTES};
-
-/// Rooms for each place: the other is built in while somebody reads the one.
-const ROOMS_A_PLACE: usize = 2;
 
 /// The hub's end: it says which room is next, reads, and believes no length.
 #[derive(Debug)]
@@ -26,28 +22,6 @@ pub struct Answers {
     /// Place of the next task that is sent, and of the next answer that is collected.
     next: usize,
     answered: usize,
-}
-
-/// The rooms, and which of them are whose.
-#[derive(Debug)]
-struct Rooms {
-    segment: Arc<Segment>,
-    shape: Shape,
-    ledger: Mutex<Ledger>,
-}
-
-#[derive(Debug)]
-struct Ledger {
-    rooms: Vec<Room>,
-    /// Rooms that neither have a place nor are lent.
-    spare: Vec<u32>,
-    lent: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    has_place: bool,
-    is_lent: bool,
 }
 
 impl Answers {
@@ -149,46 +123,6 @@ fn following(place: usize, places: usize) -> usize {
     if place + 1 == places { 0 } else { place + 1 }
 }
 
-impl Rooms {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().expect("no panic under this lock")
-    }
-}
-
-/// The list in one room, which is not built in again before this is dropped.
-#[derive(Debug)]
-pub(crate) struct Lent {
-    rooms: Arc<Rooms>,
-    room: u32,
-    items: u32,
-}
-
-impl Lent {
-    /// Its items, which the worker may still write.
-    #[inline]
-    pub(crate) fn words(&self) -> &[AtomicI64] {
-        let Rooms { segment, shape, .. } = &*self.rooms;
-        // SAFETY: `create` made the segment as long as the shape says, and the ledger has its rooms.
-        let start = unsafe { shape.start(segment, self.room as usize) };
-        // SAFETY: mapped as long as `rooms` lives and aligned (a stride is a multiple of 128 bytes);
-        // `collect` checked that a room holds so many items. This process touches these words by
-        // atomic loads alone, so nothing that the worker may write meanwhile is a data race here.
-        unsafe { std::slice::from_raw_parts(start.cast::<AtomicI64>(), self.items as usize) }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let mut ledger = self.rooms.ledger();
-        ledger.lent -= 1;
-        let room = &mut ledger.rooms[self.room as usize];
-        room.is_lent = false;
-        if !room.has_place {
-            ledger.spare.push(self.room);
-        }
-    }
-}
-
 /// A worker's end: it writes, one room at a time.
 #[derive(Debug)]
 pub struct AnswerRooms {
@@ -246,66 +180,6 @@ impl AnswerRooms {
     #[inline]
     pub fn pass(&mut self) {
         self.next = following(self.next, self.shape.places);
-    }
-}
-
-/// How many places, and for how many items each: first the rooms, then a word for each place.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    places: usize,
-    items: usize,
-}
-
-impl Shape {
-    /// All rooms.
-    #[inline]
-    fn rooms(self) -> usize {
-        self.places * ROOMS_A_PLACE
-    }
-
-    /// Those of them that have no place.
-    fn spares(self) -> usize {
-        self.rooms() - self.places
-    }
-
-    /// Bytes of all rooms, if they can be counted: each begins at a pair of cache lines.
-    fn rooms_bytes(self) -> Option<usize> {
-        let stride = self.items.checked_next_multiple_of(APART / ITEM_BYTES)?;
-        let rooms =
-            self.places.checked_mul(ROOMS_A_PLACE).filter(|rooms| u32::try_from(*rooms).is_ok())?;
-        stride.checked_mul(ITEM_BYTES)?.checked_mul(rooms)
-    }
-
-    /// Bytes of the segment, if they can be counted.
-    fn bytes(self) -> Option<usize> {
-        let words =
-            self.places.checked_mul(size_of::<AtomicU32>())?.checked_next_multiple_of(APART)?;
-        self.rooms_bytes()?.checked_add(words)
-    }
-
-    /// Where a room begins.
-    ///
-    /// # Safety
-    /// `segment` is [`Shape::bytes`] long, and `room` one of its rooms.
-    #[inline]
-    unsafe fn start(self, segment: &Segment, room: usize) -> *mut i64 {
-        // No overflow: all rooms together have a length in bytes.
-        let first = room * self.items.next_multiple_of(APART / ITEM_BYTES);
-        // SAFETY: the room lies inside the segment, as the caller promises.
-        unsafe { segment.start().cast::<i64>().add(first) }.as_ptr()
-    }
-
-    /// The word that says which room the answers of that place have.
-    #[inline]
-    fn place(self, segment: &Segment, place: usize) -> &AtomicU32 {
-        let first = self.rooms() * self.items.next_multiple_of(APART / ITEM_BYTES) * ITEM_BYTES;
-        let at = first + place * size_of::<AtomicU32>();
-        assert!(place < self.places && at + size_of::<AtomicU32>() <= segment.bytes());
-        // SAFETY: inside the segment by the assertion.
-        let word = unsafe { segment.start().add(at) }.cast::<AtomicU32>();
-        // SAFETY: mapped as long as the segment lives, and aligned (a segment begins at a page, rooms are
-        // multiples of 128 bytes). Both sides touch these words by atomic operations alone.
-        unsafe { word.as_ref() }
     }
 }
 

@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use crate::ITEM_BYTES;
+use crate::layout::ITEM_BYTES;
 
 /// How whoever fills a slot stores into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

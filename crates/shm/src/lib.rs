@@ -5,12 +5,14 @@
 //!
 //! | file | its one idea |
 //! |---|---|
+//! | layout | sizes that every layout is made of |
 //! | [`segment`] | a mapping with a length that cannot change under one's feet |
 //! | [`slots`] | rooms for one list each, in one segment, with a ledger that never leaves this process |
 //! | [`descriptor`] | thirty-two bytes that say which room |
 //! | [`ring`] | descriptors in order from one process to one other |
 //! | [`results`] | what a worker has to say beyond one word |
 //! | [`answers`] | a worker's answers that are lists, built in place |
+//! | answer_ledger | how their rooms lie, and which of them are whose |
 //! | [`answer_list`] | such a list, read where it lies |
 //! | [`protocol`] | words and orderings that a ring and a flag are written over |
 //! | [`fill`] | a copy into lines that another core holds |
@@ -21,10 +23,12 @@
 //! | [`trespass`] | ways into a list that is lent for reading, for a test that each is closed |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
+mod answer_ledger;
 pub mod answer_list;
 pub mod answers;
 pub mod descriptor;
 pub mod fill;
+mod layout;
 pub mod list_file;
 pub mod lock;
 pub mod protocol;
@@ -42,14 +46,8 @@ pub use answer_list::AnswerList;
 pub use answers::{AnswerRooms, Answers};
 pub use descriptor::{BadDescriptor, Descriptor};
 pub use fill::{Filler, Stores};
+pub use layout::{APART, ITEM_BYTES};
 pub use segment::{Got, Grant, HugeBy, Kind, Pages, Segment, SegmentError, Use};
 pub use slots::{Lists, MaybeGone, Resident, Slot, Slots};
 pub use span::Span;
 pub use watermark::{Behind, Filling, Watermark};
-
-/// Bytes of one item of a list: all lists are of `i64`.
-pub const ITEM_BYTES: usize = size_of::<i64>();
-
-/// Two cache lines: the adjacent-line prefetcher fetches lines in pairs, so what two processes
-/// write lies this far apart.
-pub const APART: usize = 128;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
-use crate::ITEM_BYTES;
+use crate::layout::ITEM_BYTES;
 
 /// A list that stays on its disk until somebody looks at it.
 #[derive(Debug)]

@@ -8,8 +8,8 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::APART;
 use crate::descriptor::{DESCRIPTOR_BYTES, Descriptor};
+use crate::layout::APART;
 use crate::protocol::{Argued, Orders, Site, Word};
 use crate::span::Span;
 

@@ -7,9 +7,9 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::descriptor::{BadDescriptor, Descriptor};
+use crate::layout::{APART, ITEM_BYTES};
 use crate::segment::{Got, Segment, Use};
 use crate::watermark::{Behind, Filling};
-use crate::{APART, ITEM_BYTES};
 
 /// The coordinator's rooms: all of one size, in one segment of lists.
 #[derive(Clone, Debug)]

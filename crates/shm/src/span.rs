@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::APART;
+use crate::layout::APART;
 use crate::segment::{Segment, Use};
 
 /// Words that two processes share. Keeps its segment mapped.

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::APART;
+use crate::layout::APART;
 use crate::span::Span;
 
 /// Bytes of the span that a watermark needs.
@@ -113,98 +113,5 @@ impl<'a> Filling<'a> {
 impl fmt::Debug for Filling<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Filling({} items left, {} there)", self.left(), self.ready())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::segment::{Kind, Segment, Use};
-    use crate::slots::{Lists, Slots, USE};
-    use crate::{Descriptor, Span};
-
-    use super::*;
-
-    const ROOM: usize = 1000;
-
-    fn both() -> (Slots, Watermark, Lists, Behind) {
-        let words = Segment::create(Kind::Memfd, Use::Words, WATERMARK_BYTES).unwrap();
-        let bytes = Slots::segment_bytes(2, ROOM).unwrap();
-        let segment = Segment::create(Kind::Memfd, USE, bytes).unwrap();
-        let (grant, fd) = segment.grant().unwrap();
-        let lists = Lists::new(Segment::open(&grant, fd).unwrap(), ROOM);
-        let span = || Span::of(&words, 0, WATERMARK_BYTES);
-        (Slots::new(segment, ROOM), Watermark::new(span()), lists, Behind::new(span()))
-    }
-
-    #[test]
-    fn only_what_was_filled_is_given_and_the_next_list_begins_at_its_own_start() {
-        let (slots, mut watermark, lists, mut behind) = both();
-        for length in [10, 1, 1000] {
-            let mut slot = slots.reserve(length).unwrap();
-            let mut descriptor = Descriptor::default();
-            slot.describe(0..length, &mut descriptor);
-            let mut filling = lists.accept_filling(&descriptor, &mut behind).unwrap();
-            assert_eq!((filling.left(), filling.ready()), (length, 0));
-            assert!(filling.next_part().is_empty());
-            slot.items_mut()[0] = length as i64;
-            watermark.raise(1);
-            assert_eq!(filling.next_part(), [length as i64]);
-            slot.items_mut()[1..].fill(7);
-            watermark.raise(length - 1);
-            assert_eq!(filling.next_part(), vec![7; length - 1]);
-            assert_eq!(filling.left(), 0);
-        }
-    }
-
-    #[test]
-    fn a_list_that_was_not_read_to_its_end_is_passed_over() {
-        let (slots, mut watermark, lists, mut behind) = both();
-        let mut slot = slots.reserve(100).unwrap();
-        let mut descriptor = Descriptor::default();
-        slot.describe(0..100, &mut descriptor);
-        assert_eq!(lists.accept_filling(&descriptor, &mut behind).unwrap().left(), 100);
-        let mut filling = lists.accept_filling(&descriptor, &mut behind).unwrap();
-        watermark.raise(100);
-        assert_eq!(filling.ready(), 0, "that was the first list");
-        slot.items_mut()[..60].fill(3);
-        watermark.raise(60);
-        assert_eq!(filling.next_part(), [3; 60]);
-    }
-
-    #[test]
-    fn a_thread_that_reads_behind_another_sees_every_item_as_it_was_written() {
-        let (slots, mut watermark, lists, mut behind) = both();
-        let mut slot = slots.reserve(ROOM).unwrap();
-        let mut descriptor = Descriptor::default();
-        slot.describe(0..ROOM, &mut descriptor);
-        let rounds = 2000;
-        let (done, is_done) = std::sync::mpsc::channel();
-        let reader = std::thread::spawn(move || {
-            for round in 0..rounds {
-                let mut filling = lists.accept_filling(&descriptor, &mut behind).unwrap();
-                let mut at = 0;
-                while filling.left() > 0 {
-                    let part = filling.next_part();
-                    for item in part {
-                        assert_eq!(*item, round * 10_000 + at);
-                        at += 1;
-                    }
-                    if part.is_empty() {
-                        std::thread::yield_now();
-                    }
-                }
-                assert_eq!(at, ROOM as i64);
-                done.send(()).unwrap();
-            }
-        });
-        for round in 0..rounds {
-            for (part, first) in slot.items_mut().chunks_mut(37).zip((0..).step_by(37)) {
-                part.iter_mut().zip(first..).for_each(|(item, at)| *item = round * 10_000 + at);
-                watermark.raise(part.len());
-            }
-            // The slot is filled again only after its reader is done, as the ledger has it.
-            is_done.recv().unwrap();
-        }
-        reader.join().unwrap();
     }
 }

@@ -6,13 +6,15 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::fcntl::{FallocateFlags, fallocate};
 
+use super::error::{SegmentError, refused};
+use super::grant::Grant;
+use super::map::Map;
 use super::memfd::{check_length, map, map_for_writing};
-use super::{Grant, Memory, SegmentError, refused};
 
 /// On a disk even where /tmp is memory.
 const FOLDER: &str = "/var/tmp";
 
-pub(super) fn create(grant: &Grant) -> Result<Memory, SegmentError> {
+pub(super) fn create(grant: &Grant) -> Result<(Map, OwnedFd), SegmentError> {
     let bytes = grant.bytes;
     let file =
         tempfile::tempfile_in(FOLDER).map_err(refused(grant, "open(O_TMPFILE) in /var/tmp"))?;
@@ -21,7 +23,7 @@ pub(super) fn create(grant: &Grant) -> Result<Memory, SegmentError> {
         .map_err(refused(grant, "fallocate"))?;
     let fd = file.into();
     let map = map_for_writing(&fd, grant)?;
-    Ok(Memory::Mapped { map, fd })
+    Ok((map, fd))
 }
 
 /// A descriptor of the same file that can only read: it has no name to be opened by, but the kernel's.
@@ -31,8 +33,7 @@ pub(super) fn for_reading(fd: &OwnedFd, grant: &Grant) -> Result<OwnedFd, Segmen
     Ok(file.into())
 }
 
-pub(super) fn open(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {
-    check_length(&fd, grant)?;
-    let map = map(&fd, grant)?;
-    Ok(Memory::Mapped { map, fd })
+pub(super) fn open(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
+    check_length(fd, grant)?;
+    map(fd, grant)
 }

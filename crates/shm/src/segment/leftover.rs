@@ -54,7 +54,7 @@ impl Leftover {
 
 /// The segment of that name with the lock of its maker, who is dead, and its length; nothing if it is
 /// none of ours or its maker may live.
-fn locked(name: &str) -> io::Result<Option<(File, u64)>> {
+pub(super) fn locked(name: &str) -> io::Result<Option<(File, u64)>> {
     let Some(pid) = maker(name) else { return Ok(None) };
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
     let opened = File::options().read(true).write(true).custom_flags(flags).open(path(name));
@@ -83,73 +83,6 @@ fn maker(name: &str) -> Option<u32> {
     pid.parse().ok().filter(|_| is_random)
 }
 
-fn path(name: &str) -> PathBuf {
+pub(super) fn path(name: &str) -> PathBuf {
     Path::new(FOLDER).join(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-    use crate::segment::{Kind, Segment, Use};
-
-    #[test]
-    fn a_living_maker_s_segment_is_no_leftover_is_its_user_s_alone_and_has_no_name_to_guess() {
-        let segments = [0; 8].map(|_| Segment::create(Kind::Posix, Use::Lists, 4096).unwrap());
-        let names = segments.iter().map(|segment| segment.grant().unwrap().0.name.unwrap());
-        let mut randoms: Vec<u64> = names
-            .map(|name| {
-                let name = name.trim_start_matches('/').to_owned();
-                assert!(leftovers().iter().all(|left| left.name != name), "{name}");
-                assert!(!Leftover { name: name.clone(), bytes: 0 }.remove().unwrap());
-                let mode = path(&name).metadata().unwrap().permissions().mode();
-                assert_eq!(mode & 0o777, 0o600, "{name}");
-                u64::from_str_radix(name.rsplit('-').next().unwrap(), 16).unwrap()
-            })
-            .collect();
-        randoms.sort_unstable();
-        randoms.dedup();
-        assert_eq!(randoms.len(), 8);
-    }
-
-    #[test]
-    fn of_a_hundred_stale_names_and_a_living_one_only_the_stale_are_found_and_removed() {
-        let living = Segment::create(Kind::Posix, Use::Lists, 4096).unwrap();
-        let living = living.grant().unwrap().0.name.unwrap();
-        // No process has such a number.
-        let dead = 1 << 30;
-        let stale: Vec<String> =
-            (0..100).map(|at| format!("ipclab-{dead}-{:016x}", 0xabcd_0000_u32 + at)).collect();
-        let others = [format!("ipclab-{dead}-short"), format!("other-{dead}-{:016x}", 1)];
-        stale.iter().chain(&others).for_each(|name| std::fs::write(path(name), [7; 100]).unwrap());
-        let ours = |left: &Leftover| left.name.contains(&format!("-{dead}-"));
-        let found: Vec<Leftover> = leftovers().into_iter().filter(ours).collect();
-        let removed: Vec<bool> = found.iter().map(|left| left.remove().unwrap()).collect();
-        let there: Vec<bool> = others.iter().map(|name| path(name).exists()).collect();
-        others.iter().for_each(|name| std::fs::remove_file(path(name)).unwrap());
-        assert_eq!(found.iter().map(|left| left.name.clone()).collect::<Vec<_>>(), stale);
-        assert!(found.iter().all(|left| left.bytes == 100) && removed == [true; 100]);
-        assert!(stale.iter().all(|name| !path(name).exists()));
-        assert_eq!(there, [true, true], "not ours");
-        assert!(path(living.trim_start_matches('/')).exists());
-    }
-
-    #[test]
-    fn a_lock_says_that_its_maker_lives_and_one_that_was_made_a_moment_ago_may_have_none_yet() {
-        // Of a maker that no longer goes by that number, as in another container; and one of ours.
-        let elsewhere = format!("ipclab-{}-{:016x}", 1 << 30, 0xbeef);
-        let young = format!("ipclab-{}-{:016x}", std::process::id(), 0xbeef);
-        let [held, _fresh] = [&elsewhere, &young].map(|name| File::create_new(path(name)).unwrap());
-        posix::lock(&held).unwrap();
-        let found = leftovers();
-        let refused = [&elsewhere, &young]
-            .map(|name| Leftover { name: name.clone(), bytes: 0 }.remove().unwrap());
-        drop(held);
-        let then = locked(&elsewhere).unwrap().is_some();
-        let there = [&elsewhere, &young].map(|name| std::fs::remove_file(path(name)).is_ok());
-        assert!(found.iter().all(|left| left.name != elsewhere && left.name != young));
-        assert_eq!((refused, there), ([false; 2], [true; 2]));
-        assert!(then, "the lock has gone with its holder");
-    }
 }

@@ -13,14 +13,15 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::fstat;
 use nix::unistd::ftruncate;
 
+use super::error::{SegmentError, refused};
+use super::grant::{Grant, Use};
 use super::map::Map;
 use super::pages::huge_page_bytes;
-use super::{Grant, Memory, SegmentError, Use, refused};
 
 /// A unit of `st_blocks`, whatever the file system.
 const BLOCK_BYTES: usize = 512;
 
-pub(super) fn create(grant: &Grant) -> Result<Memory, SegmentError> {
+pub(super) fn create(grant: &Grant) -> Result<(Map, OwnedFd), SegmentError> {
     let fd = unsized_fd(MFdFlags::empty()).map_err(refused(grant, "memfd_create"))?;
     finish(fd, grant)
 }
@@ -41,27 +42,26 @@ fn unsized_fd(flags: MFdFlags) -> Result<OwnedFd, Errno> {
 }
 
 /// Gives it its length and all of its memory, maps it and seals it.
-pub(super) fn finish(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {
+pub(super) fn finish(fd: OwnedFd, grant: &Grant) -> Result<(Map, OwnedFd), SegmentError> {
     let bytes = grant.file_bytes() as i64;
     ftruncate(&fd, bytes).map_err(refused(grant, "ftruncate"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes).map_err(refused(grant, "fallocate"))?;
     let map = map_for_writing(&fd, grant)?;
     let seals = seals(grant.usage) | SealFlag::F_SEAL_SEAL;
     fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(refused(grant, "fcntl(F_ADD_SEALS)"))?;
-    Ok(Memory::Mapped { map, fd })
+    Ok((map, fd))
 }
 
-pub(super) fn open(fd: OwnedFd, grant: &Grant) -> Result<Memory, SegmentError> {
+pub(super) fn open(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
     let not_as_described = |what| SegmentError::NotAsDescribed { kind: grant.kind, what };
-    let got = fcntl(&fd, FcntlArg::F_GET_SEALS).map_err(refused(grant, "fcntl(F_GET_SEALS)"))?;
+    let got = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(refused(grant, "fcntl(F_GET_SEALS)"))?;
     let missing = seals(grant.usage) - SealFlag::from_bits_truncate(got);
     if !missing.is_empty() {
         return Err(not_as_described(format!("it lacks the seals {missing:?}")));
     }
-    check_length(&fd, grant)?;
-    check_reserved(&fd, grant)?;
-    let map = map(&fd, grant)?;
-    Ok(Memory::Mapped { map, fd })
+    check_length(fd, grant)?;
+    check_reserved(fd, grant)?;
+    map(fd, grant)
 }
 
 /// Seals that must be there before anyone else sees the memory.

@@ -15,8 +15,10 @@ use nix::sys::mman::shm_open;
 use nix::sys::stat::Mode;
 use shared_memory::{Shmem, ShmemConf};
 
+use super::error::{SegmentError, refused};
+use super::grant::Grant;
+use super::map::Map;
 use super::memfd::{check_length, map};
-use super::{Grant, Memory, SegmentError, refused};
 
 /// Names of ours begin so: a leftover can be told from anybody else's.
 pub(super) const PREFIX: &str = "/ipclab-";
@@ -66,11 +68,11 @@ pub(super) fn create(grant: &Grant) -> Result<Named, SegmentError> {
 
 /// Maps it read-only, and keeps no descriptor: of one that was opened for reading no later
 /// `mprotect` can make more.
-pub(super) fn open(name: &str, grant: &Grant) -> Result<Memory, SegmentError> {
+pub(super) fn open(name: &str, grant: &Grant) -> Result<Map, SegmentError> {
     let fd = shm_open(name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(refused(grant, "shm_open"))?;
     check_length(&fd, grant)?;
-    Ok(Memory::Lent(map(&fd, grant)?))
+    map(&fd, grant)
 }
 
 /// Takes the lock that says "its creator lives", for as long as `fd` and its copies are open.

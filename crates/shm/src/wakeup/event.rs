@@ -21,7 +21,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use raw_sync::Timeout;
 use raw_sync::events::{Event, EventImpl, EventInit, EventState};
 
-use super::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup, Yielding};
+use super::doorbell::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
+use super::poll::Yielding;
 use crate::span::Span;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::time::Timespec;
 
-use super::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
+use super::doorbell::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
 use crate::span::Span;
 
 #[derive(Debug)]

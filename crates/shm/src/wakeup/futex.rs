@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::thread::futex;
 use rustix::time::Timespec;
 
+use super::doorbell::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use super::flag;
-use super::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use crate::protocol::Argued;
 use crate::span::Span;
 
@@ -97,7 +97,7 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
     use super::*;
-    use crate::wakeup::tests::bell_and_words;
+    use crate::wakeup::testing::bell_and_words;
 
     #[test]
     fn a_sleeper_whose_flag_a_liar_took_down_hears_no_ring_and_is_woken_by_a_nudge() {

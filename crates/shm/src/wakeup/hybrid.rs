@@ -8,8 +8,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use super::doorbell::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use super::futex::Sleeper;
-use super::{Ends, POLL_BUDGET, Ringer, WaitStrategy, Waiter, Wakeup, Yielding};
+use super::poll::{POLL_BUDGET, Yielding};
 use crate::span::Span;
 
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use super::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
+use super::doorbell::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use crate::span::Span;
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::thread::{self, Builder, Thread};
 
-use super::{Ringer, Waiter};
+use super::doorbell::{Ringer, Waiter};
 
 /// The coordinator's ringing end of one worker's bells. Dropping it gives both threads up.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Drop for Relay {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::tests::bell_and_words;
+    use super::super::testing::bell_and_words;
     use super::super::{ALL, by_name};
     use super::*;
 

@@ -7,7 +7,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup, poll_spinning};
+use super::doorbell::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
+use super::poll::poll_spinning;
 use crate::span::Span;
 
 #[derive(Debug)]
