@@ -4,7 +4,7 @@ use std::fs;
 
 use ::pool::{Ending, Pool, TaskError, Value};
 use shm::Kind;
-use shm::trespass::Route;
+use shm::write_attacks::WriteAttack;
 use transport::Setup;
 
 use crate::pool::crew;
@@ -79,27 +79,27 @@ fn a_worker_that_writes_into_a_list_lent_for_reading_gets_a_fault_in_itself_and_
         let pool = builder.build().unwrap();
         let lent = pool.place(&list).unwrap();
         let mut open = Vec::new();
-        for (at, route) in (0..).zip(Route::ALL) {
+        for (at, route) in (0..).zip(WriteAttack::ALL) {
             let outcome = pool.submit("trespass", at, (lent.clone(), 0..1000)).unwrap().result();
             let place = format!("{kind} {route:?}: {outcome:?}");
             match (&outcome, route) {
-                (Err(TaskError::WorkerDied { ending, .. }), Route::Store) => {
+                (Err(TaskError::WorkerDied { ending, .. }), WriteAttack::Store) => {
                     assert_eq!(*ending, Ending::Killed(11), "{place}");
                 }
-                (Err(TaskError::Job { .. }), route) if *route != Route::Store => {}
+                (Err(TaskError::Job { .. }), route) if *route != WriteAttack::Store => {}
                 (Ok(_), _) => open.push(*route),
                 _ => panic!("{place}"),
             }
             // As the next worker sees it, which shares the coordinator's pages.
             let seen = pool.submit("shift", 0, (lent.clone(), 0..1000)).unwrap().result().unwrap();
             let harmed = seen.value != Value::Int(1000) || seen.list != list;
-            assert_eq!(harmed, open.contains(&Route::ReopenWrite), "{place}");
+            assert_eq!(harmed, open.contains(&WriteAttack::ReopenWrite), "{place}");
         }
         match kind {
             Kind::Memfd => assert_eq!(open, []),
             // What has no seal can be opened anew by whoever runs as the same user.
             Kind::Posix | Kind::File => {
-                assert_eq!(open, [Route::ReopenWrite, Route::ReopenMap], "{kind}");
+                assert_eq!(open, [WriteAttack::ReopenWrite, WriteAttack::ReopenMap], "{kind}");
             }
         }
     }

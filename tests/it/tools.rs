@@ -35,7 +35,7 @@ pub(crate) fn coordinator(args: &[&str]) -> Command {
 pub(crate) const TINY: &[&str] =
     &["--sizes", "4KiB", "--generations", "1", "--pairs", "1", "--tasks", "8", "--quiet"];
 
-/// Held by a test that looks for leftovers in /dev/shm, or may remove them.
+/// Held by a test that looks for stale_segments in /dev/shm, or may remove them.
 pub(crate) static SHARED_FOLDER: Mutex<()> = Mutex::new(());
 
 /// Says why a test did not run; where nothing may be skipped, fails.

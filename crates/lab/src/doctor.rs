@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use procfs::{Current, CurrentSI};
 use serde::Serialize;
-use shm::segment::Leftover;
+use shm::segment::StaleSegment;
 
 use crate::{launch, placement};
 
@@ -69,7 +69,7 @@ pub fn look(clean: bool) -> Vec<Finding> {
         shm(),
         pipes(),
         descriptors(),
-        leftovers(clean),
+        stale_segments(clean),
         worker(),
     ]
 }
@@ -220,11 +220,11 @@ fn descriptors() -> Finding {
 }
 
 /// Named segments whose maker is dead; with `clean` they are removed first.
-fn leftovers(clean: bool) -> Finding {
-    let left = shm::segment::leftovers();
-    let removed = |left: &Leftover| clean && left.remove().unwrap_or(false);
-    let (gone, left): (Vec<Leftover>, Vec<Leftover>) = left.into_iter().partition(removed);
-    let named = |left: &[Leftover]| {
+fn stale_segments(clean: bool) -> Finding {
+    let left = shm::segment::stale_segments();
+    let removed = |left: &StaleSegment| clean && left.remove().unwrap_or(false);
+    let (gone, left): (Vec<StaleSegment>, Vec<StaleSegment>) = left.into_iter().partition(removed);
+    let named = |left: &[StaleSegment]| {
         let bytes: u64 = left.iter().map(|left| left.bytes).sum();
         let names: Vec<&str> = left.iter().map(|left| left.name.as_str()).collect();
         let size = report::size(bytes as usize);
@@ -240,7 +240,7 @@ fn leftovers(clean: bool) -> Finding {
         false => "a run was killed and left its named segments: coordinator doctor --clean",
         true => "they could not be removed: see who may write in /dev/shm",
     };
-    fine("leftovers", found).unless(left.is_empty(), Verdict::Warning, remedy)
+    fine("stale_segments", found).unless(left.is_empty(), Verdict::Warning, remedy)
 }
 
 fn worker() -> Finding {

@@ -9,7 +9,7 @@ use shm::list_file::{ListFile, ListFileError};
 use workload::sum::sum;
 
 /// Items between the two windows.
-const SHIFT: usize = shm::APART / shm::ITEM_BYTES;
+const SHIFT: usize = shm::CACHE_LINE_PAIR_BYTES / shm::ITEM_BYTES;
 
 /// Where items come from.
 #[derive(Debug)]

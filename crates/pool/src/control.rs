@@ -16,7 +16,7 @@ use rustix::net::{
 };
 use rustix::time::Timespec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use shm::Got;
+use shm::MappedPages;
 use transport::Value;
 
 /// What the coordinator says.
@@ -52,7 +52,7 @@ pub(crate) enum Word {
     /// What the kernel has counted for it so far.
     Report(Report),
     /// What the kernel says of its mapping of the lists.
-    Pages(Option<Got>),
+    Pages(Option<MappedPages>),
 }
 
 /// What the kernel has counted for a worker since it began.
@@ -79,7 +79,7 @@ pub struct Report {
 }
 
 /// Most descriptors in one message.
-const MOST_FDS: usize = 8;
+const MAX_FDS: usize = 8;
 /// Longest message.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -110,8 +110,8 @@ impl Control {
     pub(crate) fn send(&self, message: &impl Serialize, fds: &[OwnedFd]) -> io::Result<()> {
         let bytes = serde_json::to_vec(message)?;
         let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-        assert!(fds.len() <= MOST_FDS && bytes.len() <= MOST_BYTES);
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+        assert!(fds.len() <= MAX_FDS && bytes.len() <= MOST_BYTES);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() {
             control.push(SendAncillaryMessage::ScmRights(&fds));
@@ -136,7 +136,7 @@ impl Control {
             }
         }
         let mut bytes = vec![0; MOST_BYTES];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut slices = [IoSliceMut::new(&mut bytes)];
         let received = match recvmsg(&self.0, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {

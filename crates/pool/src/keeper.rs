@@ -20,7 +20,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::{read, write};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::Timespec;
-use shm::wakeup::LOOK_AROUND;
+use shm::wakeup::LIVENESS_INTERVAL;
 use transport::Alarm;
 
 /// How a process ended.
@@ -196,9 +196,9 @@ fn keep(inbox: &Receiver<Order>, doorbell: &OwnedFd, state: &State, alarm: &Alar
     loop {
         let mut polled = vec![PollFd::new(doorbell, PollFlags::IN)];
         polled.extend(children.iter().map(|(_, child)| PollFd::new(&*child.pidfd, PollFlags::IN)));
-        let timeout = Timespec::try_from(LOOK_AROUND).ok().filter(|_| !children.is_empty());
+        let timeout = Timespec::try_from(LIVENESS_INTERVAL).ok().filter(|_| !children.is_empty());
         if poll(&mut polled, timeout.as_ref()) == Ok(0) {
-            alarm.nudge();
+            alarm.force_wake();
         }
         let rung: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
         let mut ended = rung[1..].iter();
@@ -281,7 +281,7 @@ mod tests {
 
     impl Ringer for Counter {
         fn ring(&self) {}
-        fn nudge(&self) {
+        fn force_wake(&self) {
             self.0.fetch_add(1, Relaxed);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::layout::{APART, ITEM_BYTES};
+use crate::layout::{CACHE_LINE_PAIR_BYTES, ITEM_BYTES};
 use crate::segment::Segment;
 
 /// Rooms for each place: the other is built in while somebody reads the one.
@@ -39,13 +39,13 @@ impl Rooms {
 
 /// The list in one room, which is not built in again before this is dropped.
 #[derive(Debug)]
-pub(crate) struct Lent {
+pub(crate) struct Loan {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) room: u32,
     pub(crate) items: u32,
 }
 
-impl Lent {
+impl Loan {
     /// Its items, which the worker may still write.
     #[inline]
     pub(crate) fn words(&self) -> &[AtomicI64] {
@@ -59,7 +59,7 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for Loan {
     fn drop(&mut self) {
         let mut ledger = self.rooms.ledger();
         ledger.lent -= 1;
@@ -92,7 +92,7 @@ impl Shape {
 
     /// Bytes of all rooms, if they can be counted: each begins at a pair of cache lines.
     pub(crate) fn rooms_bytes(self) -> Option<usize> {
-        let stride = self.items.checked_next_multiple_of(APART / ITEM_BYTES)?;
+        let stride = self.items.checked_next_multiple_of(CACHE_LINE_PAIR_BYTES / ITEM_BYTES)?;
         let rooms =
             self.places.checked_mul(ROOMS_A_PLACE).filter(|rooms| u32::try_from(*rooms).is_ok())?;
         stride.checked_mul(ITEM_BYTES)?.checked_mul(rooms)
@@ -100,8 +100,10 @@ impl Shape {
 
     /// Bytes of the segment, if they can be counted.
     pub(crate) fn bytes(self) -> Option<usize> {
-        let words =
-            self.places.checked_mul(size_of::<AtomicU32>())?.checked_next_multiple_of(APART)?;
+        let words = self
+            .places
+            .checked_mul(size_of::<AtomicU32>())?
+            .checked_next_multiple_of(CACHE_LINE_PAIR_BYTES)?;
         self.rooms_bytes()?.checked_add(words)
     }
 
@@ -112,7 +114,7 @@ impl Shape {
     #[inline]
     pub(crate) unsafe fn start(self, segment: &Segment, room: usize) -> *mut i64 {
         // No overflow: all rooms together have a length in bytes.
-        let first = room * self.items.next_multiple_of(APART / ITEM_BYTES);
+        let first = room * self.items.next_multiple_of(CACHE_LINE_PAIR_BYTES / ITEM_BYTES);
         // SAFETY: the room lies inside the segment, as the caller promises.
         unsafe { segment.start().cast::<i64>().add(first) }.as_ptr()
     }
@@ -120,7 +122,9 @@ impl Shape {
     /// The word that says which room the answers of that place have.
     #[inline]
     pub(crate) fn place(self, segment: &Segment, place: usize) -> &AtomicU32 {
-        let first = self.rooms() * self.items.next_multiple_of(APART / ITEM_BYTES) * ITEM_BYTES;
+        let first = self.rooms()
+            * self.items.next_multiple_of(CACHE_LINE_PAIR_BYTES / ITEM_BYTES)
+            * ITEM_BYTES;
         let at = first + place * size_of::<AtomicU32>();
         assert!(place < self.places && at + size_of::<AtomicU32>() <= segment.bytes());
         // SAFETY: inside the segment by the assertion.

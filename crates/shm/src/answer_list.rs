@@ -10,7 +10,7 @@ use std::slice;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::answer_ledger::Lent;
+use crate::answer_ledger::Loan;
 
 /// The list of an answer: where its worker built it, or a copy.
 ///
@@ -29,12 +29,12 @@ pub struct AnswerList(Kept);
 
 enum Kept {
     Copied(Vec<i64>),
-    Lent(Lent),
+    Loan(Loan),
 }
 
 impl AnswerList {
-    pub(crate) fn lent(lent: Lent) -> AnswerList {
-        AnswerList(Kept::Lent(lent))
+    pub(crate) fn lent(lent: Loan) -> AnswerList {
+        AnswerList(Kept::Loan(lent))
     }
 
     /// Items of the list.
@@ -42,7 +42,7 @@ impl AnswerList {
     pub fn len(&self) -> usize {
         match &self.0 {
             Kept::Copied(list) => list.len(),
-            Kept::Lent(lent) => lent.words().len(),
+            Kept::Loan(lent) => lent.words().len(),
         }
     }
 
@@ -56,7 +56,7 @@ impl AnswerList {
     pub fn get(&self, at: usize) -> Option<i64> {
         match &self.0 {
             Kept::Copied(list) => list.get(at).copied(),
-            Kept::Lent(lent) => lent.words().get(at).map(load),
+            Kept::Loan(lent) => lent.words().get(at).map(load),
         }
     }
 
@@ -64,7 +64,7 @@ impl AnswerList {
     pub fn iter(&self) -> Items<'_> {
         match &self.0 {
             Kept::Copied(list) => Items(Iter::Copied(list.iter())),
-            Kept::Lent(lent) => Items(Iter::Lent(lent.words().iter())),
+            Kept::Loan(lent) => Items(Iter::Loan(lent.words().iter())),
         }
     }
 
@@ -72,7 +72,7 @@ impl AnswerList {
     pub fn to_vec(&self) -> Vec<i64> {
         match &self.0 {
             Kept::Copied(list) => list.clone(),
-            Kept::Lent(lent) => lent.words().iter().map(load).collect(),
+            Kept::Loan(lent) => lent.words().iter().map(load).collect(),
         }
     }
 
@@ -80,13 +80,13 @@ impl AnswerList {
     pub fn into_vec(self) -> Vec<i64> {
         match self.0 {
             Kept::Copied(list) => list,
-            Kept::Lent(_) => self.to_vec(),
+            Kept::Loan(_) => self.to_vec(),
         }
     }
 
     /// Whether it lies where its worker built it.
     pub fn is_in_place(&self) -> bool {
-        matches!(self.0, Kept::Lent(_))
+        matches!(self.0, Kept::Loan(_))
     }
 }
 
@@ -108,7 +108,7 @@ pub struct Items<'a>(Iter<'a>);
 #[derive(Clone, Debug)]
 enum Iter<'a> {
     Copied(slice::Iter<'a, i64>),
-    Lent(slice::Iter<'a, AtomicI64>),
+    Loan(slice::Iter<'a, AtomicI64>),
 }
 
 impl Iterator for Items<'_> {
@@ -118,7 +118,7 @@ impl Iterator for Items<'_> {
     fn next(&mut self) -> Option<i64> {
         match &mut self.0 {
             Iter::Copied(items) => items.next().copied(),
-            Iter::Lent(words) => words.next().map(load),
+            Iter::Loan(words) => words.next().map(load),
         }
     }
 
@@ -126,7 +126,7 @@ impl Iterator for Items<'_> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.0 {
             Iter::Copied(items) => items.size_hint(),
-            Iter::Lent(words) => words.size_hint(),
+            Iter::Loan(words) => words.size_hint(),
         }
     }
 
@@ -135,7 +135,7 @@ impl Iterator for Items<'_> {
     fn fold<B, F: FnMut(B, i64) -> B>(self, first: B, f: F) -> B {
         match self.0 {
             Iter::Copied(items) => items.copied().fold(first, f),
-            Iter::Lent(words) => words.map(load).fold(first, f),
+            Iter::Loan(words) => words.map(load).fold(first, f),
         }
     }
 }
@@ -145,7 +145,7 @@ impl DoubleEndedIterator for Items<'_> {
     fn next_back(&mut self) -> Option<i64> {
         match &mut self.0 {
             Iter::Copied(items) => items.next_back().copied(),
-            Iter::Lent(words) => words.next_back().map(load),
+            Iter::Loan(words) => words.next_back().map(load),
         }
     }
 }

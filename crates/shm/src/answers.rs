@@ -9,9 +9,9 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use crate::answer_ledger::{Ledger, Lent, Room, Rooms, Shape};
+use crate::answer_ledger::{Ledger, Loan, Room, Rooms, Shape};
 use crate::answer_list::AnswerList;
-use crate::segment::{Grant, Kind, Segment, SegmentError, Use};
+use crate::segment::{Access, Grant, Kind, Segment, SegmentError};
 
 /// The hub's end: it says which room is next, reads, and believes no length.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Answers {
         let shape = Shape { places, items };
         // What no number can count is more than any machine has.
         let bytes = if items == 0 { Some(0) } else { shape.bytes() };
-        let segment = Segment::create(Kind::Memfd, Use::Answers, bytes.unwrap_or(usize::MAX))?;
+        let segment = Segment::create(Kind::Memfd, Access::Answers, bytes.unwrap_or(usize::MAX))?;
         let room = |room| Room { has_place: room < places, is_lent: false };
         let ledger = Ledger {
             rooms: (0..shape.rooms()).map(room).collect(),
@@ -97,7 +97,7 @@ impl Answers {
             return None;
         }
         let (room, was_lent) = &mut self.places[self.answered];
-        let lent = Lent { rooms: self.rooms.clone(), room: *room, items: items as u32 };
+        let lent = Loan { rooms: self.rooms.clone(), room: *room, items: items as u32 };
         let mut ledger = self.rooms.ledger();
         let keeps = ledger.lent < self.rooms.shape.spares();
         // A copy's room goes back as if it had been lent.
@@ -144,7 +144,7 @@ impl AnswerRooms {
         items: usize,
     ) -> Result<AnswerRooms, SegmentError> {
         let shape = Shape { places, items };
-        if grant.usage != Use::Answers || places == 0 || shape.bytes() != Some(grant.bytes) {
+        if grant.access != Access::Answers || places == 0 || shape.bytes() != Some(grant.bytes) {
             let what = format!("it has no rooms for {places} answers of {items} items");
             return Err(SegmentError::NotAsDescribed { kind: grant.kind, what });
         }
@@ -321,7 +321,7 @@ mod tests {
             let refused = AnswerRooms::open(&grant, fd, places, items).map(drop);
             assert!(matches!(refused, Err(SegmentError::NotAsDescribed { .. })));
         }
-        let words = Segment::create(Kind::Memfd, Use::Words, 128).unwrap();
+        let words = Segment::create(Kind::Memfd, Access::Words, 128).unwrap();
         let (grant, fd) = words.grant().unwrap();
         assert!(AnswerRooms::open(&grant, fd, 1, 16).is_err());
         assert!(Answers::create(usize::MAX, usize::MAX).is_err());

@@ -5,4 +5,4 @@ pub const ITEM_BYTES: usize = size_of::<i64>();
 
 /// Two cache lines: the adjacent-line prefetcher fetches lines in pairs, so what two processes
 /// write lies this far apart.
-pub const APART: usize = 128;
+pub const CACHE_LINE_PAIR_BYTES: usize = 128;

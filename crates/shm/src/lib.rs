@@ -10,7 +10,7 @@
 //! | [`slots`] | rooms for one list each, in one segment, with a ledger that never leaves this process |
 //! | [`descriptor`] | thirty-two bytes that say which room |
 //! | [`ring`] | descriptors in order from one process to one other |
-//! | [`results`] | what a worker has to say beyond one word |
+//! | [`payloads`] | what a worker has to say beyond one word |
 //! | [`answers`] | a worker's answers that are lists, built in place |
 //! | answer_ledger | how their rooms lie, and which of them are whose |
 //! | [`answer_list`] | such a list, read where it lies |
@@ -20,7 +20,7 @@
 //! | [`wakeup`] | how the other side learns that there is something to look at |
 //! | [`lock`] | locks whose holders die: a lesson, and on no task's way |
 //! | [`strays`] | descriptors that nobody meant for this process |
-//! | [`trespass`] | ways into a list that is lent for reading, for a test that each is closed |
+//! | [`write_attacks`] | ways into a list that is lent for reading, for a test that each is closed |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
 mod answer_ledger;
@@ -31,23 +31,23 @@ pub mod fill;
 mod layout;
 pub mod list_file;
 pub mod lock;
+pub mod payloads;
 pub mod protocol;
-pub mod results;
 pub mod ring;
 pub mod segment;
 pub mod slots;
 pub mod span;
 pub mod strays;
-pub mod trespass;
 pub mod wakeup;
 pub mod watermark;
+pub mod write_attacks;
 
 pub use answer_list::AnswerList;
 pub use answers::{AnswerRooms, Answers};
 pub use descriptor::{BadDescriptor, Descriptor};
 pub use fill::{Filler, Stores};
-pub use layout::{APART, ITEM_BYTES};
-pub use segment::{Got, Grant, HugeBy, Kind, Pages, Segment, SegmentError, Use};
-pub use slots::{Lists, MaybeGone, Resident, Slot, Slots};
+pub use layout::{CACHE_LINE_PAIR_BYTES, ITEM_BYTES};
+pub use segment::{Access, Grant, HugeBy, Kind, MappedPages, Pages, Segment, SegmentError};
+pub use slots::{Lists, Resident, Slot, Slots, WeakResident};
 pub use span::Span;
-pub use watermark::{Behind, Filling, Watermark};
+pub use watermark::{PartialList, Watermark, WatermarkReader};

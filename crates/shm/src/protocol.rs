@@ -44,23 +44,29 @@ word!(AtomicU32, u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
     /// A ring's producer stores an entry's mark.
-    Publish,
+    ProducerPublish,
     /// A ring's consumer loads an entry's mark.
-    See,
+    ConsumerLoad,
     /// A ring's consumer says how many entries it has taken.
-    Free,
+    ConsumerRelease,
     /// A ring's producer reads how many entries were taken.
-    Reuse,
+    ProducerAcquire,
     /// Whoever waits: between "I sleep" and its last look.
-    Doze,
+    WaiterFence,
     /// Whoever rings: between the news and its look at the flag.
-    Rouse,
+    RingerFence,
 }
 
 impl Site {
     /// All of them.
-    pub const ALL: [Site; 6] =
-        [Site::Publish, Site::See, Site::Free, Site::Reuse, Site::Doze, Site::Rouse];
+    pub const ALL: [Site; 6] = [
+        Site::ProducerPublish,
+        Site::ConsumerLoad,
+        Site::ConsumerRelease,
+        Site::ProducerAcquire,
+        Site::WaiterFence,
+        Site::RingerFence,
+    ];
 }
 
 /// The orderings in force.
@@ -73,15 +79,15 @@ pub trait Orders {
 
 /// The orderings that are argued where they are used.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Argued;
+pub struct RealOrderings;
 
-impl Orders for Argued {
+impl Orders for RealOrderings {
     #[inline(always)]
     fn of(&self, site: Site) -> Ordering {
         match site {
-            Site::Publish | Site::Free => Ordering::Release,
-            Site::See | Site::Reuse => Ordering::Acquire,
-            Site::Doze | Site::Rouse => Ordering::SeqCst,
+            Site::ProducerPublish | Site::ConsumerRelease => Ordering::Release,
+            Site::ConsumerLoad | Site::ProducerAcquire => Ordering::Acquire,
+            Site::WaiterFence | Site::RingerFence => Ordering::SeqCst,
         }
     }
     #[inline(always)]

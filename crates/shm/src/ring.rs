@@ -9,12 +9,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::descriptor::{DESCRIPTOR_BYTES, Descriptor};
-use crate::layout::APART;
-use crate::protocol::{Argued, Orders, Site, Word};
+use crate::layout::CACHE_LINE_PAIR_BYTES;
+use crate::protocol::{Orders, RealOrderings, Site, Word};
 use crate::span::Span;
 
 const ENTRY_WORDS: usize = DESCRIPTOR_BYTES / size_of::<u64>();
-const ENTRIES: usize = APART / size_of::<u64>();
+const ENTRIES: usize = CACHE_LINE_PAIR_BYTES / size_of::<u64>();
 /// The consumer's index is word 0; entries begin one pair of cache lines further on.
 const TAKEN: usize = 0;
 
@@ -24,7 +24,7 @@ const TAKEN: usize = 0;
 /// If `capacity` is not a power of two.
 pub fn bytes(capacity: usize) -> usize {
     assert!(capacity.is_power_of_two(), "a ring of {capacity} is not a power of two");
-    (APART + capacity * DESCRIPTOR_BYTES).next_multiple_of(APART)
+    (CACHE_LINE_PAIR_BYTES + capacity * DESCRIPTOR_BYTES).next_multiple_of(CACHE_LINE_PAIR_BYTES)
 }
 
 /// Where a ring lies.
@@ -78,7 +78,7 @@ fn turn(position: u64, capacity: u64) -> u8 {
 
 /// The side that publishes.
 #[derive(Debug)]
-pub struct Producer<M = Span, O = Argued> {
+pub struct Producer<M = Span, O = RealOrderings> {
     memory: M,
     orders: O,
     capacity: u64,
@@ -90,7 +90,7 @@ impl Producer {
     /// Publishes into `span`, which is all zero and as long as [`bytes`] says.
     pub fn new(span: Span, capacity: usize) -> Producer {
         assert!(span.words() * size_of::<u64>() >= bytes(capacity));
-        Producer::over(span, Argued, capacity)
+        Producer::over(span, RealOrderings, capacity)
     }
 }
 
@@ -109,7 +109,7 @@ impl<M: Memory, O: Orders> Producer<M, O> {
         if self.next.wrapping_sub(self.taken) >= self.capacity {
             // Acquire: the consumer's reads of the entry happened before it said so; pairs with
             // the Release in `pop`.
-            self.taken = self.memory.taken().load(self.orders.of(Site::Reuse));
+            self.taken = self.memory.taken().load(self.orders.of(Site::ProducerAcquire));
             if self.next.wrapping_sub(self.taken) >= self.capacity {
                 return Err(descriptor);
             }
@@ -119,7 +119,7 @@ impl<M: Memory, O: Orders> Producer<M, O> {
         let entry = entry(self.next, self.capacity);
         self.memory.set_rest(entry, rest);
         // Release: publishes the words above, and the list they name; pairs with pop's Acquire.
-        self.memory.mark(entry).store(first, self.orders.of(Site::Publish));
+        self.memory.mark(entry).store(first, self.orders.of(Site::ProducerPublish));
         self.next += 1;
         Ok(())
     }
@@ -133,7 +133,7 @@ impl<M: Memory, O: Orders> Producer<M, O> {
 
 /// The side that takes.
 #[derive(Debug)]
-pub struct Consumer<M = Span, O = Argued> {
+pub struct Consumer<M = Span, O = RealOrderings> {
     memory: M,
     orders: O,
     capacity: u64,
@@ -144,7 +144,7 @@ impl Consumer {
     /// Takes from `span`, as long as [`bytes`] says.
     pub fn new(span: Span, capacity: usize) -> Consumer {
         assert!(span.words() * size_of::<u64>() >= bytes(capacity));
-        Consumer::over(span, Argued, capacity)
+        Consumer::over(span, RealOrderings, capacity)
     }
 }
 
@@ -167,7 +167,7 @@ impl<M: Memory, O: Orders> Consumer<M, O> {
     pub fn pop(&mut self) -> Option<Descriptor> {
         let entry = entry(self.next, self.capacity);
         // Acquire: sees everything stored before the producer's Release of this word.
-        let first = self.memory.mark(entry).load(self.orders.of(Site::See));
+        let first = self.memory.mark(entry).load(self.orders.of(Site::ConsumerLoad));
         let mark = Descriptor::from_words([first, 0, 0, 0]);
         if mark.turn != turn(self.next, self.capacity) {
             return None;
@@ -176,7 +176,7 @@ impl<M: Memory, O: Orders> Consumer<M, O> {
         let descriptor = Descriptor::from_words([first, second, third, fourth]);
         self.next += 1;
         // Release: the reads above are done before the producer may write there again.
-        self.memory.taken().store(self.next, self.orders.of(Site::Free));
+        self.memory.taken().store(self.next, self.orders.of(Site::ConsumerRelease));
         Some(Descriptor { turn: 0, ..descriptor })
     }
 
@@ -190,10 +190,10 @@ impl<M: Memory, O: Orders> Consumer<M, O> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::{Kind, Segment, Use};
+    use crate::segment::{Access, Kind, Segment};
 
     fn ring(capacity: usize) -> (Producer, Consumer) {
-        let segment = Segment::create(Kind::Memfd, Use::Words, bytes(capacity)).unwrap();
+        let segment = Segment::create(Kind::Memfd, Access::Words, bytes(capacity)).unwrap();
         let (grant, fd) = segment.grant().unwrap();
         let seen = Segment::open(&grant, fd).unwrap();
         let span = |segment: &std::sync::Arc<Segment>| Span::of(segment, 0, bytes(capacity));

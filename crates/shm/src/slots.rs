@@ -7,9 +7,9 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::descriptor::{BadDescriptor, Descriptor};
-use crate::layout::{APART, ITEM_BYTES};
-use crate::segment::{Got, Segment, Use};
-use crate::watermark::{Behind, Filling};
+use crate::layout::{CACHE_LINE_PAIR_BYTES, ITEM_BYTES};
+use crate::segment::{Access, MappedPages, Segment};
+use crate::watermark::{PartialList, WatermarkReader};
 
 /// The coordinator's rooms: all of one size, in one segment of lists.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Slot {
     }
 
     /// Ends writing: from now on the list can be lent to any number of tasks at once.
-    pub fn settle(self) -> Resident {
+    pub fn freeze(self) -> Resident {
         Resident(Arc::new(self))
     }
 }
@@ -123,9 +123,9 @@ pub struct Resident(Arc<Slot>);
 
 /// A resident list that may be gone: for counting, without keeping it.
 #[derive(Clone, Debug)]
-pub struct MaybeGone(Weak<Slot>);
+pub struct WeakResident(Weak<Slot>);
 
-impl MaybeGone {
+impl WeakResident {
     /// Whether its room was freed.
     pub fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
@@ -134,8 +134,8 @@ impl MaybeGone {
 
 impl Resident {
     /// To see later whether it is still there.
-    pub fn watch(&self) -> MaybeGone {
-        MaybeGone(Arc::downgrade(&self.0))
+    pub fn downgrade(&self) -> WeakResident {
+        WeakResident(Arc::downgrade(&self.0))
     }
 
     /// Items of the list.
@@ -168,9 +168,9 @@ impl Lists {
         Lists { segment, room, count }
     }
 
-    /// What the kernel says of this mapping, as [`Segment::got`].
-    pub fn got(&self) -> Option<Got> {
-        self.segment.got()
+    /// What the kernel says of this mapping, as [`Segment::mapped_pages`].
+    pub fn mapped_pages(&self) -> Option<MappedPages> {
+        self.segment.mapped_pages()
     }
 
     /// The list that `descriptor` names, if there can be such a list.
@@ -193,11 +193,11 @@ impl Lists {
     /// # Errors
     /// As [`Lists::accept`].
     #[inline]
-    pub fn accept_filling<'a>(
+    pub fn accept_partial<'a>(
         &'a self,
         descriptor: &Descriptor,
-        behind: &'a mut Behind,
-    ) -> Result<Filling<'a>, BadDescriptor> {
+        behind: &'a mut WatermarkReader,
+    ) -> Result<PartialList<'a>, BadDescriptor> {
         let items = descriptor.length as usize;
         let start = match self.locate(descriptor) {
             Ok(start) => start,
@@ -229,7 +229,7 @@ impl Lists {
 
 /// Slots of `room` items that fit into `segment`.
 fn count(segment: &Segment, room: usize) -> u32 {
-    assert_eq!(segment.usage(), USE, "only a segment of lists has slots");
+    assert_eq!(segment.access(), USE, "only a segment of lists has slots");
     let count = segment.bytes() / (stride(room) * ITEM_BYTES);
     assert!(count > 0, "no slot of {room} items fits into {} bytes", segment.bytes());
     u32::try_from(count).expect("fewer than 2^32 slots")
@@ -237,11 +237,11 @@ fn count(segment: &Segment, room: usize) -> u32 {
 
 /// Items from one slot's start to the next: whole pairs of cache lines.
 fn stride(room: usize) -> usize {
-    room.max(1).next_multiple_of(APART / ITEM_BYTES)
+    room.max(1).next_multiple_of(CACHE_LINE_PAIR_BYTES / ITEM_BYTES)
 }
 
 /// The segment's use that slots need.
-pub const USE: Use = Use::Lists;
+pub const USE: Access = Access::Lists;
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::layout::APART;
-use crate::segment::{Segment, Use};
+use crate::layout::CACHE_LINE_PAIR_BYTES;
+use crate::segment::{Access, Segment};
 
 /// Words that two processes share. Keeps its segment mapped.
 ///
@@ -23,14 +23,14 @@ unsafe impl Send for Span {}
 unsafe impl Sync for Span {}
 
 impl Span {
-    /// The `bytes` bytes from `offset` of a [`Use::Words`] segment.
+    /// The `bytes` bytes from `offset` of a [`Access::Words`] segment.
     ///
     /// # Panics
-    /// If they are not inside the segment, `offset` is not a multiple of [`APART`], or the segment
+    /// If they are not inside the segment, `offset` is not a multiple of [`CACHE_LINE_PAIR_BYTES`], or the segment
     /// is not one of words: layouts are computed by the caller, never taken from a peer.
     pub fn of(segment: &Arc<Segment>, offset: usize, bytes: usize) -> Span {
-        assert_eq!(segment.usage(), Use::Words, "only a segment of words has words");
-        assert!(offset.is_multiple_of(APART), "offset {offset} is not aligned");
+        assert_eq!(segment.access(), Access::Words, "only a segment of words has words");
+        assert!(offset.is_multiple_of(CACHE_LINE_PAIR_BYTES), "offset {offset} is not aligned");
         assert!(offset + bytes <= segment.bytes(), "{offset}+{bytes} is past its end");
         // SAFETY: the assertion above keeps `offset` inside the mapping.
         let start = unsafe { segment.start().add(offset) };
@@ -61,7 +61,7 @@ impl Span {
     /// # Panics
     /// If it lies past the end of the span.
     #[inline]
-    pub fn half(&self, index: usize) -> &AtomicU32 {
+    pub fn word32(&self, index: usize) -> &AtomicU32 {
         assert!(index < self.bytes / size_of::<u32>());
         // SAFETY: inside the span by the assertion.
         let word = unsafe { self.start.cast::<AtomicU32>().add(index) };

@@ -10,11 +10,11 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::layout::APART;
+use crate::layout::CACHE_LINE_PAIR_BYTES;
 use crate::span::Span;
 
 /// Bytes of the span that a watermark needs.
-pub const WATERMARK_BYTES: usize = APART;
+pub const WATERMARK_BYTES: usize = CACHE_LINE_PAIR_BYTES;
 
 /// The coordinator's end: it fills.
 #[derive(Debug)]
@@ -40,16 +40,16 @@ impl Watermark {
 
 /// A worker's end: it reads behind.
 #[derive(Debug)]
-pub struct Behind {
+pub struct WatermarkReader {
     span: Span,
     /// Items of all lists so far.
     begun: u64,
 }
 
-impl Behind {
+impl WatermarkReader {
     /// On a word that was zero when the first task was sent.
-    pub fn new(span: Span) -> Behind {
-        Behind { span, begun: 0 }
+    pub fn new(span: Span) -> WatermarkReader {
+        WatermarkReader { span, begun: 0 }
     }
 
     /// The next list is not looked at.
@@ -62,15 +62,19 @@ impl Behind {
     /// # Safety
     /// As long as `'a`, `start` is aligned and the `items` items from there on are mapped, and
     /// nobody writes to those that the watermark has passed.
-    pub(crate) unsafe fn list<'a>(&'a mut self, start: NonNull<i64>, items: usize) -> Filling<'a> {
+    pub(crate) unsafe fn list<'a>(
+        &'a mut self,
+        start: NonNull<i64>,
+        items: usize,
+    ) -> PartialList<'a> {
         let given = self.begun;
         self.pass(items);
-        Filling { span: &self.span, start, given, end: self.begun, list: PhantomData }
+        PartialList { span: &self.span, start, given, end: self.begun, list: PhantomData }
     }
 }
 
 /// A list that is still being filled: gives what is there, in order.
-pub struct Filling<'a> {
+pub struct PartialList<'a> {
     span: &'a Span,
     /// Where those begin that were not given yet.
     start: NonNull<i64>,
@@ -80,7 +84,7 @@ pub struct Filling<'a> {
     list: PhantomData<&'a [i64]>,
 }
 
-impl<'a> Filling<'a> {
+impl<'a> PartialList<'a> {
     /// Items not given yet.
     #[inline]
     pub fn left(&self) -> usize {
@@ -110,8 +114,8 @@ impl<'a> Filling<'a> {
     }
 }
 
-impl fmt::Debug for Filling<'_> {
+impl fmt::Debug for PartialList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Filling({} items left, {} there)", self.left(), self.ready())
+        write!(f, "PartialList({} items left, {} there)", self.left(), self.ready())
     }
 }

@@ -14,7 +14,7 @@ use loom::sync::atomic::{AtomicU32, AtomicU64, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use shm::Descriptor;
-use shm::protocol::{Argued, Orders, Site, Word};
+use shm::protocol::{Orders, RealOrderings, Site, Word};
 use shm::ring::{Consumer, Memory, Producer};
 use shm::wakeup::flag;
 
@@ -26,7 +26,7 @@ impl Orders for But {
     fn of(&self, site: Site) -> Ordering {
         match self.0 {
             Some((weak, order)) if weak == site => order,
-            _ => Argued.of(site),
+            _ => RealOrderings.of(site),
         }
     }
     fn fence(&self, site: Site) {
@@ -201,12 +201,12 @@ impl Queue {
                 drop(self.woken.wait(guard).unwrap());
             }
         };
-        while !flag::doze(&self.flag, &orders, ready, sleep) && !ready() {}
-        flag::rise(&self.flag);
+        while !flag::sleep_unless_ready(&self.flag, &orders, ready, sleep) && !ready() {}
+        flag::clear(&self.flag);
     }
 
     fn ring(&self, orders: But) {
-        flag::rouse(&self.flag, &orders, |_| {
+        flag::wake_if_asleep(&self.flag, &orders, |_| {
             let _guard = self.lock.lock().unwrap();
             self.woken.notify_one();
         });
@@ -296,7 +296,7 @@ fn each_ordering_that_is_weakened_is_caught() {
     }));
     let mut missed = Vec::new();
     for site in Site::ALL {
-        let weaker: &[Ordering] = match Argued.of(site) {
+        let weaker: &[Ordering] = match RealOrderings.of(site) {
             Ordering::SeqCst => &[Ordering::AcqRel, Ordering::Relaxed],
             _ => &[Ordering::Relaxed],
         };

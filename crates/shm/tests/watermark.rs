@@ -1,18 +1,18 @@
 //! Lists that are read while the rest of them is still being written.
 
 use shm::watermark::WATERMARK_BYTES;
-use shm::{Behind, Descriptor, Kind, Lists, Segment, Slots, Span, Use, Watermark};
+use shm::{Access, Descriptor, Kind, Lists, Segment, Slots, Span, Watermark, WatermarkReader};
 
 const ROOM: usize = 1000;
 
-fn both() -> (Slots, Watermark, Lists, Behind) {
-    let words = Segment::create(Kind::Memfd, Use::Words, WATERMARK_BYTES).unwrap();
+fn both() -> (Slots, Watermark, Lists, WatermarkReader) {
+    let words = Segment::create(Kind::Memfd, Access::Words, WATERMARK_BYTES).unwrap();
     let bytes = Slots::segment_bytes(2, ROOM).unwrap();
-    let segment = Segment::create(Kind::Memfd, Use::Lists, bytes).unwrap();
+    let segment = Segment::create(Kind::Memfd, Access::Lists, bytes).unwrap();
     let (grant, fd) = segment.grant().unwrap();
     let lists = Lists::new(Segment::open(&grant, fd).unwrap(), ROOM);
     let span = || Span::of(&words, 0, WATERMARK_BYTES);
-    (Slots::new(segment, ROOM), Watermark::new(span()), lists, Behind::new(span()))
+    (Slots::new(segment, ROOM), Watermark::new(span()), lists, WatermarkReader::new(span()))
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn only_what_was_filled_is_given_and_the_next_list_begins_at_its_own_start() {
         let mut slot = slots.reserve(length).unwrap();
         let mut descriptor = Descriptor::default();
         slot.describe(0..length, &mut descriptor);
-        let mut filling = lists.accept_filling(&descriptor, &mut behind).unwrap();
+        let mut filling = lists.accept_partial(&descriptor, &mut behind).unwrap();
         assert_eq!((filling.left(), filling.ready()), (length, 0));
         assert!(filling.next_part().is_empty());
         slot.items_mut()[0] = length as i64;
@@ -41,8 +41,8 @@ fn a_list_that_was_not_read_to_its_end_is_passed_over() {
     let mut slot = slots.reserve(100).unwrap();
     let mut descriptor = Descriptor::default();
     slot.describe(0..100, &mut descriptor);
-    assert_eq!(lists.accept_filling(&descriptor, &mut behind).unwrap().left(), 100);
-    let mut filling = lists.accept_filling(&descriptor, &mut behind).unwrap();
+    assert_eq!(lists.accept_partial(&descriptor, &mut behind).unwrap().left(), 100);
+    let mut filling = lists.accept_partial(&descriptor, &mut behind).unwrap();
     watermark.raise(100);
     assert_eq!(filling.ready(), 0, "that was the first list");
     slot.items_mut()[..60].fill(3);
@@ -60,7 +60,7 @@ fn a_thread_that_reads_behind_another_sees_every_item_as_it_was_written() {
     let (done, is_done) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         for round in 0..rounds {
-            let mut filling = lists.accept_filling(&descriptor, &mut behind).unwrap();
+            let mut filling = lists.accept_partial(&descriptor, &mut behind).unwrap();
             let mut at = 0;
             while filling.left() > 0 {
                 let part = filling.next_part();

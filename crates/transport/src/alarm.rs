@@ -29,11 +29,11 @@ impl Alarm {
     }
 
     /// Has a hub that sleeps look around, though nothing may have come: whoever owns a hub that waits
-    /// without patience does this now and then ([`shm::wakeup::LOOK_AROUND`]), since a worker that lies
+    /// without patience does this now and then ([`shm::wakeup::LIVENESS_INTERVAL`]), since a worker that lies
     /// can make its hub sleep on.
-    pub fn nudge(&self) {
+    pub fn force_wake(&self) {
         if let Some(ringer) = &self.ringer {
-            ringer.nudge();
+            ringer.force_wake();
         }
     }
 

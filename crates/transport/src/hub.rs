@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use measure::Timeline;
-use shm::{Got, Resident};
+use shm::{MappedPages, Resident};
 
 use crate::alarm::Alarm;
 use crate::error::TransportError;
@@ -101,7 +101,7 @@ pub trait Hub: Send {
 
     /// What the kernel says of this side's mapping of the lists; nothing where there is none, or where
     /// it does not tell.
-    fn pages(&self) -> Option<Got> {
+    fn pages(&self) -> Option<MappedPages> {
         None
     }
 

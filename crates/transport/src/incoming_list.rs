@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use shm::Filling;
-use shm::wakeup::{LOOK_AROUND, Yielding};
+use shm::PartialList;
+use shm::wakeup::{Backoff, LIVENESS_INTERVAL};
 
 use crate::message::Failure;
 use crate::stream::{Fetching, LeftoverBytes};
@@ -16,7 +16,7 @@ enum Way<'a> {
     /// All of it is there.
     Here(&'a [i64]),
     /// The coordinator still writes it, in its slot.
-    Filling(Filling<'a>),
+    Filling(PartialList<'a>),
     /// Some of it is still in the stream.
     Stream(LeftoverBytes<'a>),
     /// Some of it is still in the coordinator's memory.
@@ -30,7 +30,7 @@ impl<'a> IncomingList<'a> {
         IncomingList(Way::Here(list))
     }
 
-    pub(crate) fn filling(list: Filling<'a>) -> IncomingList<'a> {
+    pub(crate) fn filling(list: PartialList<'a>) -> IncomingList<'a> {
         IncomingList(Way::Filling(list))
     }
 
@@ -119,10 +119,14 @@ impl fmt::Debug for IncomingList<'_> {
 
 /// Waits until `items` items of `list` are there. The coordinator is writing them on another core, so it
 /// looks, seldom yields, and does not sleep; what has ended it would not wake anybody.
-fn wait(list: &Filling<'_>, items: usize, alive: &dyn Fn() -> bool) -> Result<(), Box<Failure>> {
+fn wait(
+    list: &PartialList<'_>,
+    items: usize,
+    alive: &dyn Fn() -> bool,
+) -> Result<(), Box<Failure>> {
     /// Some hundred microseconds: a piece is there sooner, unless somebody took the writer's core.
     const PER_YIELD: usize = 4096;
-    while !Yielding::every(PER_YIELD).poll(&mut || list.ready() >= items, LOOK_AROUND) {
+    while !Backoff::every(PER_YIELD).poll(&mut || list.ready() >= items, LIVENESS_INTERVAL) {
         if !alive() {
             return Err(Failure::cut_off("its coordinator has ended"));
         }
@@ -133,18 +137,18 @@ fn wait(list: &Filling<'_>, items: usize, alive: &dyn Fn() -> bool) -> Result<()
 #[cfg(test)]
 mod tests {
     use shm::watermark::WATERMARK_BYTES;
-    use shm::{Behind, Descriptor, Kind, Lists, Segment, Slots, Span, Use, Watermark};
+    use shm::{Access, Descriptor, Kind, Lists, Segment, Slots, Span, Watermark, WatermarkReader};
 
     use super::*;
     use crate::message::What;
 
     #[test]
     fn a_list_whose_coordinator_ends_while_it_fills_it_is_cut_off_and_nobody_hangs() {
-        let words = Segment::create(Kind::Memfd, Use::Words, WATERMARK_BYTES).unwrap();
+        let words = Segment::create(Kind::Memfd, Access::Words, WATERMARK_BYTES).unwrap();
         let bytes = Slots::segment_bytes(1, 10).unwrap();
-        let segment = Segment::create(Kind::Memfd, Use::Lists, bytes).unwrap();
+        let segment = Segment::create(Kind::Memfd, Access::Lists, bytes).unwrap();
         let span = || Span::of(&words, 0, WATERMARK_BYTES);
-        let (mut watermark, mut behind) = (Watermark::new(span()), Behind::new(span()));
+        let (mut watermark, mut behind) = (Watermark::new(span()), WatermarkReader::new(span()));
         let lists = Lists::new(segment, 10);
         let descriptor = Descriptor { length: 10, ..Descriptor::default() };
         watermark.raise(3);
@@ -154,7 +158,7 @@ mod tests {
             asked.get() < 3
         };
         let mut list =
-            IncomingList::filling(lists.accept_filling(&descriptor, &mut behind).unwrap());
+            IncomingList::filling(lists.accept_partial(&descriptor, &mut behind).unwrap());
         assert_eq!(list.next_part(&alive), Ok(Some(&[0; 3][..])), "what is there needs nobody");
         assert_eq!(asked.get(), 0);
         for whole in [false, true] {

@@ -295,6 +295,6 @@ mod tests {
         };
         let (outcome, list) = (Err(Box::new(failure)), AnswerList::default());
         let (_, payload) = Reply { task: 1, outcome, list, stamps: None }.describe(0);
-        assert!(payload.len() <= shm::results::ROOM_BYTES);
+        assert!(payload.len() <= shm::payloads::ROOM_BYTES);
     }
 }

@@ -1,6 +1,6 @@
 //! A worker's half of a transport.
 
-use shm::Got;
+use shm::MappedPages;
 
 use crate::error::TransportError;
 use crate::incoming_list::IncomingList;
@@ -26,7 +26,7 @@ pub trait Spoke: Send {
     fn reply(&mut self, reply: Reply, items: usize) -> Result<(), TransportError>;
 
     /// As [`Hub::pages`], of this side's mapping.
-    fn pages(&self) -> Option<Got> {
+    fn pages(&self) -> Option<MappedPages> {
         None
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pool::{Call, Job, JobError, Value};
-use shm::trespass::{Route, trespass};
+use shm::write_attacks::{WriteAttack, attempt};
 
 /// Panics.
 pub struct Panic;
@@ -20,7 +20,7 @@ pub struct Sleep;
 /// Answers with a list of as many items as its argument says, be it more than an answer may have.
 pub struct Hoard;
 
-/// Tries to write into its own list, by the way whose place in [`Route::ALL`] is its argument.
+/// Tries to write into its own list, by the way whose place in [`WriteAttack::ALL`] is its argument.
 pub struct Trespass;
 
 impl Job for Panic {
@@ -87,9 +87,9 @@ impl Job for Trespass {
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let at = call.int()?;
-        let route = usize::try_from(at).ok().and_then(|at| Route::ALL.get(at));
+        let route = usize::try_from(at).ok().and_then(|at| WriteAttack::ALL.get(at));
         let route = *route.ok_or_else(|| JobError::new("NoRoute", "no such way"))?;
-        let done = trespass(route, call.list()?);
+        let done = attempt(route, call.list()?);
         done.map(|()| Value::Int(at)).map_err(|why| JobError::new("Refused", why.to_string()))
     }
 }

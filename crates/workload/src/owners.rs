@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pool::{Call, Job, JobError, Value};
 use shm::lock::{MUTEX_BYTES, Mutex, take_file};
-use shm::{Grant, Kind, Pages, Segment, Slots, Span, Use};
+use shm::{Access, Grant, Kind, Pages, Segment, Slots, Span};
 
 /// Takes both locks of a memfd of its parent's, whose descriptor is its argument: the mutex at its start,
 /// and the lock on the file. Then it sleeps.
@@ -31,8 +31,8 @@ impl Job for HoldLocks {
         let path = format!("/proc/{}/fd/{}", parent_id(), call.int()?);
         let file = File::options().read(true).write(true).open(path).map_err(refused)?;
         let bytes = MUTEX_BYTES;
-        let (kind, usage, pages) = (Kind::Memfd, Use::Words, Pages::Ready);
-        let grant = Grant { kind, usage, bytes, name: None, pages, reserved_page: None };
+        let (kind, access, pages) = (Kind::Memfd, Access::Words, Pages::Ready);
+        let grant = Grant { kind, access, bytes, name: None, pages, reserved_page: None };
         let fd = file.try_clone().map_err(refused)?.into();
         let segment = Segment::open(&grant, Some(fd)).map_err(refused)?;
         let mutex = Mutex::open(Span::of(&segment, 0, MUTEX_BYTES)).map_err(refused)?;
@@ -55,7 +55,7 @@ impl Job for OwnSegment {
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let kind = usize::try_from(call.int()?).ok().and_then(|at| Kind::ALL.get(at));
         let kind = *kind.ok_or_else(|| JobError::new("NoKind", "no such kind of segment"))?;
-        let segment = Segment::create(kind, Use::Lists, BYTES).map_err(refused)?;
+        let segment = Segment::create(kind, Access::Lists, BYTES).map_err(refused)?;
         let room = 1000;
         let slots = Slots::new(segment, room);
         let mut slot = slots.reserve(room).ok_or_else(|| JobError::new("NoRoom", "no slot"))?;

@@ -9,14 +9,14 @@ use measure::now;
 use rustix::io::{read, write};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::thread::futex;
-use shm::{APART, Kind, Segment, Span, Use};
+use shm::{Access, CACHE_LINE_PAIR_BYTES, Kind, Segment, Span};
 
 use super::{OTHER_END, middle};
 
 /// What the other side ends with.
 const STOP: u32 = u32::MAX;
 /// Which of the two words goes back.
-const BACK: usize = APART / size_of::<u32>();
+const BACK: usize = CACHE_LINE_PAIR_BYTES / size_of::<u32>();
 
 /// This process's side.
 pub(crate) struct Bare {
@@ -41,12 +41,17 @@ enum End {
 impl Bare {
     /// Words that both sleep on.
     pub(crate) fn futex(core: usize) -> Bare {
-        let segment = Segment::create(Kind::Memfd, Use::Words, 2 * APART).expect("a segment");
+        let segment = Segment::create(Kind::Memfd, Access::Words, 2 * CACHE_LINE_PAIR_BYTES)
+            .expect("a segment");
         let (grant, fd) = segment.grant().expect("a grant");
         let grant = serde_json::to_string(&grant).expect("plain data");
         let fd = fd.expect("a memfd");
         let child = child(format!("bare {core} futex {grant}"), fd.into(), Stdio::null());
-        let end = End::Futex { words: Span::of(&segment, 0, 2 * APART), out: 0, back: BACK };
+        let end = End::Futex {
+            words: Span::of(&segment, 0, 2 * CACHE_LINE_PAIR_BYTES),
+            out: 0,
+            back: BACK,
+        };
         Bare::warm(end, child)
     }
 
@@ -91,8 +96,8 @@ impl End {
     fn ring(&self, round: u32) {
         match self {
             End::Futex { words, out, .. } => {
-                words.half(*out).store(round, Release);
-                let _ = futex::wake(words.half(*out), futex::Flags::empty(), 1);
+                words.word32(*out).store(round, Release);
+                let _ = futex::wake(words.word32(*out), futex::Flags::empty(), 1);
             }
             End::Pipe { write: to, .. } => {
                 let _ = write(to, &u64::from(round).to_ne_bytes());
@@ -104,7 +109,7 @@ impl End {
     fn wait(&self, round: u32) -> u32 {
         match self {
             End::Futex { words, back, .. } => loop {
-                let word = words.half(*back);
+                let word = words.word32(*back);
                 match word.load(Acquire) {
                     seen if seen == round || seen == STOP => return seen,
                     seen => {
@@ -138,7 +143,11 @@ pub(crate) fn other_end(role: &str) {
         (Some("futex"), Some(grant)) => {
             let grant = serde_json::from_str(grant).expect("a grant");
             let segment = Segment::open(&grant, Some(stdin)).expect("a segment");
-            End::Futex { words: Span::of(&segment, 0, 2 * APART), out: BACK, back: 0 }
+            End::Futex {
+                words: Span::of(&segment, 0, 2 * CACHE_LINE_PAIR_BYTES),
+                out: BACK,
+                back: 0,
+            }
         }
         _ => {
             let stdout = std::io::stdout().as_fd().try_clone_to_owned().expect("stdout");

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use lab::placement::pin;
 use lab::source::Windows;
 use measure::now;
-use shm::{Descriptor, Filler, Kind, Lists, Segment, Slot, Slots, Use};
+use shm::{Access, Descriptor, Filler, Kind, Lists, Segment, Slot, Slots};
 use workload::sum::sum;
 
 use super::middle;
@@ -44,7 +44,7 @@ impl PingPong {
         let shared = Arc::new(Lines::default());
         let room = items.max(1);
         let bytes = Slots::segment_bytes(1, room).expect("a small segment");
-        let segment = Segment::create(Kind::Memfd, Use::Lists, bytes).expect("a segment");
+        let segment = Segment::create(Kind::Memfd, Access::Lists, bytes).expect("a segment");
         let (grant, fd) = segment.grant().expect("a grant");
         let slot = Slots::new(segment, room).reserve(room).expect("a slot");
         let mut descriptor = Descriptor::default();

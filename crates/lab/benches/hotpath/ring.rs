@@ -3,7 +3,7 @@
 use lab::placement::pin;
 use measure::now;
 use shm::ring::{Consumer, Producer, bytes};
-use shm::{Descriptor, Kind, Segment, Span, Use};
+use shm::{Access, Descriptor, Kind, Segment, Span};
 
 /// Entries of the ring, and how many are published together.
 const DEPTH: usize = 64;
@@ -19,7 +19,7 @@ pub(crate) fn ns_each(there: usize) -> f64 {
 }
 
 fn run(there: usize) -> f64 {
-    let segment = Segment::create(Kind::Memfd, Use::Words, bytes(DEPTH)).expect("a segment");
+    let segment = Segment::create(Kind::Memfd, Access::Words, bytes(DEPTH)).expect("a segment");
     let (grant, fd) = segment.grant().expect("a grant");
     let seen = Segment::open(&grant, fd).expect("a segment");
     let mut producer = Producer::new(Span::of(&segment, 0, bytes(DEPTH)), DEPTH);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use measure::now;
 use measure::record::FloorLine;
-use shm::{Descriptor, Filler, Kind, Lists, Segment, Slot, Slots, Use};
+use shm::{Access, Descriptor, Filler, Kind, Lists, Segment, Slot, Slots};
 use workload::sum::sum;
 
 use super::{CacheLine, End, Looking, Span, Words, line, there_and_back};
@@ -99,7 +99,7 @@ fn room(bytes: usize, apart: bool) -> anyhow::Result<(From, To)> {
     let list = numbers(bytes)?;
     let items = list.len();
     let all = Slots::segment_bytes(1, items).context("a segment of that size")?;
-    let segment = Segment::create(Kind::Memfd, Use::Lists, all)?;
+    let segment = Segment::create(Kind::Memfd, Access::Lists, all)?;
     let (grant, fd) = segment.grant()?;
     let lists = Lists::new(Segment::open(&grant, fd)?, items);
     let slot = Slots::new(Arc::clone(&segment), items).reserve(items).context("a slot")?;

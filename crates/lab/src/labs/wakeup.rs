@@ -213,7 +213,7 @@ static QUESTIONS: &[Question] = &[
         asks: "both on one core: which is fastest?",
         answer: Answer::Choice(WAYS),
         hint: "who runs while the other one looks?",
-        why: "Yielding hands the core over by one cheap system call, and nobody is put to sleep or woken. Looking without a pause holds the core that the answer needs.",
+        why: "Backoff hands the core over by one cheap system call, and nobody is put to sleep or woken. Looking without a pause holds the core that the answer needs.",
         found: |lines| {
             let names = ["spin", "hybrid", "futex"];
             let times = names.map(|name| p50(lines, Place::Same, name));

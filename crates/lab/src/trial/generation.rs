@@ -9,7 +9,7 @@ use pool::{Crew, CrewPlan, PoolError, Report};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use shm::{Got, Pages, Resident};
+use shm::{MappedPages, Pages, Resident};
 use transport::Residency;
 
 use super::Setting;
@@ -257,7 +257,7 @@ impl Generation {
         }
         let at = self.crew_of(arm);
         let (Some(ours), Some(theirs)) = self.crews[at].crew.pages().ok()? else { return None };
-        let mapped = |got: &Got| Mapped { mapped: got.mapped, huge: got.huge };
+        let mapped = |got: &MappedPages| Mapped { mapped: got.mapped, huge: got.huge };
         Some(PagesGot {
             bytes: ours.bytes,
             coordinator: mapped(&ours),

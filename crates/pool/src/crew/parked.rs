@@ -1,6 +1,6 @@
 //! Workers that sleep over their control sockets, where they disturb nobody and tell their counters.
 
-use shm::Got;
+use shm::MappedPages;
 use transport::List;
 
 use super::{Crew, Event, PARK};
@@ -104,8 +104,8 @@ impl Crew {
     ///
     /// # Errors
     /// A worker's control socket is closed.
-    pub fn pages(&mut self) -> Result<(Option<Got>, Option<Got>), PoolError> {
-        let mut fewest: Option<Got> = None;
+    pub fn pages(&mut self) -> Result<(Option<MappedPages>, Option<MappedPages>), PoolError> {
+        let mut fewest: Option<MappedPages> = None;
         for worker in 0..self.workers.len() {
             match self.ask(worker, &Order::Pages)? {
                 Some(Word::Pages(Some(got))) => {

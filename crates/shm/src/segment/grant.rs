@@ -52,7 +52,7 @@ impl FromStr for Kind {
 /// Who may write into a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Use {
+pub enum Access {
     /// Lists: its creator writes, every other process maps it read-only.
     Lists,
     /// Rings, bells and results: all sides write, and only through atomic words.
@@ -61,12 +61,12 @@ pub enum Use {
     Answers,
 }
 
-impl Use {
+impl Access {
     /// Whether whoever opens it may write there.
     pub(super) fn is_written_by_all(self) -> bool {
         match self {
-            Use::Lists => false,
-            Use::Words | Use::Answers => true,
+            Access::Lists => false,
+            Access::Words | Access::Answers => true,
         }
     }
 }
@@ -77,7 +77,7 @@ pub struct Grant {
     /// Kind of the segment.
     pub kind: Kind,
     /// Who may write into it.
-    pub usage: Use,
+    pub access: Access,
     /// Its length in bytes.
     pub bytes: usize,
     /// Its name, where it has one.

@@ -14,7 +14,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::ftruncate;
 
 use super::error::{SegmentError, refused};
-use super::grant::{Grant, Use};
+use super::grant::{Access, Grant};
 use super::map::Map;
 use super::pages::huge_page_bytes;
 
@@ -47,7 +47,7 @@ pub(super) fn finish(fd: OwnedFd, grant: &Grant) -> Result<(Map, OwnedFd), Segme
     ftruncate(&fd, bytes).map_err(refused(grant, "ftruncate"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes).map_err(refused(grant, "fallocate"))?;
     let map = map_for_writing(&fd, grant)?;
-    let seals = seals(grant.usage) | SealFlag::F_SEAL_SEAL;
+    let seals = seals(grant.access) | SealFlag::F_SEAL_SEAL;
     fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(refused(grant, "fcntl(F_ADD_SEALS)"))?;
     Ok((map, fd))
 }
@@ -55,7 +55,7 @@ pub(super) fn finish(fd: OwnedFd, grant: &Grant) -> Result<(Map, OwnedFd), Segme
 pub(super) fn open(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
     let not_as_described = |what| SegmentError::NotAsDescribed { kind: grant.kind, what };
     let got = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(refused(grant, "fcntl(F_GET_SEALS)"))?;
-    let missing = seals(grant.usage) - SealFlag::from_bits_truncate(got);
+    let missing = seals(grant.access) - SealFlag::from_bits_truncate(got);
     if !missing.is_empty() {
         return Err(not_as_described(format!("it lacks the seals {missing:?}")));
     }
@@ -65,11 +65,11 @@ pub(super) fn open(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
 }
 
 /// Seals that must be there before anyone else sees the memory.
-fn seals(usage: Use) -> SealFlag {
+fn seals(access: Access) -> SealFlag {
     let size = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
-    match usage {
-        Use::Lists => size | SealFlag::F_SEAL_FUTURE_WRITE,
-        Use::Words | Use::Answers => size,
+    match access {
+        Access::Lists => size | SealFlag::F_SEAL_FUTURE_WRITE,
+        Access::Words | Access::Answers => size,
     }
 }
 
@@ -90,7 +90,7 @@ fn check_reserved(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentError> {
     let Some(page) = grant.reserved_page else { return Ok(()) };
     let there = fstat(fd).map_err(refused(grant, "fstat"))?;
     let allocated = there.st_blocks as usize * BLOCK_BYTES;
-    let is_sealed = grant.usage == Use::Lists;
+    let is_sealed = grant.access == Access::Lists;
     if there.st_blksize as usize == page && allocated == grant.file_bytes() && is_sealed {
         return Ok(());
     }
@@ -105,7 +105,7 @@ pub(super) fn map_for_writing(fd: &OwnedFd, grant: &Grant) -> Result<Map, Segmen
 
 /// Maps lists read-only, words and answers for writing too.
 pub(super) fn map(fd: &OwnedFd, grant: &Grant) -> Result<Map, SegmentError> {
-    Map::new(fd, grant.file_bytes(), grant.usage.is_written_by_all(), alignment(grant))
+    Map::new(fd, grant.file_bytes(), grant.access.is_written_by_all(), alignment(grant))
         .map_err(refused(grant, "mmap"))
 }
 

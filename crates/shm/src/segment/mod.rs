@@ -7,12 +7,12 @@
 mod error;
 mod file;
 mod grant;
-mod leftover;
 mod map;
 mod memfd;
 pub mod pages;
 mod posix;
 mod reserved;
+mod stale;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +23,10 @@ use std::sync::Arc;
 
 use self::error::refused;
 pub use error::SegmentError;
-pub use grant::{Grant, Kind, Use};
-pub use leftover::{Leftover, leftovers};
-pub use pages::{Got, HugeBy, Pages};
+pub use grant::{Access, Grant, Kind};
+pub use pages::{HugeBy, MappedPages, Pages};
 pub(crate) use posix::lock;
+pub use stale::{StaleSegment, stale_segments};
 
 /// Memory shared between processes, unmapped when dropped.
 pub struct Segment {
@@ -54,25 +54,25 @@ impl Segment {
     ///
     /// # Errors
     /// [`SegmentError`], and nothing is left behind.
-    pub fn create(kind: Kind, usage: Use, bytes: usize) -> Result<Arc<Segment>, SegmentError> {
-        Segment::create_of(kind, usage, bytes, Pages::Ready)
+    pub fn create(kind: Kind, access: Access, bytes: usize) -> Result<Arc<Segment>, SegmentError> {
+        Segment::create_of(kind, access, bytes, Pages::Ready)
     }
 
     /// The same, of other pages. Huge ones that this system does not give are no error:
-    /// [`Segment::got`] says what there is.
+    /// [`Segment::mapped_pages`] says what there is.
     ///
     /// # Errors
     /// As [`Segment::create`].
     pub fn create_of(
         kind: Kind,
-        usage: Use,
+        access: Access,
         bytes: usize,
         pages: Pages,
     ) -> Result<Arc<Segment>, SegmentError> {
         if bytes == 0 {
             return Err(SegmentError::Empty);
         }
-        let mut grant = Grant { kind, usage, bytes, name: None, pages, reserved_page: None };
+        let mut grant = Grant { kind, access, bytes, name: None, pages, reserved_page: None };
         let (memory, not_reserved) = match reserved::create(&mut grant) {
             Ok((map, fd)) => (Memory::Mapped { map, fd }, None),
             Err(why) => (create_usual(&mut grant)?, why),
@@ -119,7 +119,7 @@ impl Segment {
         };
         // Its maker has asked for huge pages; what there are the kernel maps here by itself.
         let segment = Segment { grant: grant.clone(), memory, not_huge: None, not_reserved: None };
-        segment.populate(grant.usage.is_written_by_all())?;
+        segment.populate(grant.access.is_written_by_all())?;
         Ok(Arc::new(segment))
     }
 
@@ -134,12 +134,12 @@ impl Segment {
     }
 
     /// Who may write into this segment.
-    pub fn usage(&self) -> Use {
-        self.grant.usage
+    pub fn access(&self) -> Access {
+        self.grant.access
     }
 
     /// What the kernel says of this process's mapping, where it tells.
-    pub fn got(&self) -> Option<Got> {
+    pub fn mapped_pages(&self) -> Option<MappedPages> {
         let start = self.start().as_ptr() as usize;
         let counted = pages::mapped(start, start + self.grant.bytes)?;
         // Whole pages are mapped, and the segment may end inside the last one.
@@ -157,7 +157,7 @@ impl Segment {
             None => Some("the kernel maps it by pages of the usual size".into()),
         };
         let not_reserved = self.not_reserved.clone();
-        Some(Got { bytes: self.grant.bytes, mapped, huge, by, why, not_reserved })
+        Some(MappedPages { bytes: self.grant.bytes, mapped, huge, by, why, not_reserved })
     }
 
     /// First byte of the mapping. Whoever dereferences it argues for itself.

@@ -76,7 +76,7 @@ impl FromStr for Pages {
 
 /// What the kernel says of one process's mapping of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Got {
+pub struct MappedPages {
     /// Bytes of the mapping.
     pub bytes: usize,
     /// Bytes of it that are in the page table.

@@ -7,14 +7,14 @@
 use std::fs::read_to_string;
 use std::os::fd::OwnedFd;
 
-use super::grant::{Grant, Kind, Use};
+use super::grant::{Access, Grant, Kind};
 use super::map::Map;
 use super::memfd;
 use super::pages::huge_page_bytes;
 
 /// Memory in such pages alone, and `grant` says how long each is; or why not, where huge ones are wanted.
 pub(super) fn create(grant: &mut Grant) -> Result<(Map, OwnedFd), Option<String>> {
-    let could = grant.kind == Kind::Memfd && grant.usage == Use::Lists;
+    let could = grant.kind == Kind::Memfd && grant.access == Access::Lists;
     if grant.pages.are_huge() && could { take(grant).map_err(Some) } else { Err(None) }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::span::Span;
 
 /// Bytes of the span that a bell needs.
-pub const BELL_BYTES: usize = 256;
+pub const DOORBELL_BYTES: usize = 256;
 
 /// What a waiting side does. Transports are compared only within one wait strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ pub trait Wakeup: Sync + fmt::Debug {
     /// What the coordinator sleeps on instead, where the death of a peer can lock a bell of this
     /// kind for ever. Each worker then has a bell of its own each way, with a [`super::relay::Relay`] at
     /// them, and both are made afresh for whoever replaces it. Only for kinds without descriptors.
-    fn stand_in(&self) -> Option<&'static dyn Wakeup> {
+    fn fallback(&self) -> Option<&'static dyn Wakeup> {
         None
     }
 }
@@ -86,8 +86,8 @@ pub trait Waiter: Send + fmt::Debug {
     /// Waits until `ready` says yes, and says so; or until about `patience` has passed.
     ///
     /// It may return earlier with `false`. Without `patience` it may wait as long as it takes: somebody
-    /// ends it with its peer, or nudges it ([`Ringer::nudge`]); kinds that can look around by themselves
-    /// without cost do so after about [`LOOK_AROUND`].
+    /// ends it with its peer, or nudges it ([`Ringer::force_wake`]); kinds that can look around by themselves
+    /// without cost do so after about [`LIVENESS_INTERVAL`].
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool;
 }
 
@@ -98,8 +98,8 @@ pub trait Ringer: Send + Sync + fmt::Debug {
 
     /// Wakes the waiter whatever the bell's words say, so that it looks around: a peer that lies may have
     /// written there that it is awake. Nothing, where no words can keep a waiter asleep.
-    fn nudge(&self) {}
+    fn force_wake(&self) {}
 }
 
 /// How long a side without a deadline sleeps before it looks around, or is nudged to do so.
-pub const LOOK_AROUND: Duration = Duration::from_millis(200);
+pub const LIVENESS_INTERVAL: Duration = Duration::from_millis(200);

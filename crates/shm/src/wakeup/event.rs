@@ -21,8 +21,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use raw_sync::Timeout;
 use raw_sync::events::{Event, EventImpl, EventInit, EventState};
 
-use super::doorbell::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
-use super::poll::Yielding;
+use super::doorbell::{
+    DOORBELL_BYTES, Ends, LIVENESS_INTERVAL, Ringer, WaitStrategy, Waiter, Wakeup,
+};
+use super::poll::Backoff;
 use crate::span::Span;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,7 +54,7 @@ impl Wakeup for EventWakeup {
     fn ringer(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>> {
         Ok(Box::new(End::open(words)?))
     }
-    fn stand_in(&self) -> Option<&'static dyn Wakeup> {
+    fn fallback(&self) -> Option<&'static dyn Wakeup> {
         Some(&super::futex::Futex)
     }
 }
@@ -80,7 +82,7 @@ impl End {
 impl Waiter for End {
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
         let started = Instant::now();
-        let whole = patience.unwrap_or(LOOK_AROUND);
+        let whole = patience.unwrap_or(LIVENESS_INTERVAL);
         loop {
             if ready() {
                 return true;
@@ -91,7 +93,7 @@ impl Waiter for End {
             }
             let piece = if patience.is_none() { SECOND } else { left.min(until_edge()) };
             if piece.is_zero() {
-                Yielding::new().poll(ready, EDGE);
+                Backoff::new().poll(ready, EDGE);
             } else {
                 // Rung, timed out, or refused since it crosses the edge after all: look again.
                 let _ = self.event.wait(Timeout::Val(piece));
@@ -121,7 +123,7 @@ impl std::fmt::Debug for End {
 
 /// Where the object lies.
 fn room(words: &Span) -> *mut u8 {
-    assert!(Event::size_of(Some(words.address())) <= BELL_BYTES, "an event outgrew its bell");
+    assert!(Event::size_of(Some(words.address())) <= DOORBELL_BYTES, "an event outgrew its bell");
     words.address()
 }
 

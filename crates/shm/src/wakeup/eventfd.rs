@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::time::Timespec;
 
-use super::doorbell::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
+use super::doorbell::{Ends, LIVENESS_INTERVAL, Ringer, WaitStrategy, Waiter, Wakeup};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ struct Watcher {
 
 impl Waiter for Watcher {
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
-        let patience = patience.unwrap_or(LOOK_AROUND);
+        let patience = patience.unwrap_or(LIVENESS_INTERVAL);
         let mut started = None;
         loop {
             if ready() {

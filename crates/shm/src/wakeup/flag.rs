@@ -18,7 +18,7 @@ pub const ASLEEP: u32 = 1;
 /// Says "I sleep", looks once more, and then `sleep`s for as long as the flag says so; true if it
 /// looked and there was something. Whatever ended the sleep: look again.
 #[inline]
-pub fn doze<W: Word<Value = u32>>(
+pub fn sleep_unless_ready<W: Word<Value = u32>>(
     flag: &W,
     orders: &impl Orders,
     ready: &mut (impl FnMut() -> bool + ?Sized),
@@ -26,8 +26,8 @@ pub fn doze<W: Word<Value = u32>>(
 ) -> bool {
     // Relaxed: the fence orders it.
     flag.store(ASLEEP, Relaxed);
-    // SeqCst: the flag before the look; pairs with the one in `rouse`.
-    orders.fence(Site::Doze);
+    // SeqCst: the flag before the look; pairs with the one in `wake_if_asleep`.
+    orders.fence(Site::WaiterFence);
     if ready() {
         return true;
     }
@@ -37,16 +37,16 @@ pub fn doze<W: Word<Value = u32>>(
 
 /// Takes the flag down: no ringer needs to call the kernel.
 #[inline]
-pub fn rise<W: Word<Value = u32>>(flag: &W) {
+pub fn clear<W: Word<Value = u32>>(flag: &W) {
     // Relaxed: whoever still sees it set rings for nothing.
     flag.store(AWAKE, Relaxed);
 }
 
 /// Wakes whoever sleeps, by `wake`; of several ringers one alone. Call it after publishing.
 #[inline]
-pub fn rouse<W: Word<Value = u32>>(flag: &W, orders: &impl Orders, wake: impl FnOnce(&W)) {
-    // SeqCst: the news before the look at the flag; pairs with the one in `doze`.
-    orders.fence(Site::Rouse);
+pub fn wake_if_asleep<W: Word<Value = u32>>(flag: &W, orders: &impl Orders, wake: impl FnOnce(&W)) {
+    // SeqCst: the news before the look at the flag; pairs with the one in `sleep_unless_ready`.
+    orders.fence(Site::RingerFence);
     // Relaxed: the flag carries no data; the kernel compares it once more under its own lock.
     if flag.load(Relaxed) == ASLEEP && flag.swap(AWAKE, Relaxed) == ASLEEP {
         wake(flag);

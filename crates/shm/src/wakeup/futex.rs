@@ -14,7 +14,7 @@ use rustix::time::Timespec;
 
 use super::doorbell::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use super::flag;
-use crate::protocol::Argued;
+use crate::protocol::RealOrderings;
 use crate::span::Span;
 
 /// Half of the span that is the flag.
@@ -52,7 +52,7 @@ impl Waiter for Sleeper {
         if ready() {
             return true;
         }
-        let word = self.0.half(FLAG);
+        let word = self.0.word32(FLAG);
         let deadline = patience.map(|patience| Instant::now() + patience);
         let mut left = patience;
         let got = loop {
@@ -67,7 +67,7 @@ impl Waiter for Sleeper {
                     let _ = futex::wait(word, FLAGS, flag::ASLEEP, timeout.as_ref());
                 }
             };
-            if flag::doze(word, &Argued, ready, sleep) || ready() {
+            if flag::sleep_unless_ready(word, &RealOrderings, ready, sleep) || ready() {
                 break true;
             }
             // Without a deadline whoever was nudged may look what else there is.
@@ -76,19 +76,19 @@ impl Waiter for Sleeper {
             };
             left = Some(deadline.saturating_duration_since(Instant::now()));
         };
-        flag::rise(word);
+        flag::clear(word);
         got
     }
 }
 
 impl Ringer for Sleeper {
     fn ring(&self) {
-        flag::rouse(self.0.half(FLAG), &Argued, |word| {
+        flag::wake_if_asleep(self.0.word32(FLAG), &RealOrderings, |word| {
             let _ = futex::wake(word, FLAGS, 1);
         });
     }
-    fn nudge(&self) {
-        let _ = futex::wake(self.0.half(FLAG), FLAGS, 1);
+    fn force_wake(&self) {
+        let _ = futex::wake(self.0.word32(FLAG), FLAGS, 1);
     }
 }
 
@@ -97,19 +97,19 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
     use super::*;
-    use crate::wakeup::testing::bell_and_words;
+    use crate::wakeup::testing::doorbell_and_words;
 
     #[test]
     fn a_sleeper_whose_flag_a_liar_took_down_hears_no_ring_and_is_woken_by_a_nudge() {
-        let (mut waiter, ringer, words) = bell_and_words(&Futex);
+        let (mut waiter, ringer, words) = doorbell_and_words(&Futex);
         let sleeper = std::thread::spawn(move || waiter.wait(&mut || false, None));
-        while words.half(FLAG).load(Relaxed) != flag::ASLEEP {
+        while words.word32(FLAG).load(Relaxed) != flag::ASLEEP {
             std::thread::yield_now();
         }
-        words.half(FLAG).store(flag::AWAKE, Relaxed);
+        words.word32(FLAG).store(flag::AWAKE, Relaxed);
         // Until it sleeps nothing needs to wake it.
         while !sleeper.is_finished() {
-            ringer.nudge();
+            ringer.force_wake();
             std::thread::yield_now();
         }
         assert!(!sleeper.join().unwrap());

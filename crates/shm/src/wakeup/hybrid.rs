@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::doorbell::{Ends, Ringer, WaitStrategy, Waiter, Wakeup};
 use super::futex::Sleeper;
-use super::poll::{POLL_BUDGET, Yielding};
+use super::poll::{Backoff, POLL_BUDGET};
 use crate::span::Span;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Wakeup for Hybrid {
         Ok(Ends::default())
     }
     fn waiter(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Waiter>> {
-        Ok(Box::new(PollThenSleep { poll: Yielding::new(), sleep: Sleeper(words) }))
+        Ok(Box::new(PollThenSleep { poll: Backoff::new(), sleep: Sleeper(words) }))
     }
     fn ringer(&self, words: Span, _fd: Option<OwnedFd>) -> io::Result<Box<dyn Ringer>> {
         Ok(Box::new(Sleeper(words)))
@@ -36,7 +36,7 @@ impl Wakeup for Hybrid {
 
 #[derive(Debug)]
 struct PollThenSleep {
-    poll: Yielding,
+    poll: Backoff,
     sleep: Sleeper,
 }
 

@@ -21,8 +21,10 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use self::doorbell::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
-pub use self::poll::{LOOKS, POLL_BUDGET, Yielding, poll_spinning};
+pub use self::doorbell::{
+    DOORBELL_BYTES, Ends, LIVENESS_INTERVAL, Ringer, WaitStrategy, Waiter, Wakeup,
+};
+pub use self::poll::{Backoff, MIN_SPINS, POLL_BUDGET, poll_spinning};
 
 /// Every way of waking, the default first.
 pub static ALL: &[&dyn Wakeup] = &[

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 /// Looks before giving the core away: enough for a peer that answers at once.
-pub const LOOKS: usize = 16;
+pub const MIN_SPINS: usize = 16;
 
 /// The same where nobody else wants the core, some ten microseconds.
-const MOST_LOOKS: usize = 256;
+const MAX_SPINS: usize = 256;
 
 /// A yield that is back so soon gave the core to nobody.
 const ALONE: Duration = Duration::from_micros(1);
@@ -20,19 +20,19 @@ pub const POLL_BUDGET: Duration = Duration::from_micros(250);
 
 /// Polls that give up at once after a yield that lost the core, and at most so many when each further
 /// try loses it again.
-const PENALTY: u32 = 16;
-const MOST_PENALTY: u32 = 4096;
+const MIN_PENALTY: u32 = 16;
+const MAX_PENALTY: u32 = 4096;
 
 /// Looks in turn with whoever else wants the core, and learns from each yield whether anybody does.
 ///
-/// Yielding is what keeps polling cheap where the peer needs this very core: a blind spin there lasts
+/// Backoff is what keeps polling cheap where the peer needs this very core: a blind spin there lasts
 /// until the scheduler's tick. But a yield is a system call, in which nothing is seen, and who waits
 /// on a core of its own gains nothing by it: so after each yield that was back at once there are twice
 /// as many looks before the next, and after one that was not, as few as at first. Beside somebody who
 /// computes, a yield lasts as long as his turn, some milliseconds, and whoever sleeps gets the core back
 /// sooner: so after such a yield a number of polls give up after their first looks, for the caller to sleep.
 #[derive(Debug)]
-pub struct Yielding {
+pub struct Backoff {
     fewest: usize,
     most: usize,
     looks: usize,
@@ -42,15 +42,15 @@ pub struct Yielding {
     penalty: u32,
 }
 
-impl Yielding {
+impl Backoff {
     /// For looks that are a load from memory.
-    pub fn new() -> Yielding {
-        Yielding { most: MOST_LOOKS, ..Yielding::every(LOOKS) }
+    pub fn new() -> Backoff {
+        Backoff { most: MAX_SPINS, ..Backoff::every(MIN_SPINS) }
     }
 
     /// For dearer looks: always so many between two yields.
-    pub fn every(looks: usize) -> Yielding {
-        Yielding { fewest: looks, most: looks, looks, giving_up: 0, penalty: 0 }
+    pub fn every(looks: usize) -> Backoff {
+        Backoff { fewest: looks, most: looks, looks, giving_up: 0, penalty: 0 }
     }
 
     /// Looks until `ready`, and says so, or until the end of `budget`, or for as long as it pays.
@@ -85,15 +85,15 @@ impl Yielding {
         };
         self.penalty = match away < LOST {
             true => 0,
-            false => (2 * self.penalty).clamp(PENALTY, MOST_PENALTY),
+            false => (2 * self.penalty).clamp(MIN_PENALTY, MAX_PENALTY),
         };
         self.giving_up = self.penalty;
     }
 }
 
-impl Default for Yielding {
-    fn default() -> Yielding {
-        Yielding::new()
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff::new()
     }
 }
 
@@ -122,21 +122,21 @@ mod tests {
 
     #[test]
     fn a_core_that_nobody_wants_is_kept_for_longer_and_dear_looks_stay_as_they_are() {
-        let (mut cheap, mut dear) = (Yielding::new(), Yielding::every(3));
+        let (mut cheap, mut dear) = (Backoff::new(), Backoff::every(3));
         // A yield can always meet somebody: some rounds find the core to themselves.
         let alone = (0..1000).any(|_| {
             cheap.poll(&mut || false, Duration::from_micros(50));
-            cheap.looks > LOOKS
+            cheap.looks > MIN_SPINS
         });
-        assert!(alone && cheap.looks <= MOST_LOOKS, "{cheap:?}");
+        assert!(alone && cheap.looks <= MAX_SPINS, "{cheap:?}");
         dear.poll(&mut || false, Duration::from_micros(50));
         assert_eq!(dear.looks, 3);
     }
 
     #[test]
     fn after_a_yield_that_lost_the_core_polls_give_up_after_their_first_looks_for_a_while() {
-        let mut poll = Yielding::every(3);
-        let looks_of = |poll: &mut Yielding| {
+        let mut poll = Backoff::every(3);
+        let looks_of = |poll: &mut Backoff| {
             let mut looks = 0;
             let mut ready = || {
                 looks += 1;
@@ -145,7 +145,7 @@ mod tests {
             poll.poll(&mut ready, Duration::from_micros(100));
             looks
         };
-        for times in [PENALTY, 2 * PENALTY] {
+        for times in [MIN_PENALTY, 2 * MIN_PENALTY] {
             poll.learn(2 * LOST);
             let given_up = (0..times).all(|_| looks_of(&mut poll) == 3);
             assert!(given_up && poll.giving_up == 0, "{poll:?}");
@@ -154,7 +154,7 @@ mod tests {
         poll.learn(Duration::from_micros(20));
         assert_eq!((poll.penalty, poll.giving_up), (0, 0));
         (0..40).for_each(|_| poll.learn(LOST));
-        assert_eq!(poll.giving_up, MOST_PENALTY);
+        assert_eq!(poll.giving_up, MAX_PENALTY);
     }
 
     #[test]
@@ -164,10 +164,10 @@ mod tests {
             looks += 1;
             true
         };
-        assert!(Yielding::new().poll(&mut ready, Duration::ZERO));
+        assert!(Backoff::new().poll(&mut ready, Duration::ZERO));
         assert_eq!(looks, 1);
         let begun = Instant::now();
-        assert!(!Yielding::new().poll(&mut || false, Duration::from_millis(3)));
+        assert!(!Backoff::new().poll(&mut || false, Duration::from_millis(3)));
         assert!(begun.elapsed() >= Duration::from_millis(3));
     }
 }

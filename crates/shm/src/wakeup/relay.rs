@@ -28,7 +28,7 @@ struct State {
 
 /// The ends that a relay works at.
 #[derive(Debug)]
-pub struct Stations {
+pub struct RelayEnds {
     /// Rings the worker.
     pub worker: Box<dyn Ringer>,
     /// Waits for the worker's rings.
@@ -44,8 +44,8 @@ impl Relay {
     ///
     /// # Errors
     /// The system has no thread left.
-    pub fn start(stations: Stations) -> io::Result<Relay> {
-        let Stations { worker, mut heard, end, coordinator } = stations;
+    pub fn start(stations: RelayEnds) -> io::Result<Relay> {
+        let RelayEnds { worker, mut heard, end, coordinator } = stations;
         let state = Arc::new(State::default());
         let outbound = Builder::new().name("relay".into()).spawn({
             let state = state.clone();
@@ -107,7 +107,7 @@ impl Drop for Relay {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::testing::bell_and_words;
+    use super::super::testing::doorbell_and_words;
     use super::super::{ALL, by_name};
     use super::*;
 
@@ -116,16 +116,16 @@ mod tests {
 
     #[test]
     fn whoever_rings_or_waits_through_a_relay_never_hangs_on_a_lock_that_died_with_its_holder() {
-        let fragile = ALL.iter().filter(|wakeup| wakeup.stand_in().is_some());
+        let fragile = ALL.iter().filter(|wakeup| wakeup.fallback().is_some());
         let names: Vec<_> = fragile.clone().map(|wakeup| wakeup.name()).collect();
         assert_eq!(names, ["event"]);
         for wakeup in fragile {
             let ((mut at_worker, worker, there), (heard, end, back)) =
-                (bell_and_words(*wakeup), bell_and_words(*wakeup));
+                (doorbell_and_words(*wakeup), doorbell_and_words(*wakeup));
             let from_worker = wakeup.ringer(back.clone(), None).unwrap();
-            let own = by_name(wakeup.stand_in().unwrap().name()).unwrap();
-            let (mut waiter, coordinator, _) = bell_and_words(own);
-            let relay = Relay::start(Stations { worker, heard, end, coordinator }).unwrap();
+            let own = by_name(wakeup.fallback().unwrap().name()).unwrap();
+            let (mut waiter, coordinator, _) = doorbell_and_words(own);
+            let relay = Relay::start(RelayEnds { worker, heard, end, coordinator }).unwrap();
 
             // While nobody is dead, rings pass both ways.
             relay.ring();
@@ -140,8 +140,8 @@ mod tests {
             assert!(waiter.wait(&mut second, Some(Duration::from_secs(20))));
 
             // Whoever needs one of these locks now waits for ever.
-            there.half(0).store(HELD, Release);
-            back.half(0).store(HELD, Release);
+            there.word32(0).store(HELD, Release);
+            back.word32(0).store(HELD, Release);
             let asked = Instant::now();
             (0..100).for_each(|_| relay.ring());
             assert!(!waiter.wait(&mut || false, Some(Duration::from_millis(20))));

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::doorbell::{Ends, LOOK_AROUND, Ringer, WaitStrategy, Waiter, Wakeup};
+use super::doorbell::{Ends, LIVENESS_INTERVAL, Ringer, WaitStrategy, Waiter, Wakeup};
 use super::poll::poll_spinning;
 use crate::span::Span;
 
@@ -37,7 +37,7 @@ struct Spinner;
 
 impl Waiter for Spinner {
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool {
-        poll_spinning(ready, patience.unwrap_or(LOOK_AROUND))
+        poll_spinning(ready, patience.unwrap_or(LIVENESS_INTERVAL))
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::testing::bell_and_words;
+use super::testing::doorbell_and_words;
 use super::*;
 
 fn bell(wakeup: &dyn Wakeup) -> (Box<dyn Waiter>, Box<dyn Ringer>) {
-    let (waiter, ringer, _) = bell_and_words(wakeup);
+    let (waiter, ringer, _) = doorbell_and_words(wakeup);
     (waiter, ringer)
 }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use measure::{Stamp, Timeline};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
-use shm::wakeup::relay::{Relay, Stations};
-use shm::wakeup::{BELL_BYTES, Ends, LOOK_AROUND, Ringer, Waiter, Wakeup};
+use shm::wakeup::relay::{Relay, RelayEnds};
+use shm::wakeup::{DOORBELL_BYTES, Ends, LIVENESS_INTERVAL, Ringer, Waiter, Wakeup};
 use shm::watermark::WATERMARK_BYTES;
 use shm::{
-    Answers, Descriptor, Filler, Got, Grant, ITEM_BYTES, Kind, MaybeGone, Resident, Segment, Slot,
-    Slots, Span, Use, Watermark, results,
+    Access, Answers, Descriptor, Filler, Grant, ITEM_BYTES, Kind, MappedPages, Resident, Segment,
+    Slot, Slots, Span, Watermark, WeakResident, payloads,
 };
 
 use super::link::{Holds, Link};
@@ -46,7 +46,7 @@ pub(super) struct SharedHub {
     lists: Option<(Arc<Segment>, Slots)>,
     filler: Filler,
     /// Lists that were placed to stay.
-    residents: Vec<MaybeGone>,
+    residents: Vec<WeakResident>,
     /// One bell for all workers.
     bell: Arc<Segment>,
     bell_ring_fd: Option<OwnedFd>,
@@ -61,9 +61,9 @@ pub(super) struct SharedHub {
 impl Hub for SharedHub {
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError> {
         let layout = Layout::new(self.entries);
-        let control = Segment::create(Kind::Memfd, Use::Words, layout.bytes)?;
+        let control = Segment::create(Kind::Memfd, Access::Words, layout.bytes)?;
         let ring = |at| Span::of(&control, at, ring::bytes(self.entries));
-        let words = |at| Span::of(&control, at, BELL_BYTES);
+        let words = |at| Span::of(&control, at, DOORBELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
         let (ringer, wait_fd) =
             self.ringer(words(layout.bell), words(layout.back)).map_err(bell_error("a bell"))?;
@@ -76,7 +76,7 @@ impl Hub for SharedHub {
             tasks: Producer::new(ring(layout.tasks), self.entries),
             watermark: Watermark::new(Span::of(&control, layout.watermark, WATERMARK_BYTES)),
             replies: Consumer::new(ring(layout.replies), self.entries),
-            results: Span::of(&control, layout.results, results::bytes(self.entries)),
+            results: Span::of(&control, layout.results, payloads::bytes(self.entries)),
             answers,
             ringer,
             corked: false,
@@ -140,8 +140,8 @@ impl Hub for SharedHub {
         match self.reserve(list.len())? {
             Room::Slot(mut slot) => {
                 slot.items_mut().copy_from_slice(list);
-                let resident = slot.settle();
-                self.residents.push(resident.watch());
+                let resident = slot.freeze();
+                self.residents.push(resident.downgrade());
                 Ok(resident)
             }
             Room::Buffer(_) => unreachable!("this hub's rooms are slots"),
@@ -234,7 +234,7 @@ impl Hub for SharedHub {
             }
             let left = patience.map(|patience| {
                 let started: &mut Instant = started.get_or_insert_with(Instant::now);
-                patience.saturating_sub(started.elapsed()).min(LOOK_AROUND)
+                patience.saturating_sub(started.elapsed()).min(LIVENESS_INTERVAL)
             });
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(Arrival::Nothing);
@@ -258,8 +258,8 @@ impl Hub for SharedHub {
         self.ring_bytes
     }
 
-    fn pages(&self) -> Option<Got> {
-        self.lists.as_ref().and_then(|(segment, _)| segment.got())
+    fn pages(&self) -> Option<MappedPages> {
+        self.lists.as_ref().and_then(|(segment, _)| segment.mapped_pages())
     }
 
     fn alarm(&self) -> Arc<Alarm> {
@@ -278,14 +278,14 @@ impl SharedHub {
                 let count = setup.workers * setup.depth + 1 + setup.residents;
                 let too_long = TransportError::TooLong { items: room, room: u32::MAX as usize };
                 let bytes = Slots::segment_bytes(count, room).ok_or(too_long)?;
-                let segment = Segment::create_of(setup.segment, Use::Lists, bytes, setup.pages)?;
+                let segment = Segment::create_of(setup.segment, Access::Lists, bytes, setup.pages)?;
                 Some((segment.clone(), Slots::new(segment, room)))
             }
         };
-        let bell = Segment::create(Kind::Memfd, Use::Words, BELL_BYTES)?;
-        let words = Span::of(&bell, 0, BELL_BYTES);
+        let bell = Segment::create(Kind::Memfd, Access::Words, DOORBELL_BYTES)?;
+        let words = Span::of(&bell, 0, DOORBELL_BYTES);
         let bell_error = TransportError::system::<std::io::Error>;
-        let own = wakeup.stand_in().unwrap_or(wakeup);
+        let own = wakeup.fallback().unwrap_or(wakeup);
         let ends = own.create(&words).map_err(bell_error("making a bell"))?;
         let waiter = own.waiter(words.clone(), ends.wait).map_err(bell_error("a bell"))?;
         let again = ends.ring.as_ref().map(OwnedFd::try_clone).transpose();
@@ -314,13 +314,13 @@ impl SharedHub {
     fn ringer(&self, bell: Span, back: Span) -> io::Result<(Box<dyn Ringer>, Option<OwnedFd>)> {
         let Ends { wait, ring } = self.wakeup.create(&bell)?;
         let worker = self.wakeup.ringer(bell, ring)?;
-        let Some(own) = self.wakeup.stand_in() else { return Ok((worker, wait)) };
+        let Some(own) = self.wakeup.fallback() else { return Ok((worker, wait)) };
         let heard = self.wakeup.create(&back)?;
-        let stations = Stations {
+        let stations = RelayEnds {
             worker,
             heard: self.wakeup.waiter(back.clone(), heard.wait)?,
             end: self.wakeup.ringer(back, heard.ring)?,
-            coordinator: own.ringer(Span::of(&self.bell, 0, BELL_BYTES), None)?,
+            coordinator: own.ringer(Span::of(&self.bell, 0, DOORBELL_BYTES), None)?,
         };
         Ok((Box::new(Relay::start(stations)?), wait))
     }

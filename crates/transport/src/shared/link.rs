@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use shm::ring::{Consumer, Producer};
 use shm::wakeup::Ringer;
-use shm::{AnswerList, Answers, Descriptor, Resident, Slot, Span, Watermark, results};
+use shm::{AnswerList, Answers, Descriptor, Resident, Slot, Span, Watermark, payloads};
 
 use crate::error::TransportError;
 use crate::list::{Room, Unanswered};
@@ -132,7 +132,7 @@ impl Link {
     pub(super) fn collect(&mut self, descriptor: &Descriptor) -> Result<Reply, TransportError> {
         let payload = match descriptor.length {
             0 => Vec::new(),
-            length => results::read(&self.results, self.replies.last_position(), length as usize),
+            length => payloads::read(&self.results, self.replies.last_position(), length as usize),
         };
         let mut reply = Reply::from_descriptor(descriptor, &payload)?;
         // What a lie names stays held until the liar is reaped.

@@ -1,9 +1,9 @@
 //! What a worker is told of its link, and where things lie in its control segment.
 
 use serde::{Deserialize, Serialize};
-use shm::wakeup::{self, BELL_BYTES, Wakeup};
+use shm::wakeup::{self, DOORBELL_BYTES, Wakeup};
 use shm::watermark::WATERMARK_BYTES;
-use shm::{Grant, results, ring};
+use shm::{Grant, payloads, ring};
 
 use crate::error::TransportError;
 
@@ -42,10 +42,10 @@ impl Layout {
         let tasks = 0;
         let replies = tasks + ring::bytes(entries);
         let bell = replies + ring::bytes(entries);
-        let back = bell + BELL_BYTES;
-        let watermark = back + BELL_BYTES;
+        let back = bell + DOORBELL_BYTES;
+        let watermark = back + DOORBELL_BYTES;
         let results = watermark + WATERMARK_BYTES;
-        let bytes = results + results::bytes(entries);
+        let bytes = results + payloads::bytes(entries);
         Layout { tasks, replies, bell, back, watermark, results, bytes }
     }
 }

@@ -2,9 +2,11 @@
 
 use measure::now;
 use shm::ring::{self, Consumer, Producer};
-use shm::wakeup::{BELL_BYTES, Ringer, Waiter};
+use shm::wakeup::{DOORBELL_BYTES, Ringer, Waiter};
 use shm::watermark::WATERMARK_BYTES;
-use shm::{AnswerRooms, Behind, Got, Grant, ITEM_BYTES, Lists, Segment, Span, results};
+use shm::{
+    AnswerRooms, Grant, ITEM_BYTES, Lists, MappedPages, Segment, Span, WatermarkReader, payloads,
+};
 
 use super::plan::{Layout, Plan, wakeup_by_name};
 use crate::error::TransportError;
@@ -18,7 +20,7 @@ pub(super) struct SharedSpoke {
     answers: Option<AnswerRooms>,
     tasks: Consumer,
     /// Lists that are still being filled are read behind it.
-    behind: Behind,
+    behind: WatermarkReader,
     replies: Producer,
     results: Span,
     bell: Box<dyn Waiter>,
@@ -42,7 +44,7 @@ impl Spoke for SharedSpoke {
             (None, true) => Err(refused("a list, and no segment to look for it".into())),
             (Some(lists), true) => match descriptor.flags & FILLING {
                 0 => lists.accept(&descriptor).map(IncomingList::here),
-                _ => lists.accept_filling(&descriptor, &mut self.behind).map(IncomingList::filling),
+                _ => lists.accept_partial(&descriptor, &mut self.behind).map(IncomingList::filling),
             }
             .map_err(|fault| refused(fault.to_string())),
         };
@@ -63,7 +65,7 @@ impl Spoke for SharedSpoke {
         let (mut descriptor, payload) = reply.describe(items);
         (descriptor.slot, descriptor.generation) = self.named;
         if !payload.is_empty() {
-            results::write(&self.results, self.replies.position(), &payload);
+            payloads::write(&self.results, self.replies.position(), &payload);
         }
         self.replies
             .push(descriptor)
@@ -75,8 +77,8 @@ impl Spoke for SharedSpoke {
         Ok(())
     }
 
-    fn pages(&self) -> Option<Got> {
-        self.lists.as_ref().and_then(Lists::got)
+    fn pages(&self) -> Option<MappedPages> {
+        self.lists.as_ref().and_then(Lists::mapped_pages)
     }
 }
 
@@ -104,16 +106,16 @@ impl SharedSpoke {
         let wait_fd = if plan.wait_fd { fds.next() } else { None };
         let ring_fd = if plan.ring_fd { fds.next() } else { None };
         let layout = Layout::new(plan.entries);
-        if control.bytes() != layout.bytes || bell.bytes() != BELL_BYTES {
+        if control.bytes() != layout.bytes || bell.bytes() != DOORBELL_BYTES {
             return Err(TransportError::Nonsense("a control segment of another layout".into()));
         }
         if lists.as_ref().is_some_and(|lists| lists.bytes() < plan.room.max(1) * ITEM_BYTES) {
             return Err(TransportError::Nonsense("a segment without room for one list".into()));
         }
         let ring = |at| Span::of(&control, at, ring::bytes(plan.entries));
-        let hub = match wakeup.stand_in() {
-            Some(_) => Span::of(&control, layout.back, BELL_BYTES),
-            None => Span::of(&bell, 0, BELL_BYTES),
+        let hub = match wakeup.fallback() {
+            Some(_) => Span::of(&control, layout.back, DOORBELL_BYTES),
+            None => Span::of(&bell, 0, DOORBELL_BYTES),
         };
         let bell_error = TransportError::system::<std::io::Error>;
         Ok(SharedSpoke {
@@ -121,11 +123,11 @@ impl SharedSpoke {
             answers,
             lists: lists.map(|segment| Lists::new(segment, plan.room)),
             tasks: Consumer::new(ring(layout.tasks), plan.entries),
-            behind: Behind::new(Span::of(&control, layout.watermark, WATERMARK_BYTES)),
+            behind: WatermarkReader::new(Span::of(&control, layout.watermark, WATERMARK_BYTES)),
             replies: Producer::new(ring(layout.replies), plan.entries),
-            results: Span::of(&control, layout.results, results::bytes(plan.entries)),
+            results: Span::of(&control, layout.results, payloads::bytes(plan.entries)),
             bell: wakeup
-                .waiter(Span::of(&control, layout.bell, BELL_BYTES), wait_fd)
+                .waiter(Span::of(&control, layout.bell, DOORBELL_BYTES), wait_fd)
                 .map_err(bell_error("a bell"))?,
             hub: wakeup.ringer(hub, ring_fd).map_err(bell_error("a bell"))?,
         })

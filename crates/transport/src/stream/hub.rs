@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::{LOOK_AROUND, POLL_BUDGET, WaitStrategy, Yielding, poll_spinning};
+use shm::wakeup::{Backoff, LIVENESS_INTERVAL, POLL_BUDGET, WaitStrategy, poll_spinning};
 use shm::{ITEM_BYTES, Resident};
 use smallvec::SmallVec;
 
@@ -43,7 +43,7 @@ pub(super) struct StreamHub {
     /// Whose turn it is to be looked at first, so that nobody starves.
     turn: usize,
     /// How replies are polled for.
-    poll: Yielding,
+    poll: Backoff,
     /// The last list's form, kept for its room.
     encoded: Vec<u8>,
     /// Buffers of built lists whose tasks were answered.
@@ -244,7 +244,7 @@ impl StreamHub {
             setup: setup.clone(),
             links: (0..setup.workers).map(|_| None).collect(),
             turn: 0,
-            poll: Yielding::every(looks(setup.apart)),
+            poll: Backoff::every(looks(setup.apart)),
             encoded: Vec::new(),
             spare: Vec::new(),
             spliced: 0,
@@ -359,7 +359,7 @@ impl StreamHub {
 
     /// Waits until some link may have something to read, and reads it.
     fn wait_for_replies(&mut self, patience: Option<Duration>) -> Result<(), TransportError> {
-        let longest = patience.unwrap_or(LOOK_AROUND);
+        let longest = patience.unwrap_or(LIVENESS_INTERVAL);
         if longest.is_zero() {
             // One look, which gives nothing away.
             return self.sleep(None, patience);

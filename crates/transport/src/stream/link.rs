@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::{Errno, read};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::results::ROOM_BYTES;
+use shm::payloads::ROOM_BYTES;
 use shm::{Descriptor, ITEM_BYTES};
 
 use super::frame::MAX_HEAD_WORDS;

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use measure::now;
 use rustix::io::{Errno, read, readv, write, writev};
 use shm::descriptor::DESCRIPTOR_BYTES;
-use shm::wakeup::Yielding;
+use shm::wakeup::Backoff;
 use shm::{Descriptor, ITEM_BYTES};
 
 use super::channel::{Body, StreamTransport};
@@ -101,11 +101,7 @@ impl StreamSpoke {
         Ok(StreamSpoke {
             body: streams.body,
             fetched: plan.source.map(Fetched::open).transpose()?,
-            read: ReadEnd {
-                fd: read,
-                wait,
-                poll: RefCell::new(Yielding::every(looks(plan.apart))),
-            },
+            read: ReadEnd { fd: read, wait, poll: RefCell::new(Backoff::every(looks(plan.apart))) },
             write,
             longest: plan.longest,
             buffer: ReceiveBuffer::default(),

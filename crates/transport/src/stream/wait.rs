@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::time::Timespec;
-use shm::wakeup::{LOOKS, POLL_BUDGET, WaitStrategy, Yielding, poll_spinning};
+use shm::wakeup::{Backoff, MIN_SPINS, POLL_BUDGET, WaitStrategy, poll_spinning};
 
 use crate::error::TransportError;
 
@@ -21,7 +21,7 @@ pub(super) const WAITS: &[(&str, WaitStrategy)] = &[
 /// Looks before giving the core away. Each is a system call: on one core, where nothing can come
 /// until the other side has run, one is enough.
 pub(super) fn looks(apart: bool) -> usize {
-    if apart { LOOKS } else { 1 }
+    if apart { MIN_SPINS } else { 1 }
 }
 
 pub(super) fn wait_strategy(
@@ -40,7 +40,7 @@ pub(super) fn wait_strategy(
 pub(super) struct ReadEnd {
     pub(super) fd: OwnedFd,
     pub(super) wait: WaitStrategy,
-    pub(super) poll: RefCell<Yielding>,
+    pub(super) poll: RefCell<Backoff>,
 }
 
 impl ReadEnd {

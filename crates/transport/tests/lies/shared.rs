@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
-use shm::wakeup::BELL_BYTES;
-use shm::{AnswerList, Descriptor, Grant, Segment, Span, Use, results};
+use shm::wakeup::DOORBELL_BYTES;
+use shm::{Access, AnswerList, Descriptor, Grant, Segment, Span, payloads};
 use transport::{Arrival, Handover, Hub, List, Received, Reply, Room, Spoke, Task, Value};
 
 use crate::bounds::{
@@ -45,8 +45,8 @@ impl Control {
     }
 
     fn results(&self) -> Span {
-        let start = 2 * ring::bytes(self.entries) + BELL_BYTES;
-        Span::of(&self.segment, start, results::bytes(self.entries))
+        let start = 2 * ring::bytes(self.entries) + DOORBELL_BYTES;
+        Span::of(&self.segment, start, payloads::bytes(self.entries))
     }
 
     /// Writes a word anywhere.
@@ -177,7 +177,7 @@ impl Coordinator {
                 0 => Some(said),
                 1 => Some(turned(honest, said)),
                 2 => {
-                    results::write(&control.results(), replies.position(), rest);
+                    payloads::write(&control.results(), replies.position(), rest);
                     let length = u32::from(how) / 4;
                     Some(Descriptor { flags: PAYLOAD, length, ..honest })
                 }
@@ -253,7 +253,7 @@ impl Coordinator {
         let control = Control::of(&handover);
         let plan: Json = serde_json::from_str(&handover.plan).expect("a plan");
         let grant: Grant = serde_json::from_value(plan["answers"].clone()).expect("a grant");
-        let grant = Grant { usage: Use::Words, ..grant };
+        let grant = Grant { access: Access::Words, ..grant };
         let fd = handover.fds[3].try_clone().expect("a descriptor");
         let answers = Segment::open(&grant, Some(fd)).expect("a segment");
         let mut replies = Producer::new(control.replies(), control.entries);
@@ -320,7 +320,7 @@ fn while_flipping(ring: &Span, work: impl FnOnce()) {
         scope.spawn(|| {
             let mut random = 0x9E37_79B9_7F4A_7C15_u64;
             while !over.load(Relaxed) {
-                for at in shm::APART / 8..ring.words() {
+                for at in shm::CACHE_LINE_PAIR_BYTES / 8..ring.words() {
                     // Marsaglia's xorshift: nobody needs better bits here.
                     random ^= random << 13;
                     random ^= random >> 7;

@@ -159,7 +159,7 @@ fn replies(mut bytes: &[u8]) -> (Vec<Reply>, bool) {
     let mut replies = Vec::new();
     while let Some((head, rest)) = head_of(bytes) {
         let (length, items) = (head.length as usize, head.offset as usize);
-        if length > shm::results::ROOM_BYTES || items > ANSWER {
+        if length > shm::payloads::ROOM_BYTES || items > ANSWER {
             return (replies, true);
         }
         let Some((payload, rest)) = rest.split_at_checked(length) else { break };

@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pool::{Ending, Future, Kind, Outcome, Pool, TaskError};
 use shm::lock::{MUTEX_BYTES, Mutex, take_file};
-use shm::{Segment, Span, Use};
+use shm::{Access, Segment, Span};
 
 use super::fallen;
 use crate::session::Session;
@@ -175,7 +175,7 @@ fn known(
 
 /// A worker that holds raw_sync's mutex and the lock on a file is killed.
 fn locks(session: &mut Session<'_>) -> anyhow::Result<()> {
-    let segment = Segment::create(Kind::Memfd, Use::Words, MUTEX_BYTES)?;
+    let segment = Segment::create(Kind::Memfd, Access::Words, MUTEX_BYTES)?;
     let mutex = Mutex::create(Span::of(&segment, 0, MUTEX_BYTES))?;
     let file = File::from(segment.grant()?.1.context("a memfd has a descriptor")?);
     let number = file.as_raw_fd();
@@ -290,7 +290,7 @@ fn is_made(path: &Path, kind: Kind) -> bool {
 
 /// Removes what process `pid`, which is dead, has left.
 pub(super) fn clean(pid: u32) -> anyhow::Result<()> {
-    let left = shm::segment::leftovers();
+    let left = shm::segment::stale_segments();
     let mut of_it = left.iter().filter(|left| left.name.contains(&format!("-{pid}-")));
     Ok(of_it.try_for_each(|left| left.remove().map(drop))?)
 }

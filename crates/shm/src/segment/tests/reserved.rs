@@ -6,15 +6,15 @@ use nix::unistd::ftruncate;
 
 use crate::segment::memfd;
 use crate::segment::pages::huge_page_bytes;
-use crate::segment::{Grant, HugeBy, Kind, Pages, Segment, SegmentError, Use};
+use crate::segment::{Access, Grant, HugeBy, Kind, Pages, Segment, SegmentError};
 use crate::slots::{Lists, Slots};
 use crate::{Descriptor, ITEM_BYTES};
 
 const MIB: usize = 1 << 20;
 
 fn grant(bytes: usize, reserved_page: Option<usize>) -> Grant {
-    let (kind, usage, pages) = (Kind::Memfd, Use::Lists, Pages::HugeLazy);
-    Grant { kind, usage, bytes, name: None, pages, reserved_page }
+    let (kind, access, pages) = (Kind::Memfd, Access::Lists, Pages::HugeLazy);
+    Grant { kind, access, bytes, name: None, pages, reserved_page }
 }
 
 /// Longer and longer ones at once, until reserved pages do not suffice for one.
@@ -24,7 +24,7 @@ fn a_segment_lies_in_reserved_pages_to_the_last_or_says_why_in_none_and_all_of_i
     while made.len() < 8 {
         let bytes = (made.len() + 1) * MIB + 4096;
         let items = bytes / ITEM_BYTES;
-        let segment = Segment::create_of(Kind::Memfd, Use::Lists, bytes, Pages::HugeLazy);
+        let segment = Segment::create_of(Kind::Memfd, Access::Lists, bytes, Pages::HugeLazy);
         let segment = segment.unwrap();
         let (grant, fd) = segment.grant().unwrap();
         let fd = fd.unwrap();
@@ -36,7 +36,7 @@ fn a_segment_lies_in_reserved_pages_to_the_last_or_says_why_in_none_and_all_of_i
         slot.describe(0..items, &mut descriptor);
         let sum: i64 = lists.accept(&descriptor).unwrap().iter().sum();
         assert_eq!(sum, (made.len() * items) as i64);
-        let (ours, theirs) = (segment.got().unwrap(), lists.got().unwrap());
+        let (ours, theirs) = (segment.mapped_pages().unwrap(), lists.mapped_pages().unwrap());
         assert_eq!((ours.bytes, ours.mapped, theirs.mapped), (bytes, bytes, bytes));
         if grant.reserved_page.is_none() {
             let why = ours.not_reserved.unwrap();
@@ -57,7 +57,7 @@ fn a_segment_lies_in_reserved_pages_to_the_last_or_says_why_in_none_and_all_of_i
 #[test]
 fn what_is_said_to_lie_in_reserved_pages_and_does_not_is_not_opened() {
     for page in [0, 1, 3, 4096, 2 * MIB, usize::MAX] {
-        let segment = Segment::create(Kind::Memfd, Use::Lists, 2 * MIB).unwrap();
+        let segment = Segment::create(Kind::Memfd, Access::Lists, 2 * MIB).unwrap();
         let fd = segment.grant().unwrap().1;
         let opened = Segment::open(&grant(2 * MIB, Some(page)), fd).map(drop);
         // A page of the usual size is what it does lie in.

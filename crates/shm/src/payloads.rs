@@ -44,11 +44,11 @@ pub fn read(span: &Span, room: usize, length: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::{Kind, Segment, Use};
+    use crate::segment::{Access, Kind, Segment};
 
     #[test]
     fn each_room_keeps_its_own_payload_and_a_lying_length_is_cut() {
-        let segment = Segment::create(Kind::Memfd, Use::Words, bytes(2)).unwrap();
+        let segment = Segment::create(Kind::Memfd, Access::Words, bytes(2)).unwrap();
         let span = Span::of(&segment, 0, bytes(2));
         write(&span, 0, b"first, of an odd length");
         write(&span, 1, &[7; ROOM_BYTES]);

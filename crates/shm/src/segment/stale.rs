@@ -22,7 +22,7 @@ const TO_BE_LOCKED: Duration = Duration::from_secs(10);
 
 /// A named segment whose maker is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leftover {
+pub struct StaleSegment {
     /// Its name in /dev/shm.
     pub name: String,
     /// Its length in bytes.
@@ -30,16 +30,17 @@ pub struct Leftover {
 }
 
 /// Every segment of ours that a dead process has left, and that this user may remove.
-pub fn leftovers() -> Vec<Leftover> {
+pub fn stale_segments() -> Vec<StaleSegment> {
     let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut left: Vec<Leftover> =
-        names.filter_map(|name| Some(Leftover { bytes: locked(&name).ok()??.1, name })).collect();
+    let mut left: Vec<StaleSegment> = names
+        .filter_map(|name| Some(StaleSegment { bytes: locked(&name).ok()??.1, name }))
+        .collect();
     left.sort_by(|a, b| a.name.cmp(&b.name));
     left
 }
 
-impl Leftover {
+impl StaleSegment {
     /// Removes the name, and with it the memory; false if somebody was faster.
     ///
     /// # Errors

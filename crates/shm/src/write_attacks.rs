@@ -17,7 +17,7 @@ use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
 
 /// One way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
+pub enum WriteAttack {
     /// A plain store through the address at which the list is mapped.
     Store,
     /// A write to /proc/self/mem at that address, which passes over a page's protection.
@@ -40,19 +40,19 @@ pub enum Route {
     ReopenMap,
 }
 
-impl Route {
+impl WriteAttack {
     /// Every way, the plainest first.
-    pub const ALL: &[Route] = &[
-        Route::Store,
-        Route::OwnMemory,
-        Route::Protect,
-        Route::Remove,
-        Route::Write,
-        Route::Map,
-        Route::Shrink,
-        Route::Punch,
-        Route::ReopenWrite,
-        Route::ReopenMap,
+    pub const ALL: &[WriteAttack] = &[
+        WriteAttack::Store,
+        WriteAttack::OwnMemory,
+        WriteAttack::Protect,
+        WriteAttack::Remove,
+        WriteAttack::Write,
+        WriteAttack::Map,
+        WriteAttack::Shrink,
+        WriteAttack::Punch,
+        WriteAttack::ReopenWrite,
+        WriteAttack::ReopenMap,
     ];
 }
 
@@ -66,33 +66,35 @@ const UNCAUGHT: i32 = 77;
 ///
 /// # Errors
 /// What the system answered.
-pub fn trespass(route: Route, list: &[i64]) -> io::Result<()> {
+pub fn attempt(route: WriteAttack, list: &[i64]) -> io::Result<()> {
     let address = list.as_ptr().addr();
     let bytes = MARK.to_ne_bytes();
     let writing = || OpenOptions::new().write(true).read(true).to_owned();
     match route {
-        Route::Store => store(list),
-        Route::OwnMemory => writing().open("/proc/self/mem")?.write_all_at(&bytes, address as u64),
-        Route::Protect => protect(list),
-        Route::Remove => remove(list),
-        Route::Write => {
+        WriteAttack::Store => store(list),
+        WriteAttack::OwnMemory => {
+            writing().open("/proc/self/mem")?.write_all_at(&bytes, address as u64)
+        }
+        WriteAttack::Protect => protect(list),
+        WriteAttack::Remove => remove(list),
+        WriteAttack::Write => {
             let file = Backing::of(address)?;
             nix::sys::uio::pwrite(file.held()?, &bytes, file.offset as i64).map(drop)?;
             Ok(())
         }
-        Route::Map => map_for_writing(Backing::of(address)?.held()?.as_raw_fd()),
-        Route::Shrink => Ok(ftruncate(Backing::of(address)?.held()?, 0)?),
-        Route::Punch => {
+        WriteAttack::Map => map_for_writing(Backing::of(address)?.held()?.as_raw_fd()),
+        WriteAttack::Shrink => Ok(ftruncate(Backing::of(address)?.held()?, 0)?),
+        WriteAttack::Punch => {
             let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
             let file = Backing::of(address)?;
             let first = file.offset - file.offset % PAGE as u64;
             Ok(fallocate(file.held()?, hole, first as i64, PAGE as i64)?)
         }
-        Route::ReopenWrite => {
+        WriteAttack::ReopenWrite => {
             let file = Backing::of(address)?;
             writing().open(&file.path)?.write_all_at(&bytes, file.offset)
         }
-        Route::ReopenMap => {
+        WriteAttack::ReopenMap => {
             let file = writing().open(Backing::of(address)?.path)?;
             map_for_writing(file.as_raw_fd())
         }
@@ -176,12 +178,12 @@ impl Backing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::{Kind, Segment, Use};
+    use crate::segment::{Access, Kind, Segment};
     use crate::{Descriptor, Lists, Slots};
 
     #[test]
     fn no_way_leads_into_a_sealed_list_not_even_for_whoever_made_it() {
-        let segment = Segment::create(Kind::Memfd, Use::Lists, 1 << 16).unwrap();
+        let segment = Segment::create(Kind::Memfd, Access::Lists, 1 << 16).unwrap();
         let (grant, fd) = segment.grant().unwrap();
         let seen = Segment::open(&grant, fd).unwrap();
         let (slots, lists) = (Slots::new(segment, 100), Lists::new(seen, 100));
@@ -191,8 +193,8 @@ mod tests {
         slot.describe(0..100, &mut descriptor);
         let list = lists.accept(&descriptor).unwrap();
         // The first ends whoever goes it; a worker does, in tests/it/access.rs.
-        for route in Route::ALL.iter().filter(|route| **route != Route::Store) {
-            let refused = trespass(*route, list);
+        for route in WriteAttack::ALL.iter().filter(|route| **route != WriteAttack::Store) {
+            let refused = attempt(*route, list);
             assert!(refused.is_err(), "{route:?}");
         }
         assert_eq!(list, [5; 100]);

@@ -3,18 +3,18 @@
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::segment::leftover::{locked, path};
-use crate::segment::{Kind, Leftover, Segment, Use, leftovers, posix};
+use crate::segment::stale::{locked, path};
+use crate::segment::{Access, Kind, Segment, StaleSegment, posix, stale_segments};
 
 #[test]
 fn a_living_maker_s_segment_is_no_leftover_is_its_user_s_alone_and_has_no_name_to_guess() {
-    let segments = [0; 8].map(|_| Segment::create(Kind::Posix, Use::Lists, 4096).unwrap());
+    let segments = [0; 8].map(|_| Segment::create(Kind::Posix, Access::Lists, 4096).unwrap());
     let names = segments.iter().map(|segment| segment.grant().unwrap().0.name.unwrap());
     let mut randoms: Vec<u64> = names
         .map(|name| {
             let name = name.trim_start_matches('/').to_owned();
-            assert!(leftovers().iter().all(|left| left.name != name), "{name}");
-            assert!(!Leftover { name: name.clone(), bytes: 0 }.remove().unwrap());
+            assert!(stale_segments().iter().all(|left| left.name != name), "{name}");
+            assert!(!StaleSegment { name: name.clone(), bytes: 0 }.remove().unwrap());
             let mode = path(&name).metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
             u64::from_str_radix(name.rsplit('-').next().unwrap(), 16).unwrap()
@@ -27,7 +27,7 @@ fn a_living_maker_s_segment_is_no_leftover_is_its_user_s_alone_and_has_no_name_t
 
 #[test]
 fn of_a_hundred_stale_names_and_a_living_one_only_the_stale_are_found_and_removed() {
-    let living = Segment::create(Kind::Posix, Use::Lists, 4096).unwrap();
+    let living = Segment::create(Kind::Posix, Access::Lists, 4096).unwrap();
     let living = living.grant().unwrap().0.name.unwrap();
     // No process has such a number.
     let dead = 1 << 30;
@@ -35,8 +35,8 @@ fn of_a_hundred_stale_names_and_a_living_one_only_the_stale_are_found_and_remove
         (0..100).map(|at| format!("ipclab-{dead}-{:016x}", 0xabcd_0000_u32 + at)).collect();
     let others = [format!("ipclab-{dead}-short"), format!("other-{dead}-{:016x}", 1)];
     stale.iter().chain(&others).for_each(|name| std::fs::write(path(name), [7; 100]).unwrap());
-    let ours = |left: &Leftover| left.name.contains(&format!("-{dead}-"));
-    let found: Vec<Leftover> = leftovers().into_iter().filter(ours).collect();
+    let ours = |left: &StaleSegment| left.name.contains(&format!("-{dead}-"));
+    let found: Vec<StaleSegment> = stale_segments().into_iter().filter(ours).collect();
     let removed: Vec<bool> = found.iter().map(|left| left.remove().unwrap()).collect();
     let there: Vec<bool> = others.iter().map(|name| path(name).exists()).collect();
     others.iter().for_each(|name| std::fs::remove_file(path(name)).unwrap());
@@ -54,9 +54,9 @@ fn a_lock_says_that_its_maker_lives_and_one_that_was_made_a_moment_ago_may_have_
     let young = format!("ipclab-{}-{:016x}", std::process::id(), 0xbeef);
     let [held, _fresh] = [&elsewhere, &young].map(|name| File::create_new(path(name)).unwrap());
     posix::lock(&held).unwrap();
-    let found = leftovers();
+    let found = stale_segments();
     let refused = [&elsewhere, &young]
-        .map(|name| Leftover { name: name.clone(), bytes: 0 }.remove().unwrap());
+        .map(|name| StaleSegment { name: name.clone(), bytes: 0 }.remove().unwrap());
     drop(held);
     let then = locked(&elsewhere).unwrap().is_some();
     let there = [&elsewhere, &young].map(|name| std::fs::remove_file(path(name)).is_ok());
