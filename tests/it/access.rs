@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ::pool::{Ending, Pool, TaskError, Value};
+use ::pool::{ExitReason, Pool, TaskError, Value};
 use shm::Kind;
 use shm::write_attacks::WriteAttack;
 use transport::Setup;
@@ -83,8 +83,8 @@ fn a_worker_that_writes_into_a_list_lent_for_reading_gets_a_fault_in_itself_and_
             let outcome = pool.submit("trespass", at, (lent.clone(), 0..1000)).unwrap().result();
             let place = format!("{kind} {route:?}: {outcome:?}");
             match (&outcome, route) {
-                (Err(TaskError::WorkerDied { ending, .. }), WriteAttack::Store) => {
-                    assert_eq!(*ending, Ending::Killed(11), "{place}");
+                (Err(TaskError::WorkerDied { reason, .. }), WriteAttack::Store) => {
+                    assert_eq!(*reason, ExitReason::Killed(11), "{place}");
                 }
                 (Err(TaskError::Job { .. }), route) if *route != WriteAttack::Store => {}
                 (Ok(_), _) => open.push(*route),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::pool::{Builder, Ending, Future, Pool, TaskError, Value};
+use ::pool::{Builder, ExitReason, Future, Pool, TaskError, Value};
 use measure::owners::{Fate, StormLine};
 use measure::record::Line;
 use nix::sys::signal::{Signal, kill};
@@ -84,8 +84,8 @@ fn a_task_that_must_not_be_repeated_is_begun_once_and_its_worker_s_death_told() 
         let once = pool.submit("panic", 0, ()).unwrap();
         let behind = pool.submit("sum", 0, vec![5]).unwrap();
         send(Signal::SIGKILL, &pool, 0);
-        let ending = Ending::Killed(9);
-        let died = TaskError::WorkerDied { worker: 0, pid, ending, attempts: 1 };
+        let reason = ExitReason::Killed(9);
+        let died = TaskError::WorkerDied { worker: 0, pid, reason, attempts: 1 };
         assert_eq!(once.result(), Err(died), "{}", transport.name());
         assert_eq!(behind.result().unwrap().value, Value::Int(5));
     }
@@ -105,8 +105,8 @@ fn a_task_that_kills_whoever_takes_it_ends_two_workers_and_a_thousand_others_are
             assert_eq!(future.result().unwrap().value, Value::Int(100), "{name}");
         }
         let told = poison.result().unwrap_err();
-        let TaskError::WorkerDied { ending, attempts, .. } = &told else { panic!("{told:?}") };
-        assert_eq!((*ending, *attempts), (Ending::Killed(6), 2), "{name}");
+        let TaskError::WorkerDied { reason, attempts, .. } = &told else { panic!("{told:?}") };
+        assert_eq!((*reason, *attempts), (ExitReason::Killed(6), 2), "{name}");
         let words = "died with this task, as another had before: it was killed by SIGABRT";
         assert!(told.to_string().ends_with(words), "{told}");
         assert_eq!(pool.pids().len(), 2);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ::pool::{Crew, CrewPlan, Ending, Event, Future, Pool, Value};
+use ::pool::{Event, ExitReason, Future, Pool, Value, WorkerGroup, WorkerGroupPlan};
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
@@ -187,7 +187,7 @@ impl Stepped {
 type Told = (u32, Value, Vec<i64>);
 
 /// A crew of one worker, whose tasks are known by their numbers.
-struct Lone(Crew);
+struct Lone(WorkerGroup);
 
 const ITEMS: usize = 8;
 
@@ -206,8 +206,8 @@ impl Lone {
         };
         let (launch, initialiser, transport) = (launch(), None, transport::by_name("shared"));
         let (cores, padding, order, transport) = (Vec::new(), 0, Vec::new(), transport.unwrap());
-        let plan = CrewPlan { launch, transport, setup, initialiser, cores, padding, order };
-        Lone(Crew::start(&plan).unwrap())
+        let plan = WorkerGroupPlan { launch, transport, setup, initialiser, cores, padding, order };
+        Lone(WorkerGroup::start(&plan).unwrap())
     }
 
     /// Lists that could be begun now.
@@ -234,7 +234,7 @@ impl Lone {
                 Some(Ok((reply.task, reply.outcome.unwrap(), reply.list.into_vec())))
             }
             Event::Died { death, unanswered } => {
-                assert_eq!(death.ending, Ending::Killed(9));
+                assert_eq!(death.reason, ExitReason::Killed(9));
                 Some(Err(unanswered.iter().map(|left| left.task).collect()))
             }
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::pool::{
-    Builder, Crew, CrewPlan, Data, Ending, Event, Future, Outcome, Pool, PoolError, TaskError,
-    Value,
+    Builder, Data, Event, ExitReason, Future, Outcome, Pool, PoolError, TaskError, Value,
+    WorkerGroup, WorkerGroupPlan,
 };
 use transport::{List, Setup, Task, Transport};
 use workload::lecture::InvalidRange;
@@ -368,10 +368,10 @@ fn a_worker_that_dies_is_reported_as_what_it_is_and_replaced_and_what_waited_the
             let sums = pool.map("sum", (0..20).map(|_| (0, list.clone())));
             assert_eq!(words(sums), vec![Value::Int(10_000); 20], "{}", transport.name());
             let aborted = aborted.result();
-            let Err(TaskError::WorkerDied { pid, ending, .. }) = aborted else {
+            let Err(TaskError::WorkerDied { pid, reason, .. }) = aborted else {
                 panic!("{aborted:?}")
             };
-            assert_eq!(ending, Ending::Killed(6), "{}", transport.name());
+            assert_eq!(reason, ExitReason::Killed(6), "{}", transport.name());
             assert!(before.contains(&pid) && !pool.pids().contains(&pid));
             assert_eq!(pool.pids().len(), 2);
         }
@@ -379,7 +379,7 @@ fn a_worker_that_dies_is_reported_as_what_it_is_and_replaced_and_what_waited_the
 }
 
 /// A crew of one, for what a pool would hide.
-pub(crate) fn crew(transport: &'static dyn Transport, wakeup: &str, depth: usize) -> Crew {
+pub(crate) fn crew(transport: &'static dyn Transport, wakeup: &str, depth: usize) -> WorkerGroup {
     let setup = Setup {
         wakeup: wakeup.into(),
         segment: shm::Kind::Memfd,
@@ -393,16 +393,25 @@ pub(crate) fn crew(transport: &'static dyn Transport, wakeup: &str, depth: usize
     };
     let (launch, initialiser) = (launch(), None);
     let (cores, padding, order) = (Vec::new(), 0, Vec::new());
-    Crew::start(&CrewPlan { launch, transport, setup, initialiser, cores, padding, order }).unwrap()
+    WorkerGroup::start(&WorkerGroupPlan {
+        launch,
+        transport,
+        setup,
+        initialiser,
+        cores,
+        padding,
+        order,
+    })
+    .unwrap()
 }
 
-pub(crate) fn task(crew: &Crew, id: u32, job: &str, arg: i64) -> Task {
+pub(crate) fn task(crew: &WorkerGroup, id: u32, job: &str, arg: i64) -> Task {
     let job = crew.job(job).unwrap();
     Task { id, job, arg: Value::Int(arg), phase: false, park: false }
 }
 
 /// Sends `task` to the only worker.
-pub(crate) fn send(crew: &mut Crew, task: &Task, list: List<'_>) {
+pub(crate) fn send(crew: &mut WorkerGroup, task: &Task, list: List<'_>) {
     crew.hub().send(0, task, list, None).unwrap();
 }
 
@@ -426,7 +435,7 @@ fn a_killed_worker_is_noticed_at_once_with_every_wake_up_and_what_it_answered_be
             let Event::Died { death, unanswered } = second else {
                 panic!("{} {wakeup}: {second:?}", transport.name())
             };
-            assert_eq!(death.ending, Ending::Killed(9));
+            assert_eq!(death.reason, ExitReason::Killed(9));
             assert_eq!(unanswered.iter().map(|left| left.task).collect::<Vec<_>>(), [1]);
             assert!(killed.elapsed() < Duration::from_secs(5), "{} {wakeup}", transport.name());
             crew.replace(0).unwrap();
@@ -478,17 +487,17 @@ fn a_foreign_program_is_no_worker() {
     for (program, word) in [("/bin/true", "without a word"), ("/nonexistent/worker", "started")] {
         let mut launch = launch();
         launch.program = program.into();
-        let refused = Crew::probe(&launch).unwrap_err().to_string();
+        let refused = WorkerGroup::probe(&launch).unwrap_err().to_string();
         assert!(refused.contains(word) && refused.contains(program), "{refused}");
     }
     let mut other_build = launch();
     other_build.build = "another".into();
-    assert!(matches!(Crew::probe(&other_build), Err(PoolError::Foreign { .. })));
+    assert!(matches!(WorkerGroup::probe(&other_build), Err(PoolError::Foreign { .. })));
     let mut silent = launch();
     silent.program = "/bin/sleep".into();
     silent.args = vec!["60".into()];
     silent.patience = Duration::from_millis(100);
-    assert!(Crew::probe(&silent).unwrap_err().to_string().contains("said nothing"));
+    assert!(WorkerGroup::probe(&silent).unwrap_err().to_string().contains("said nothing"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use ::pool::Launch;
+use ::pool::WorkerCommand;
 
 pub(crate) const COORDINATOR: &str = env!("CARGO_BIN_EXE_coordinator");
 pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_worker");
@@ -16,8 +16,8 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The real worker.
-pub(crate) fn launch() -> Launch {
-    Launch {
+pub(crate) fn launch() -> WorkerCommand {
+    WorkerCommand {
         program: WORKER.into(),
         args: Vec::new(),
         build: lab::BUILD.into(),

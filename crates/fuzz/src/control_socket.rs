@@ -9,7 +9,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::bounds::bounded;
-use control::{Control, Order, Word};
+use control::{Control, CoordinatorMessage, WorkerMessage};
 
 /// As it stands in the pool, which shows it to nobody.
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "only the receiving half is asked here")]
@@ -17,17 +17,17 @@ use control::{Control, Order, Word};
 mod control;
 
 /// Descriptors that are sent at most: twice as many as a message may have.
-const MOST_SENT: usize = 16;
+const MAX_SENT: usize = 16;
 /// Memory for one message: its room, and what it says.
-const MOST_BYTES: u64 = 256 * 1024;
+const MAX_BYTES: u64 = 256 * 1024;
 
 /// Sends one message with as many descriptors as the first byte says, to a worker and to a
 /// coordinator. Either understands it, or calls it an error, and no descriptor is left open.
 pub fn control_socket(bytes: &[u8]) {
     let Some((count, message)) = bytes.split_first() else { return };
-    let count = usize::from(*count) % (MOST_SENT + 1);
-    receive::<Order>(message, count);
-    receive::<Word>(message, count);
+    let count = usize::from(*count) % (MAX_SENT + 1);
+    receive::<CoordinatorMessage>(message, count);
+    receive::<WorkerMessage>(message, count);
 }
 
 fn receive<M: DeserializeOwned + Serialize>(message: &[u8], count: usize) {
@@ -35,14 +35,14 @@ fn receive<M: DeserializeOwned + Serialize>(message: &[u8], count: usize) {
     let before = lowest_free(&nowhere);
     let (ours, theirs) = Control::pair().expect("a pair of sockets");
     let fds: Vec<BorrowedFd<'_>> = vec![nowhere.as_fd(); count];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_SENT))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_SENT))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if count > 0 {
         ancillary.push(SendAncillaryMessage::ScmRights(&fds));
     }
     sendmsg(&theirs, &[IoSlice::new(message)], &mut ancillary, SendFlags::NOSIGNAL)
         .expect("room for one message");
-    let received = bounded(MOST_BYTES, || ours.recv::<M>(None));
+    let received = bounded(MAX_BYTES, || ours.recv::<M>(None));
     if let Ok(Some((said, fds))) = received {
         assert!(fds.len() <= count);
         let text = serde_json::to_string(&said).expect("it came as JSON");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pool::{Builder, Call, Job, Launch, Pool};
+use pool::{Builder, Call, Job, Pool, WorkerCommand};
 use workload::lecture::LightWorkLargeData;
 
 /// Rounds of which the median counts.
@@ -75,7 +75,7 @@ fn builder(workers: usize) -> Builder {
     lab::placement::pin(&cores[..1]).expect("pinning");
     let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
     let patience = Duration::from_secs(5);
-    let launch = Launch { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+    let launch = WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
     let of_workers = (1..=workers).map(|worker| cores[worker % cores.len()]).collect();
     Pool::builder().launch(launch).workers(workers).cores(of_workers)
 }

@@ -12,7 +12,7 @@ use measure::record::Line;
 use pool::{Job, Value};
 use transport::Residency;
 use workload::lecture::{
-    HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, SimulateWork, repeated,
+    HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, SimulateWork, pack_repeats,
 };
 
 use crate::args::Common;
@@ -164,7 +164,7 @@ fn little(bytes: usize) -> Vec<Case> {
     let one = Value::Int(1);
     let mut cases = vec![
         case("light".into(), &LightWorkSmallData, one, TASKS, 1, None),
-        case("heavy".into(), &HeavyWorkSmallData, repeated(ROOTS, 1), TASKS, 1, None),
+        case("heavy".into(), &HeavyWorkSmallData, pack_repeats(ROOTS, 1), TASKS, 1, None),
     ];
     if list.is_some() {
         let name = format!("light, {}", report::size(bytes));
@@ -175,10 +175,10 @@ fn little(bytes: usize) -> Vec<Case> {
 
 /// The case that was asked about.
 fn asked(question: &Question) -> Case {
-    let millisecond = |repeats| repeated(1000, repeats);
+    let millisecond = |repeats| pack_repeats(1000, repeats);
     let repeats = calibrate(&SimulateWork, &millisecond, &[], Duration::from_millis(1));
     let us = (question.compute_ns as f64 / 1000.0).round() as u32;
-    let arg = repeated(us, repeats);
+    let arg = pack_repeats(us, repeats);
     let name =
         format!("{} × {}, {} B", question.tasks, report::time(question.compute_ns), question.bytes);
     let list = list(question.bytes);

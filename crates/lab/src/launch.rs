@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pool::{Crew, Launch, PoolError};
+use pool::{PoolError, WorkerCommand, WorkerGroup};
 
 use crate::BUILD;
 
@@ -20,7 +20,7 @@ const LONG_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Found {
     /// How to start it.
-    pub launch: Launch,
+    pub launch: WorkerCommand,
     /// path, sibling or self.
     pub word: &'static str,
 }
@@ -32,19 +32,19 @@ pub struct Found {
 pub fn find(named: Option<&Path>) -> Result<Found, PoolError> {
     if let Some(program) = named {
         let launch = launch(program.to_owned(), &[], LONG_PATIENCE);
-        Crew::probe(&launch)?;
+        WorkerGroup::probe(&launch)?;
         return Ok(Found { launch, word: "path" });
     }
     let this = std::env::current_exe()?;
     let sibling = launch(this.with_file_name("worker"), &[], PATIENCE);
-    if Crew::probe(&sibling).is_ok() {
+    if WorkerGroup::probe(&sibling).is_ok() {
         return Ok(Found { launch: sibling, word: "sibling" });
     }
     // `cargo run` builds the coordinator alone: the worker beside it is missing or old.
     Ok(Found { launch: launch(this, &[ROLE], PATIENCE), word: "self" })
 }
 
-fn launch(program: PathBuf, args: &[&str], patience: Duration) -> Launch {
+fn launch(program: PathBuf, args: &[&str], patience: Duration) -> WorkerCommand {
     let args = args.iter().map(ToString::to_string).collect();
-    Launch { program, args, build: BUILD.into(), patience }
+    WorkerCommand { program, args, build: BUILD.into(), patience }
 }

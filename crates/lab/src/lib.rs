@@ -1,7 +1,7 @@
 //! Asks the questions: plans of cells, trials in generations of fresh workers, and the two binaries.
 //!
 //! ```text
-//! cmd -> quick, sweep -> Plan -> run -> trial (generations x pairs) -> batch -> pool::Crew -> hub
+//! cmd -> quick, sweep -> Plan -> run -> trial (generations x pairs) -> batch -> pool::WorkerGroup -> hub
 //!                                 `-> one line, flushed -> run.jsonl -> report
 //! ```
 #![forbid(unsafe_code)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use measure::owners::StormLine;
-use pool::{Future, Kind, Launch, Pool, TaskError};
+use pool::{Future, Kind, Pool, TaskError, WorkerCommand};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use shm::wakeup::WaitStrategy;
@@ -57,7 +57,7 @@ pub fn fronts() -> Vec<Front> {
 #[derive(Clone, Debug)]
 pub struct Storm {
     /// The worker's program.
-    pub launch: Launch,
+    pub launch: WorkerCommand,
     /// Where it blows.
     pub front: Front,
     /// Worker processes.

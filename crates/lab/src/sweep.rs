@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use pool::MOST_WORKERS;
+use pool::MAX_WORKERS;
 use shm::wakeup::WaitStrategy;
 use shm::{Kind, Pages};
 use transport::{Residency, Transport};
@@ -189,7 +189,7 @@ impl Axes {
                 Err(Refusal::usage(format!("--{what} {value} is not possible: give 1 to {most}")))
             })
         };
-        range("workers", &self.workers, MOST_WORKERS)?;
+        range("workers", &self.workers, MAX_WORKERS)?;
         range("depth", &self.depth, MOST_DEPTH)?;
         range("tasks", self.tasks.as_slice(), 1_000_000)
     }

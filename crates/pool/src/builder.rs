@@ -5,21 +5,21 @@ use std::time::Duration;
 use shm::{Kind, Pages};
 use transport::{Setup, Value};
 
-use crate::crew::{Crew, CrewPlan};
 use crate::dispatch::{Dispatcher, Limits};
 use crate::error::PoolError;
 use crate::handle::Handle;
-use crate::launch::Launch;
 use crate::pool::Pool;
+use crate::worker_command::WorkerCommand;
+use crate::worker_group::{WorkerGroup, WorkerGroupPlan};
 
 /// Most workers of one pool.
 ///
 /// ```
-/// assert!(pool::Pool::builder().workers(pool::MOST_WORKERS + 1).build().is_err());
+/// assert!(pool::Pool::builder().workers(pool::MAX_WORKERS + 1).build().is_err());
 /// ```
-pub const MOST_WORKERS: usize = 64;
+pub const MAX_WORKERS: usize = 64;
 /// Most tasks that a worker may hold.
-const MOST_IN_FLIGHT: usize = 1 << 16;
+const MAX_IN_FLIGHT: usize = 1 << 16;
 /// Unfinished tasks of a pool that nobody bounded.
 const BOUND: usize = 4096;
 /// Times that a task may be begun: one death is bad luck, and a second one with the same task is
@@ -45,7 +45,7 @@ const ATTEMPTS: u32 = 2;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
-    launch: Launch,
+    launch: WorkerCommand,
     transport: String,
     setup: Setup,
     cores: Vec<usize>,
@@ -78,7 +78,7 @@ impl Builder {
             wakeup: String::new(),
             segment: Kind::Memfd,
             pages: Pages::Ready,
-            workers: workers.min(MOST_WORKERS),
+            workers: workers.min(MAX_WORKERS),
             depth: 2,
             room: 0,
             residents: 0,
@@ -86,7 +86,7 @@ impl Builder {
             apart: workers > 1,
         };
         Builder {
-            launch: Launch::itself(),
+            launch: WorkerCommand::current_exe(),
             transport: "shared".into(),
             setup,
             cores: Vec::new(),
@@ -98,16 +98,16 @@ impl Builder {
     /// The worker's program; this one itself unless said otherwise.
     ///
     /// ```
-    /// use pool::{Launch, Pool};
+    /// use pool::{WorkerCommand, Pool};
     ///
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
     /// # example::main(|| {
-    /// let newer = Launch { build: "2.0".into(), ..Launch::itself() };
+    /// let newer = WorkerCommand { build: "2.0".into(), ..WorkerCommand::current_exe() };
     /// let refused = Pool::builder().launch(newer).build().unwrap_err();
     /// assert!(refused.to_string().ends_with("its build is itself, and 2.0 is asked for"));
     /// # Ok(()) });
     /// ```
-    pub fn launch(mut self, launch: Launch) -> Builder {
+    pub fn launch(mut self, launch: WorkerCommand) -> Builder {
         self.launch = launch;
         self
     }
@@ -434,22 +434,22 @@ impl Builder {
         setup.depth *= self.limits.chunk;
         let (launch, cores, initialiser) = (self.launch, self.cores, self.initialiser);
         let (padding, order) = (0, Vec::new());
-        let plan = CrewPlan { launch, transport, setup, initialiser, cores, padding, order };
-        Ok(Pool(Handle::new(Dispatcher::new(Crew::start(&plan)?, &plan.setup, self.limits))))
+        let plan = WorkerGroupPlan { launch, transport, setup, initialiser, cores, padding, order };
+        Ok(Pool(Handle::new(Dispatcher::new(WorkerGroup::start(&plan)?, &plan.setup, self.limits))))
     }
 
     fn check(&self) -> Result<(), PoolError> {
         let Limits { chunk, bound, task_timeout, attempts } = self.limits;
         let refuse = |field, value: String, why| Err(PoolError::Setting { field, value, why });
         match &self.setup {
-            Setup { workers, .. } if !(1..=MOST_WORKERS).contains(workers) => {
+            Setup { workers, .. } if !(1..=MAX_WORKERS).contains(workers) => {
                 refuse("workers", workers.to_string(), "a pool has 1 to 64")
             }
             Setup { depth, .. } if *depth == 0 => {
                 refuse("depth", depth.to_string(), "a worker holds at least one chunk")
             }
             _ if chunk == 0 => refuse("chunk", chunk.to_string(), "it has at least one task"),
-            Setup { depth, .. } if depth.saturating_mul(chunk) > MOST_IN_FLIGHT => refuse(
+            Setup { depth, .. } if depth.saturating_mul(chunk) > MAX_IN_FLIGHT => refuse(
                 "chunk",
                 chunk.to_string(),
                 "a worker holds at most 65536 tasks, depth × chunk",

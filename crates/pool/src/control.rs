@@ -21,7 +21,7 @@ use transport::Value;
 
 /// What the coordinator says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Order {
+pub(crate) enum CoordinatorMessage {
     /// Take this place. The spoke's descriptors come with it.
     Attach {
         worker: usize,
@@ -31,9 +31,9 @@ pub(crate) enum Order {
         /// A job to be run before any task.
         initialiser: Option<(String, Value)>,
     },
-    /// Answer with a [`Word::Report`]. Only a parked worker hears it.
+    /// Answer with a [`WorkerMessage::Report`]. Only a parked worker hears it.
     Report,
-    /// Answer with a [`Word::Pages`]. Only a parked worker hears it.
+    /// Answer with a [`WorkerMessage::Pages`]. Only a parked worker hears it.
     Pages,
     /// Stop being parked.
     Go,
@@ -41,14 +41,14 @@ pub(crate) enum Order {
 
 /// What a worker says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Word {
+pub(crate) enum WorkerMessage {
     /// The first word: who is there.
     Hello { build: String },
     /// It has taken its place, and these are its jobs, each with whether a task of it may be begun
     /// again: a task says an index into them.
     Ready { jobs: Vec<(String, bool)> },
     /// It could not.
-    Trouble { message: String },
+    AttachFailed { message: String },
     /// What the kernel has counted for it so far.
     Report(Report),
     /// What the kernel says of its mapping of the lists.
@@ -59,12 +59,12 @@ pub(crate) enum Word {
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
-/// # let mut crew = example::crew();
-/// crew.park().unwrap();
-/// let before = crew.report().unwrap();
+/// # let mut group = example::group();
+/// group.park().unwrap();
+/// let before = group.report().unwrap();
 /// std::thread::sleep(std::time::Duration::from_millis(50));
 /// // Parked, it needs next to nothing.
-/// let spent = crew.report().unwrap().usage - before.usage;
+/// let spent = group.report().unwrap().usage - before.usage;
 /// assert!(spent.cpu_ns < 25_000_000);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub struct Report {
 /// Most descriptors in one message.
 const MAX_FDS: usize = 8;
 /// Longest message.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// One end of a control socket.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Control {
     pub(crate) fn send(&self, message: &impl Serialize, fds: &[OwnedFd]) -> io::Result<()> {
         let bytes = serde_json::to_vec(message)?;
         let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-        assert!(fds.len() <= MAX_FDS && bytes.len() <= MOST_BYTES);
+        assert!(fds.len() <= MAX_FDS && bytes.len() <= MAX_BYTES);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() {
@@ -135,7 +135,7 @@ impl Control {
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }
-        let mut bytes = vec![0; MOST_BYTES];
+        let mut bytes = vec![0; MAX_BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut slices = [IoSliceMut::new(&mut bytes)];
@@ -170,9 +170,14 @@ mod tests {
     fn messages() -> Vec<Vec<u8>> {
         let plan = r#"{"wait":"block"}"#.to_owned();
         let initialiser = Some(("warm".into(), Value::Int(7)));
-        let order =
-            Order::Attach { worker: 3, transport: "pipe".into(), plan, core: Some(1), initialiser };
-        let word = Word::Report(Report::default());
+        let order = CoordinatorMessage::Attach {
+            worker: 3,
+            transport: "pipe".into(),
+            plan,
+            core: Some(1),
+            initialiser,
+        };
+        let word = WorkerMessage::Report(Report::default());
         vec![serde_json::to_vec(&order).unwrap(), serde_json::to_vec(&word).unwrap()]
     }
 
@@ -192,8 +197,8 @@ mod tests {
                 for _ in 0..2 {
                     rustix::io::write(&theirs, message).unwrap();
                 }
-                let order = ours.recv::<Order>(None).map(|said| said.unwrap().1.len());
-                let word = ours.recv::<Word>(None).map(|said| said.unwrap().1.len());
+                let order = ours.recv::<CoordinatorMessage>(None).map(|said| said.unwrap().1.len());
+                let word = ours.recv::<WorkerMessage>(None).map(|said| said.unwrap().1.len());
                 prop_assert!(order.is_err() || word.is_err(), "nothing is both");
                 prop_assert!([order, word].into_iter().flatten().all(|fds| fds == 0));
             }

@@ -17,12 +17,12 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 use transport::{Failure, List, Reply, Room, Setup, Task, TransportError, Unanswered, Value, What};
 
-use crate::crew::{Crew, Event};
 use crate::data::Data;
 use crate::error::{PoolError, TaskError};
 use crate::job::JobError;
-use crate::keeper::Death;
 use crate::outcome::{Answer, Outcome};
+use crate::supervisor::WorkerExit;
+use crate::worker_group::{Event, WorkerGroup};
 
 /// What a pool allows.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct Limits {
 
 /// All tasks of one pool, and its workers.
 pub(crate) struct Dispatcher {
-    pub(crate) crew: Crew,
+    pub(crate) group: WorkerGroup,
     limits: Limits,
     /// Tasks that a worker may hold.
     depth: usize,
@@ -84,11 +84,11 @@ struct Hand {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(mut crew: Crew, setup: &Setup, limits: Limits) -> Dispatcher {
+    pub(crate) fn new(mut group: WorkerGroup, setup: &Setup, limits: Limits) -> Dispatcher {
         // Sending is a wait too, and ends as soon as a task's time does.
-        limits.task_timeout.into_iter().for_each(|limit| crew.hub().set_stall(limit));
+        limits.task_timeout.into_iter().for_each(|limit| group.hub().set_stall(limit));
         Dispatcher {
-            crew,
+            group,
             limits,
             depth: setup.depth,
             tasks: Slab::new(),
@@ -120,9 +120,9 @@ impl Dispatcher {
         if let Some(why) = &self.failed {
             return Err(TaskError::Pool(why.clone()));
         }
-        self.crew.job(name).ok_or_else(|| TaskError::UnknownJob {
+        self.group.job(name).ok_or_else(|| TaskError::UnknownJob {
             job: name.into(),
-            known: self.crew.jobs().join(", "),
+            known: self.group.jobs().join(", "),
         })
     }
 
@@ -165,12 +165,12 @@ impl Dispatcher {
     }
 
     fn hear(&mut self, patience: Option<Duration>) -> Result<bool, PoolError> {
-        match self.crew.recv(patience)? {
+        match self.group.recv(patience)? {
             Event::Nothing => return Ok(false),
             Event::Reply { worker, reply } => self.collect(worker, reply),
             Event::Died { death, unanswered } => {
                 self.mourn(death, unanswered);
-                self.crew.replace(death.worker)?;
+                self.group.replace(death.worker)?;
             }
         }
         self.send_on();
@@ -181,7 +181,7 @@ impl Dispatcher {
         let hand = &mut self.hands[worker];
         hand.tasks.pop_front();
         hand.since = self.limits.task_timeout.map(|_| Instant::now());
-        let pid = self.crew.pid(worker).unwrap_or(0);
+        let pid = self.group.pid(worker).unwrap_or(0);
         let attempts = 1 + self.tasks.get(reply.task as usize).map_or(0, |entry| entry.deaths);
         let outcome = match reply.outcome {
             Ok(value) => Ok(Answer { value, list: reply.list, worker, pid, attempts }),
@@ -201,7 +201,7 @@ impl Dispatcher {
             What::Panic => TaskError::Panicked { message, worker, pid },
             What::Unencodable => TaskError::Unencodable { message, worker, pid },
             What::UnknownJob => {
-                TaskError::UnknownJob { job: message, known: self.crew.jobs().join(", ") }
+                TaskError::UnknownJob { job: message, known: self.group.jobs().join(", ") }
             }
             What::Refused => TaskError::Refused { worker, message },
         }
@@ -222,7 +222,7 @@ impl Dispatcher {
 
     /// Sorts out what a dead worker had in its hands: the first may have begun, and goes on only if
     /// it may be begun again; the others go back to the head of the line.
-    fn mourn(&mut self, death: Death, unanswered: Vec<Unanswered>) {
+    fn mourn(&mut self, death: WorkerExit, unanswered: Vec<Unanswered>) {
         let hand = std::mem::take(&mut self.hands[death.worker]);
         let began = unanswered.first().map(|first| first.task);
         let mut rooms: FxHashMap<u32, Room> = unanswered
@@ -236,9 +236,9 @@ impl Dispatcher {
             }
             let goes_on = began != Some(id) || self.may_begin_again(id);
             if !goes_on || !self.back_to_line(id, rooms.remove(&id)) {
-                let Death { worker, pid, ending } = death;
+                let WorkerExit { worker, pid, reason } = death;
                 let attempts = self.tasks.get(id as usize).map_or(0, |entry| entry.deaths);
-                self.finish(id, Err(TaskError::WorkerDied { worker, pid, ending, attempts }));
+                self.finish(id, Err(TaskError::WorkerDied { worker, pid, reason, attempts }));
             }
         }
     }
@@ -247,10 +247,10 @@ impl Dispatcher {
     fn may_begin_again(&mut self, id: u32) -> bool {
         let Some(entry) = self.tasks.get_mut(id as usize) else { return false };
         entry.deaths += 1;
-        entry.deaths < self.limits.attempts && self.crew.repeatable(entry.task.job)
+        entry.deaths < self.limits.attempts && self.group.repeatable(entry.task.job)
     }
 
-    fn timed_out(&self, Death { worker, pid, .. }: Death) -> TaskError {
+    fn timed_out(&self, WorkerExit { worker, pid, .. }: WorkerExit) -> TaskError {
         let limit = self.limits.task_timeout.unwrap_or_default();
         TaskError::TimedOut { limit, worker, pid }
     }
@@ -281,7 +281,7 @@ impl Dispatcher {
             let late = hand.since.is_some_and(|since| since.elapsed() >= limit);
             if late && hand.overdue.is_none() && hand.is_busy() {
                 hand.overdue = hand.tasks.front().copied();
-                self.crew.kill(worker);
+                self.group.kill(worker);
             }
         }
     }
@@ -297,12 +297,12 @@ impl Dispatcher {
                 return;
             }
             if chunk > 1 {
-                self.crew.hub().cork(worker);
+                self.group.hub().cork(worker);
             }
             let all = (0..chunk).all(|_| self.send_first(worker));
             if chunk > 1 {
                 // A closed end is told by the death behind it.
-                let _ = self.crew.hub().uncork(worker);
+                let _ = self.group.hub().uncork(worker);
             }
             if !all {
                 return;
@@ -321,7 +321,7 @@ impl Dispatcher {
             (_, Some(Data::Resident(list, part))) => List::Resident(list, part.clone()),
             _ => List::None,
         };
-        match self.crew.hub().send(worker, &entry.task, list, None) {
+        match self.group.hub().send(worker, &entry.task, list, None) {
             // A closed end: the worker's death will be told. Until then the task is in its hands.
             Ok(()) | Err(TransportError::Gone) => {
                 entry.state = State::Sent;

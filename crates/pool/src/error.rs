@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use transport::TransportError;
 
 use crate::job::JobError;
-use crate::keeper::{Death, Ending};
+use crate::supervisor::{ExitReason, WorkerExit};
 
 /// Why a task has no answer.
 ///
@@ -87,14 +87,14 @@ pub enum TaskError {
     /// The worker died with this task in its hands, and it was not to be begun again: its job is not
     /// [`crate::Job::repeatable`], or it was begun [`crate::Builder::attempts`] times. Tasks that
     /// only waited there are sent to another worker instead.
-    #[error("worker {worker} (pid {pid}) died with this task{}: {ending}", times(*attempts))]
+    #[error("worker {worker} (pid {pid}) died with this task{}: {reason}", times(*attempts))]
     WorkerDied {
         /// Number of the worker.
         worker: usize,
         /// Its process.
         pid: u32,
         /// How.
-        ending: Ending,
+        reason: ExitReason,
         /// Workers that died with it.
         attempts: u32,
     },
@@ -229,8 +229,8 @@ pub enum PoolError {
         what: String,
     },
     /// A worker is gone, and whoever asked has no pool to replace it.
-    #[error("worker {} (pid {}) died: {}", .0.worker, .0.pid, .0.ending)]
-    Died(Death),
+    #[error("worker {} (pid {}) died: {}", .0.worker, .0.pid, .0.reason)]
+    Died(WorkerExit),
     /// No transport of that name.
     #[error("there is no transport `{0}`")]
     NoTransport(String),

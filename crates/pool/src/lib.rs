@@ -8,42 +8,42 @@
 //! | pool, builder, data, future, outcome | tasks in, outcomes out |
 //! | handle | the dispatcher as a pool and its futures share it |
 //! | job | what a worker can do, by name |
-//! | launch | which program is a worker |
+//! | worker_command | which program is a worker |
 //! | error | what can become of a task, and of a pool |
 //! | dispatch | what becomes of each task, from the line to its outcome |
-//! | crew | the workers of one hub: started, parked, measured, replaced |
+//! | worker_group | the workers of one hub: started, parked, measured, replaced |
 //! | worker | one worker as its coordinator has it |
-//! | keeper | one thread that starts workers, sees them die, and reaps them |
+//! | supervisor | one thread that starts workers, sees them die, and reaps them |
 //! | serve | a worker's life, from its first word to its last |
 //! | control | what coordinator and worker say to each other beside tasks |
 #![forbid(unsafe_code)]
 
 mod builder;
 mod control;
-mod crew;
 mod data;
 mod dispatch;
 mod error;
 mod future;
 mod handle;
 mod job;
-mod keeper;
-mod launch;
 mod outcome;
 mod pool;
 mod serve;
+mod supervisor;
 mod worker;
+mod worker_command;
+mod worker_group;
 
-pub use builder::{Builder, MOST_WORKERS};
-pub use crew::{Crew, CrewPlan, Event, Report};
+pub use builder::{Builder, MAX_WORKERS};
 pub use data::Data;
 pub use error::{PoolError, TaskError};
 pub use future::{AsCompleted, Future, MapUnordered};
 pub use job::{Call, Job, JobError};
-pub use keeper::{Death, Ending};
-pub use launch::{Launch, serve_if_worker};
 pub use outcome::{Answer, Outcome};
-pub use pool::{Pool, Unsubmitted};
+pub use pool::{Pool, TrySubmitError};
 pub use serve::serve;
 pub use shm::{AnswerList, Kind};
+pub use supervisor::{ExitReason, WorkerExit};
 pub use transport::{Resident, Room, Value};
+pub use worker_command::{WorkerCommand, serve_if_worker};
+pub use worker_group::{Event, Report, WorkerGroup, WorkerGroupPlan};

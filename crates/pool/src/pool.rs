@@ -97,7 +97,7 @@ impl Pool {
         job: &str,
         arg: impl Into<Value>,
         data: impl Into<Data>,
-    ) -> Result<Future, Unsubmitted> {
+    ) -> Result<Future, TrySubmitError> {
         let mut tasks = self.0.tasks();
         // What is done already makes room.
         while !tasks.has_room() && tasks.wait(Some(std::time::Duration::ZERO)) {}
@@ -109,7 +109,7 @@ impl Pool {
                 drop(tasks);
                 Ok(Future::new(self.0.clone(), id))
             }
-            Err(why) => Err(Unsubmitted { why, data: data.into() }),
+            Err(why) => Err(TrySubmitError { why, data: data.into() }),
         }
     }
 
@@ -220,7 +220,7 @@ impl Pool {
     pub fn list(&self, items: usize) -> Result<Room, PoolError> {
         let mut tasks = self.0.tasks();
         loop {
-            match tasks.crew.hub().reserve(items) {
+            match tasks.group.hub().reserve(items) {
                 Err(TransportError::NoRoom { .. }) if tasks.is_busy() => tasks.wait(None),
                 other => return Ok(other?),
             };
@@ -247,7 +247,7 @@ impl Pool {
     /// It is longer than [`Builder::longest_list`], there are [`Builder::resident_lists`] already,
     /// or the transport has no segment.
     pub fn place(&self, list: &[i64]) -> Result<Resident, PoolError> {
-        Ok(self.0.tasks().crew.hub().place(list)?)
+        Ok(self.0.tasks().group.hub().place(list)?)
     }
 
     /// Process of each worker that lives.
@@ -261,7 +261,7 @@ impl Pool {
     /// # Ok(()) });
     /// ```
     pub fn pids(&self) -> Vec<u32> {
-        self.0.tasks().crew.pids()
+        self.0.tasks().group.pids()
     }
 
     /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
@@ -281,7 +281,7 @@ impl Pool {
     /// # Errors
     /// A worker died instead.
     pub fn park(&self) -> Result<(), PoolError> {
-        self.0.tasks().crew.park()
+        self.0.tasks().group.park()
     }
 
     /// Wakes all workers that were parked.
@@ -300,7 +300,7 @@ impl Pool {
     /// # Errors
     /// A worker died meanwhile.
     pub fn unpark(&self) -> Result<(), PoolError> {
-        self.0.tasks().crew.unpark()
+        self.0.tasks().group.unpark()
     }
 }
 
@@ -324,7 +324,7 @@ impl fmt::Debug for Pool {
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{why}")]
-pub struct Unsubmitted {
+pub struct TrySubmitError {
     /// Why not.
     pub why: TaskError,
     /// Its list, for another time.

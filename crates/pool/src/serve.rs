@@ -14,14 +14,14 @@ use nix::unistd::Pid;
 use shm::AnswerList;
 use transport::{Failure, Handover, Incoming, Received, Reply, Spoke, Value, What};
 
-use crate::control::{Control, Order, Report, Word};
+use crate::control::{Control, CoordinatorMessage, Report, WorkerMessage};
 use crate::job::{Call, Job, JobError};
 
 /// Serves tasks until the coordinator ends. `build` is the hash of this program's sources; `jobs`
 /// is all that it can do.
 ///
 /// Call it first thing in `main`: this process's stdin must be the control socket that a
-/// [`crate::Crew`] gave it. [`crate::serve_if_worker`] does so for a program that is its own worker.
+/// [`crate::WorkerGroup`] gave it. [`crate::serve_if_worker`] does so for a program that is its own worker.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -32,7 +32,7 @@ use crate::job::{Call, Job, JobError};
 /// }
 /// ```
 pub fn serve(build: &str, jobs: &[&dyn Job]) -> ExitCode {
-    match Served::begin(build, jobs).and_then(Served::run) {
+    match WorkerLoop::begin(build, jobs).and_then(WorkerLoop::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             if let Fault::Untold(message) = fault {
@@ -57,14 +57,14 @@ impl<E: Display> From<E> for Fault {
     }
 }
 
-struct Served<'a> {
+struct WorkerLoop<'a> {
     control: Control,
     spoke: Box<dyn Spoke>,
     jobs: &'a [&'a dyn Job],
 }
 
-impl<'a> Served<'a> {
-    fn begin(build: &str, jobs: &'a [&'a dyn Job]) -> Result<Served<'a>, Fault> {
+impl<'a> WorkerLoop<'a> {
+    fn begin(build: &str, jobs: &'a [&'a dyn Job]) -> Result<WorkerLoop<'a>, Fault> {
         // All that is meant for it comes over its control socket.
         shm::strays::close_inherited();
         let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
@@ -77,12 +77,13 @@ impl<'a> Served<'a> {
         // What a job starts inherits descriptor 0, and must not inherit the control socket.
         rustix::stdio::dup2_stdin(&std::fs::File::open("/dev/null")?)?;
         depend_on_coordinator()?;
-        control.send(&Word::Hello { build: build.into() }, &[])?;
+        control.send(&WorkerMessage::Hello { build: build.into() }, &[])?;
         let Some((order, fds)) = control.recv(None)? else {
             // Asked who it is, and no more: a probe.
             std::process::exit(0);
         };
-        let Order::Attach { worker: _, transport, plan, core, initialiser } = order else {
+        let CoordinatorMessage::Attach { worker: _, transport, plan, core, initialiser } = order
+        else {
             return Err(format!("{order:?} before a place").into());
         };
         catch_panics_quietly();
@@ -90,11 +91,11 @@ impl<'a> Served<'a> {
         match attached.and_then(|spoke| initialise(jobs, initialiser).map(|()| spoke)) {
             Ok(spoke) => {
                 let jobs_told = jobs.iter().map(|job| (job.name().to_owned(), job.repeatable()));
-                control.send(&Word::Ready { jobs: jobs_told.collect() }, &[])?;
-                Ok(Served { control, spoke, jobs })
+                control.send(&WorkerMessage::Ready { jobs: jobs_told.collect() }, &[])?;
+                Ok(WorkerLoop { control, spoke, jobs })
             }
             Err(message) => {
-                control.send(&Word::Trouble { message }, &[])?;
+                control.send(&WorkerMessage::AttachFailed { message }, &[])?;
                 Err(Fault::Told)
             }
         }
@@ -123,13 +124,15 @@ impl<'a> Served<'a> {
 fn wait_for_go(control: &Control, spoke: &dyn Spoke) -> Result<bool, Fault> {
     loop {
         match control.recv(None)? {
-            Some((Order::Go, _)) => return Ok(true),
-            Some((Order::Report, _)) => {
+            Some((CoordinatorMessage::Go, _)) => return Ok(true),
+            Some((CoordinatorMessage::Report, _)) => {
                 let (usage, io) = (Usage::of_this_process(), Io::of_this_thread());
-                let report = Word::Report(Report { usage, io, core: only_core() });
+                let report = WorkerMessage::Report(Report { usage, io, core: only_core() });
                 control.send(&report, &[])?;
             }
-            Some((Order::Pages, _)) => control.send(&Word::Pages(spoke.pages()), &[])?,
+            Some((CoordinatorMessage::Pages, _)) => {
+                control.send(&WorkerMessage::Pages(spoke.pages()), &[])?
+            }
             Some((other, _)) => return Err(format!("{other:?} while parked").into()),
             None => return Ok(false),
         }

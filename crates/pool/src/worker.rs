@@ -3,10 +3,10 @@
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
-use crate::control::{Control, Word};
+use crate::control::{Control, WorkerMessage};
 use crate::error::PoolError;
-use crate::keeper::{Keeper, Process};
-use crate::launch::Launch;
+use crate::supervisor::{Process, Supervisor};
+use crate::worker_command::WorkerCommand;
 
 pub(crate) struct Worker {
     pub(crate) process: Process,
@@ -16,8 +16,8 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts `launch`'s program as worker number `number`; `padding` bytes move its stack.
     pub(crate) fn start(
-        keeper: &Keeper,
-        launch: &Launch,
+        supervisor: &Supervisor,
+        launch: &WorkerCommand,
         number: usize,
         padding: usize,
     ) -> Result<Worker, PoolError> {
@@ -30,18 +30,18 @@ impl Worker {
             .env("IPCLAB_PADDING", "x".repeat(padding))
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::from(stderr));
-        let process = keeper
+        let process = supervisor
             .start(number, command)
             .map_err(|cause| PoolError::Start { program: launch.program.clone(), cause })?;
         Ok(Worker { process, control })
     }
 
     /// Hears its first word.
-    pub(crate) fn hello(&self, launch: &Launch) -> Result<(), PoolError> {
+    pub(crate) fn hello(&self, launch: &WorkerCommand) -> Result<(), PoolError> {
         let foreign = |what: String| PoolError::Foreign { program: launch.program.clone(), what };
         match self.control.recv(Some(launch.patience)) {
-            Ok(Some((Word::Hello { build }, _))) if build == launch.build => Ok(()),
-            Ok(Some((Word::Hello { build }, _))) => {
+            Ok(Some((WorkerMessage::Hello { build }, _))) if build == launch.build => Ok(()),
+            Ok(Some((WorkerMessage::Hello { build }, _))) => {
                 Err(foreign(format!("its build is {build}, and {} is asked for", launch.build)))
             }
             Ok(Some((other, _))) => Err(foreign(format!("its first word was {other:?}"))),

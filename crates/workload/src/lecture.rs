@@ -4,7 +4,7 @@
 //! CPython 3.11 does (3.12's `sum` compensates and ends in other last bits).
 //!
 //! Compiled code is some thirty times as fast as CPython, so a heavy job can be asked to do its exact
-//! loop several times over ([`repeated`]): then it lasts as long as the lecture says, and each
+//! loop several times over ([`pack_repeats`]): then it lasts as long as the lecture says, and each
 //! repeat must give the same bits.
 
 use std::hint::black_box;
@@ -43,14 +43,14 @@ pub struct SimulateWork;
 
 /// A duration that no work is simulated for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[error("compute_ms is {compute_ms}, and must be from 0 to {LONGEST_MS}")]
+#[error("compute_ms is {compute_ms}, and must be from 0 to {MAX_COMPUTE_MS}")]
 pub struct InvalidDuration {
     /// What was asked for, in milliseconds.
     pub compute_ms: f64,
 }
 
 /// The longest work that is simulated: an hour of CPython.
-pub const LONGEST_MS: u32 = 3_600_000;
+pub const MAX_COMPUTE_MS: u32 = 3_600_000;
 
 impl Job for LightWorkSmallData {
     fn name(&self) -> &'static str {
@@ -70,8 +70,8 @@ impl Job for HeavyWorkSmallData {
         "heavy_work_small_data"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        let (count, repeats) = split(call.int()?);
-        again_and_again(repeats, || add_roots(0..black_box(count))).map(Value::Float)
+        let (count, repeats) = unpack_repeats(call.int()?);
+        run_repeated(repeats, || add_roots(0..black_box(count))).map(Value::Float)
     }
     fn repeatable(&self) -> bool {
         true
@@ -99,8 +99,8 @@ impl Job for HeavyWorkLargeData {
         if list.iter().any(|item| *item < 0) {
             return Err(JobError::new("ValueError", "math domain error"));
         }
-        let (_, repeats) = split(call.int()?);
-        again_and_again(repeats, || add_roots(black_box(list).iter().copied())).map(Value::Float)
+        let (_, repeats) = unpack_repeats(call.int()?);
+        run_repeated(repeats, || add_roots(black_box(list).iter().copied())).map(Value::Float)
     }
     fn repeatable(&self) -> bool {
         true
@@ -112,13 +112,13 @@ impl Job for ComputeHash {
         "compute_hash"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
-        let (range, repeats) = split(call.int()?);
+        let (range, repeats) = unpack_repeats(call.int()?);
         if range < 0 {
             return Err(JobError::of(&InvalidRange { range }));
         }
         let value = |i: i64| ((i as f64).sqrt() * 1000.0) as i64 % 9973;
         let hash = || (0..black_box(range)).map(value).sum::<i64>();
-        again_and_again(repeats, hash).map(Value::Int)
+        run_repeated(repeats, hash).map(Value::Int)
     }
     fn repeatable(&self) -> bool {
         true
@@ -134,15 +134,15 @@ impl Job for SimulateWork {
         let (ms, repeats) = match call.arg {
             Value::Float(ms) => (ms, 1),
             Value::Int(word) => {
-                let (us, repeats) = split(word);
+                let (us, repeats) = unpack_repeats(word);
                 (us as f64 / 1000.0, repeats)
             }
         };
-        if !(0.0..=f64::from(LONGEST_MS)).contains(&ms) {
+        if !(0.0..=f64::from(MAX_COMPUTE_MS)).contains(&ms) {
             return Err(JobError::of(&InvalidDuration { compute_ms: ms }));
         }
         let iterations = (ms * 50_000.0) as i64;
-        let total = again_and_again(repeats, || add_roots(1..black_box(iterations) + 1))?;
+        let total = run_repeated(repeats, || add_roots(1..black_box(iterations) + 1))?;
         Ok(Value::Float(round4(total) + sum_of(call)? as f64))
     }
     fn repeatable(&self) -> bool {
@@ -152,12 +152,12 @@ impl Job for SimulateWork {
 
 /// An argument that asks a heavy job for its loop `repeats` times; small numbers only (`value` below
 /// 2^31, and for [`SimulateWork`] in microseconds).
-pub fn repeated(value: u32, repeats: u32) -> Value {
+pub fn pack_repeats(value: u32, repeats: u32) -> Value {
     Value::Int(i64::from(value) | i64::from(repeats.saturating_sub(1)) << 32)
 }
 
 /// The number and the repeats of an argument; a negative one is only itself.
-fn split(word: i64) -> (i64, u32) {
+fn unpack_repeats(word: i64) -> (i64, u32) {
     match word {
         0.. => (word & 0xffff_ffff, (word >> 32) as u32 + 1),
         _ => (word, 1),
@@ -165,7 +165,7 @@ fn split(word: i64) -> (i64, u32) {
 }
 
 /// The result of `work`, done `repeats` times with the same one each time.
-fn again_and_again<T: PartialEq>(repeats: u32, work: impl Fn() -> T) -> Result<T, JobError> {
+fn run_repeated<T: PartialEq>(repeats: u32, work: impl Fn() -> T) -> Result<T, JobError> {
     let first = work();
     match (1..repeats).all(|_| work() == first) {
         true => Ok(first),
@@ -257,13 +257,13 @@ mod tests {
     #[test]
     fn a_repeated_job_takes_longer_and_answers_the_same() {
         let once = float(run(&HeavyWorkSmallData, Value::Int(1000), &[]));
-        assert_eq!(float(run(&HeavyWorkSmallData, repeated(1000, 7), &[])), once);
+        assert_eq!(float(run(&HeavyWorkSmallData, pack_repeats(1000, 7), &[])), once);
         let list = [1, 4, 9];
-        assert_eq!(float(run(&HeavyWorkLargeData, repeated(0, 7), &list)), 6.0);
+        assert_eq!(float(run(&HeavyWorkLargeData, pack_repeats(0, 7), &list)), 6.0);
         let half = float(run(&SimulateWork, Value::Float(0.5), &[]));
-        assert_eq!(float(run(&SimulateWork, repeated(500, 3), &[])), half);
-        assert_eq!(float(run(&SimulateWork, repeated(500, 3), &list)), half + 14.0);
-        let hash = run(&ComputeHash, repeated(20_000, 4), &[]);
+        assert_eq!(float(run(&SimulateWork, pack_repeats(500, 3), &[])), half);
+        assert_eq!(float(run(&SimulateWork, pack_repeats(500, 3), &list)), half + 14.0);
+        let hash = run(&ComputeHash, pack_repeats(20_000, 4), &[]);
         assert_eq!(hash, Ok(Value::Int(99_971_191)));
     }
 

@@ -19,7 +19,7 @@ pub struct HoldLocks;
 pub struct OwnSegment;
 
 /// Nobody holds anything for longer.
-const LONGEST: Duration = Duration::from_secs(60);
+const MAX_HOLD: Duration = Duration::from_secs(60);
 /// Bytes of a segment that is owned.
 const BYTES: usize = 1 << 20;
 
@@ -43,7 +43,7 @@ impl Job for HoldLocks {
         while !take_file(&file) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(LONGEST);
+        std::thread::sleep(MAX_HOLD);
         Ok(Value::Int(0))
     }
 }
@@ -60,7 +60,7 @@ impl Job for OwnSegment {
         let slots = Slots::new(segment, room);
         let mut slot = slots.reserve(room).ok_or_else(|| JobError::new("NoRoom", "no slot"))?;
         let begun = Instant::now();
-        while begun.elapsed() < LONGEST {
+        while begun.elapsed() < MAX_HOLD {
             black_box(slot.items_mut()).fill(7);
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lab::placement::allowed_cores;
 use measure::now;
-use pool::{Crew, CrewPlan, Event, Launch};
+use pool::{Event, WorkerCommand, WorkerGroup, WorkerGroupPlan};
 use shm::{AnswerList, Kind, Pages, Resident};
 use transport::{List, Setup, Task, Value};
 
@@ -22,7 +22,7 @@ const ANSWER_ITEMS: usize = 50_000;
 
 /// A crew of one and a list that it has.
 struct Flat {
-    crew: Crew,
+    crew: WorkerGroup,
     list: Vec<i64>,
     resident: Option<Resident>,
 }
@@ -44,10 +44,11 @@ impl Flat {
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(60);
-        let launch = Launch { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+        let launch =
+            WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
         let (initialiser, cores, padding, order) = (None, vec![core], 0, Vec::new());
-        let plan = CrewPlan { launch, transport, setup, initialiser, cores, padding, order };
-        let mut crew = Crew::start(&plan).expect("a crew");
+        let plan = WorkerGroupPlan { launch, transport, setup, initialiser, cores, padding, order };
+        let mut crew = WorkerGroup::start(&plan).expect("a crew");
         let list: Vec<i64> = (0..items as i64).collect();
         let resident = match transport.has_segment() {
             true => Some(crew.hub().place(&list).expect("room for a resident list")),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use measure::now;
-use pool::{Launch, Pool};
+use pool::{Pool, WorkerCommand};
 use shm::Resident;
 
 use super::middle;
@@ -22,7 +22,8 @@ impl Pooled {
     pub(crate) fn start(wakeup: &str, core: usize, depth: usize, chunk: usize) -> Pooled {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
-        let launch = Launch { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+        let launch =
+            WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
         let pool = Pool::builder().launch(launch).workers(1).cores(vec![core]).wakeup(wakeup);
         let pool = pool.depth(depth).chunk(chunk).longest_list(1).resident_lists(1).build();
         let pool = pool.expect("a pool");

@@ -6,14 +6,14 @@ use std::time::Duration;
 use lab::batch::{self, Load, Rooms};
 use lab::placement::allowed_cores;
 use lab::source::Windows;
-use pool::{Crew, CrewPlan, Launch};
+use pool::{WorkerCommand, WorkerGroup, WorkerGroupPlan};
 use shm::{Kind, Pages};
 use transport::{Residency, Resident, Setup};
 
 /// Our transport, through its hub, as a sweep drives it. A batch's time is its median times its
 /// tasks, so that one preemption does not decide.
 pub(crate) struct Ours<'a> {
-    crew: Crew,
+    crew: WorkerGroup,
     workers: usize,
     windows: &'a Windows<'a>,
     residency: Residency,
@@ -56,8 +56,9 @@ impl<'a> Ours<'a> {
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
-        let launch = Launch { program, args: Vec::new(), build: lab::BUILD.into(), patience };
-        let plan = CrewPlan {
+        let launch =
+            WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+        let plan = WorkerGroupPlan {
             launch,
             transport,
             setup,
@@ -66,7 +67,7 @@ impl<'a> Ours<'a> {
             padding: 0,
             order: Vec::new(),
         };
-        let mut crew = Crew::start(&plan).expect("a crew");
+        let mut crew = WorkerGroup::start(&plan).expect("a crew");
         let resident = (residency == Residency::Resident)
             .then(|| crew.hub().place(windows.all).expect("room for a resident list"));
         let workers = cores.len();

@@ -8,7 +8,7 @@ mod open;
 use std::time::Duration;
 
 use measure::{Stamp, Timeline, now};
-use pool::{Crew, Event, PoolError};
+use pool::{Event, PoolError, WorkerGroup};
 use shm::Resident;
 use transport::{List, Reply, Residency, Task, Value};
 
@@ -100,7 +100,7 @@ pub struct Batch {
 /// # Errors
 /// A worker died, or the transport failed.
 pub fn run(
-    crew: &mut Crew,
+    crew: &mut WorkerGroup,
     load: &Load<'_>,
     count: usize,
     rooms: &mut Rooms,
@@ -128,7 +128,7 @@ pub fn run(
 
 /// A batch that is running.
 struct Run<'a> {
-    crew: &'a mut Crew,
+    crew: &'a mut WorkerGroup,
     load: &'a Load<'a>,
     job: u16,
     /// Tasks of it, phase tasks included.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use measure::plans::Question;
 use measure::record::Line;
-use pool::MOST_WORKERS;
+use pool::MAX_WORKERS;
 
 use crate::advise;
 use crate::args::Common;
@@ -73,9 +73,9 @@ fn question(args: &Args) -> Result<Question, Refusal> {
         return Err(Refusal::usage("--bytes takes one size, as in 2MiB, or none"));
     };
     let workers = args.workers;
-    if !(1..=MOST_WORKERS).contains(&workers) {
+    if !(1..=MAX_WORKERS).contains(&workers) {
         return Err(Refusal::usage(format!(
-            "--workers {workers} is not possible: give 1 to {MOST_WORKERS}"
+            "--workers {workers} is not possible: give 1 to {MAX_WORKERS}"
         )));
     }
     let need = bytes.saturating_mul(4 * workers + 8);

@@ -8,7 +8,7 @@ use measure::crossover::{self, Point};
 use measure::record::{self, CrossoverLine, Line};
 use rand::seq::SliceRandom;
 use transport::Residency;
-use workload::lecture::{SimulateWork, repeated};
+use workload::lecture::{SimulateWork, pack_repeats};
 
 use super::{Lab, comparisons};
 use crate::plan::{Arm, Cell};
@@ -57,7 +57,7 @@ impl Lab for Crossover {
         let repeats = match session.wish.scale {
             Scale::Lecture => 1,
             Scale::Calibrated => {
-                let millisecond = |repeats| repeated(1000, repeats);
+                let millisecond = |repeats| pack_repeats(1000, repeats);
                 calibrate(&SimulateWork, &millisecond, &[], Duration::from_millis(1))
             }
         };
@@ -96,7 +96,7 @@ fn case(duration: Duration, repeats: u32, list: Option<Arc<[i64]>>) -> Case {
     Case {
         name,
         job: &SimulateWork,
-        args: vec![repeated(us, repeats); TASKS],
+        args: vec![pack_repeats(us, repeats); TASKS],
         arms: arms(&WAYS, list.is_some()),
         list,
         repeats,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use measure::record::{Line, OutcomeError, TaskOutcome};
 use pool::{Future, Outcome, Pool, TaskError, Value};
 use transport::Residency;
-use workload::lecture::{ComputeHash, InvalidRange, repeated};
+use workload::lecture::{ComputeHash, InvalidRange, pack_repeats};
 
 use super::Lab;
 use crate::placement::{Placement, pin};
@@ -50,7 +50,7 @@ impl Lab for Futures {
     fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         session.progress.expect(1 + WAYS.len());
         let hash = |range, repeats| match range {
-            0.. => repeated(range as u32, repeats),
+            0.. => pack_repeats(range as u32, repeats),
             _ => Value::Int(range),
         };
         let repeats = match session.wish.scale {

@@ -10,7 +10,7 @@ mod wakeup;
 
 use measure::compare::ENOUGH_GENERATIONS;
 use measure::record::{Comparison, LectureCase, Line};
-use pool::MOST_WORKERS;
+use pool::MAX_WORKERS;
 
 use crate::book::{Book, Done, Outcome};
 use crate::predict::{self, Question, Source};
@@ -121,10 +121,10 @@ pub fn ask(
 
 /// What can be refused before anything is started.
 fn check(lab: &dyn Lab, wish: &Wish) -> Result<(), Refusal> {
-    if !(1..=MOST_WORKERS).contains(&wish.workers) {
+    if !(1..=MAX_WORKERS).contains(&wish.workers) {
         let workers = wish.workers;
         return Err(Refusal::usage(format!(
-            "--workers {workers} is not possible: give 1 to {MOST_WORKERS}"
+            "--workers {workers} is not possible: give 1 to {MAX_WORKERS}"
         )));
     }
     let given = wish.given();

@@ -8,7 +8,7 @@ use measure::record::{Comparison, Line};
 use pool::{Job, Value};
 use transport::Residency;
 use workload::lecture::{
-    HeavyWorkLargeData, HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, repeated,
+    HeavyWorkLargeData, HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, pack_repeats,
 };
 
 use super::{ENOUGH_GENERATIONS, Lab, comparisons};
@@ -53,7 +53,7 @@ impl Lab for Quadrants {
 /// The four cases, in the lecture's order and words.
 fn cases(scale: Scale) -> Vec<Case> {
     let list: Arc<[i64]> = (0..ITEMS).collect();
-    let roots = |repeats| repeated(ROOTS, repeats);
+    let roots = |repeats| pack_repeats(ROOTS, repeats);
     // One number for both heavy jobs, so that they stand to each other as they do in CPython.
     let heavy = match scale {
         Scale::Lecture => 1,
@@ -73,7 +73,7 @@ fn cases(scale: Scale) -> Vec<Case> {
     vec![
         case(EXPECTED[0].0, &HeavyWorkSmallData, roots(heavy), heavy, None),
         case(EXPECTED[1].0, &LightWorkSmallData, one, 1, None),
-        case(EXPECTED[2].0, &HeavyWorkLargeData, repeated(0, heavy), heavy, Some(&list)),
+        case(EXPECTED[2].0, &HeavyWorkLargeData, pack_repeats(0, heavy), heavy, Some(&list)),
         case(EXPECTED[3].0, &LightWorkLargeData, Value::Int(0), 1, Some(&list)),
     ]
 }

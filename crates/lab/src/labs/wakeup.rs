@@ -3,7 +3,7 @@
 //! Its cells are a sweep's, with a resident list of one item: nothing but the hand-over is left.
 
 use measure::record::{Line, Trial};
-use pool::MOST_WORKERS;
+use pool::MAX_WORKERS;
 use shm::wakeup::WaitStrategy;
 use transport::Residency;
 
@@ -63,7 +63,7 @@ fn cells(allowed: &[usize]) -> Vec<Cell> {
     if allowed.len() > 1 {
         places.push((spread.clone(), 1));
     }
-    places.push((spread, (2 * allowed.len()).min(MOST_WORKERS)));
+    places.push((spread, (2 * allowed.len()).min(MAX_WORKERS)));
     let regimes = [WaitStrategy::Sleep, WaitStrategy::Spin, WaitStrategy::Hybrid];
     let cell = |(placement, workers): (Placement, usize)| {
         regimes.map(|regime| Cell {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use measure::counters::{Io, Usage};
 use measure::middle;
 use measure::record::{Mapped, PagesGot};
-use pool::{Crew, CrewPlan, PoolError, Report};
+use pool::{PoolError, Report, WorkerGroup, WorkerGroupPlan};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -62,7 +62,7 @@ pub(super) struct Generation {
 
 /// A parked crew.
 struct Fresh {
-    crew: Crew,
+    crew: WorkerGroup,
     resident: Option<Resident>,
     /// What its workers had counted when they were parked.
     report: Report,
@@ -314,7 +314,7 @@ impl Fresh {
     ) -> Result<Fresh, PoolError> {
         let mut order: Vec<usize> = (0..cell.workers).collect();
         order.shuffle(random);
-        let plan = CrewPlan {
+        let plan = WorkerGroupPlan {
             launch: setting.found.launch.clone(),
             transport: arm.transport,
             setup: cell.setup(arm, windows.all.len()),
@@ -324,7 +324,7 @@ impl Fresh {
             padding: random.random_range(0..4096),
             order,
         };
-        let mut crew = Crew::start(&plan)?;
+        let mut crew = WorkerGroup::start(&plan)?;
         let mut arms = cell.arms.iter().filter(|other| other.crew() == arm.crew());
         let resident = match arms.any(|arm| arm.residency == Residency::Resident) {
             true => Some(crew.hub().place(windows.all)?),
@@ -337,9 +337,9 @@ impl Fresh {
 }
 
 /// Who could run elsewhere than on its core of `cores`, if anybody, in words.
-fn strayed(cores: &[usize], crew: &Crew) -> Option<String> {
+fn strayed(cores: &[usize], crew: &WorkerGroup) -> Option<String> {
     let ours = *cores.first()?;
-    let (who, core) = match crew.strayed() {
+    let (who, core) = match crew.migrated_worker() {
         Some(worker) => (format!("worker {worker}"), cores[1 + worker]),
         None if allowed_cores().is_ok_and(|allowed| allowed != [ours]) => {
             ("the coordinator".into(), ours)

@@ -1,7 +1,7 @@
 // What the examples in the documentation have in common: a few jobs, and a `main` that is both
 // coordinator and worker. It is included into each of them.
 
-use pool::{Call, Crew, CrewPlan, Job, JobError, Launch, Value};
+use pool::{Call, WorkerGroup, WorkerGroupPlan, Job, JobError, WorkerCommand, Value};
 use serde::{Deserialize, Serialize};
 
 /// Half of an even number.
@@ -87,7 +87,7 @@ pub fn main(example: fn() -> Result<(), Box<dyn std::error::Error>>) {
 }
 
 /// Serves those jobs, or plans one worker over `shared`, for lists of three items.
-pub fn plan() -> CrewPlan {
+pub fn plan() -> WorkerGroupPlan {
     serve_if_worker();
     let transport = transport::by_name("shared").unwrap();
     let setup = transport::Setup {
@@ -101,8 +101,8 @@ pub fn plan() -> CrewPlan {
         residents: 0,
         apart: true,
     };
-    CrewPlan {
-        launch: Launch::itself(),
+    WorkerGroupPlan {
+        launch: WorkerCommand::current_exe(),
         transport,
         setup,
         initialiser: None,
@@ -112,18 +112,18 @@ pub fn plan() -> CrewPlan {
     }
 }
 
-/// Serves those jobs, or starts a crew by that plan.
-pub fn crew() -> Crew {
-    Crew::start(&plan()).unwrap()
+/// Serves those jobs, or starts a group by that plan.
+pub fn group() -> WorkerGroup {
+    WorkerGroup::start(&plan()).unwrap()
 }
 
 /// The same, its worker asleep over a task for longer than any example takes.
-pub fn busy() -> Crew {
-    let mut crew = crew();
-    let job = crew.job("sleep").unwrap();
+pub fn busy() -> WorkerGroup {
+    let mut group = group();
+    let job = group.job("sleep").unwrap();
     let task = transport::Task { id: 7, job, arg: 60_000.into(), phase: false, park: false };
-    crew.send(0, &task, transport::List::None, None).unwrap();
-    crew
+    group.send(0, &task, transport::List::None, None).unwrap();
+    group
 }
 
 /// A core that this process may run on.

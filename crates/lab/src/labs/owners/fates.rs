@@ -12,7 +12,7 @@ use measure::record::Line;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pool::{Ending, Future, Kind, Outcome, Pool, TaskError};
+use pool::{ExitReason, Future, Kind, Outcome, Pool, TaskError};
 use shm::lock::{MUTEX_BYTES, Mutex, take_file};
 use shm::{Access, Segment, Span};
 
@@ -141,7 +141,7 @@ fn worker(session: &Session<'_>, way: &str, state: State) -> anyhow::Result<Surv
             ("another worker did it: it had not begun".into(), true)
         }
         Ok(answer) => (format!("begun again, {} times in all, and right", answer.attempts), true),
-        Err(TaskError::WorkerDied { ending: Ending::Killed(9), attempts: 1, .. }) => {
+        Err(TaskError::WorkerDied { reason: ExitReason::Killed(9), attempts: 1, .. }) => {
             ("told: WorkerDied, by SIGKILL".into(), state == State::Once)
         }
         Err(other) => (other.to_string(), false),
@@ -227,8 +227,8 @@ fn segment(session: &mut Session<'_>, kind: Kind) -> anyhow::Result<()> {
                     format!("refused: {refused}")
                 }
                 Ok(()) => match owned.result() {
-                    Err(TaskError::WorkerDied { ending, .. }) => {
-                        format!("done, and of the owner: {ending}")
+                    Err(TaskError::WorkerDied { reason, .. }) => {
+                        format!("done, and of the owner: {reason}")
                     }
                     other => format!("done, and of the owner: {other:?}"),
                 },

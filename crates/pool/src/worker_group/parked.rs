@@ -3,16 +3,16 @@
 use shm::MappedPages;
 use transport::List;
 
-use super::{Crew, Event, PARK};
-use crate::control::{Order, Report, Word};
+use super::{Event, PARK, WorkerGroup};
+use crate::control::{CoordinatorMessage, Report, WorkerMessage};
 use crate::error::PoolError;
 
-impl Crew {
+impl WorkerGroup {
     /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// assert!(crew.park().is_ok());
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// assert!(group.park().is_ok());
     /// ```
     ///
     /// # Errors
@@ -31,9 +31,9 @@ impl Crew {
     /// Wakes all parked workers.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// crew.park().unwrap();
-    /// assert!(crew.unpark().is_ok());
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// group.park().unwrap();
+    /// assert!(group.unpark().is_ok());
     /// ```
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Crew {
     pub fn unpark(&mut self) -> Result<(), PoolError> {
         for worker in 0..self.workers.len() {
             let Some(there) = &self.workers[worker] else { continue };
-            if let Err(fault) = there.control.send(&Order::Go, &[]) {
+            if let Err(fault) = there.control.send(&CoordinatorMessage::Go, &[]) {
                 return Err(self.cause(worker, fault.into()));
             }
         }
@@ -52,21 +52,21 @@ impl Crew {
     /// report: somebody has moved it.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// crew.park().unwrap();
-    /// crew.report().unwrap();
-    /// assert_eq!(crew.strayed(), None);
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// group.park().unwrap();
+    /// group.report().unwrap();
+    /// assert_eq!(group.migrated_worker(), None);
     /// ```
-    pub fn strayed(&self) -> Option<usize> {
-        self.strayed
+    pub fn migrated_worker(&self) -> Option<usize> {
+        self.migrated
     }
 
     /// What the kernel has counted for all parked workers together.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// crew.park().unwrap();
-    /// assert!(crew.report().unwrap().usage.cpu_ns > 0);
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// group.park().unwrap();
+    /// assert!(group.report().unwrap().usage.cpu_ns > 0);
     /// ```
     ///
     /// # Errors
@@ -74,13 +74,13 @@ impl Crew {
     pub fn report(&mut self) -> Result<Report, PoolError> {
         let mut sum = Report { io: Some(Default::default()), ..Report::default() };
         for worker in 0..self.workers.len() {
-            let report = match self.ask(worker, &Order::Report)? {
-                Some(Word::Report(report)) => report,
+            let report = match self.ask(worker, &CoordinatorMessage::Report)? {
+                Some(WorkerMessage::Report(report)) => report,
                 Some(_) => return Err(self.cause(worker, silent("report"))),
                 None => continue,
             };
             if self.plan.cores.get(worker).is_some_and(|core| report.core != Some(*core)) {
-                self.strayed = Some(worker);
+                self.migrated = Some(worker);
             }
             sum.usage += report.usage;
             sum.io = sum.io.zip(report.io).map(|(mut sum, io)| {
@@ -95,9 +95,9 @@ impl Crew {
     /// which got the fewest huge pages. Nothing where nothing is shared, or where it does not tell.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// crew.park().unwrap();
-    /// let (ours, theirs) = crew.pages().unwrap();
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// group.park().unwrap();
+    /// let (ours, theirs) = group.pages().unwrap();
     /// // Every page is mapped before the first task, on both sides.
     /// assert!([ours, theirs].iter().flatten().all(|got| got.mapped == got.bytes));
     /// ```
@@ -107,13 +107,13 @@ impl Crew {
     pub fn pages(&mut self) -> Result<(Option<MappedPages>, Option<MappedPages>), PoolError> {
         let mut fewest: Option<MappedPages> = None;
         for worker in 0..self.workers.len() {
-            match self.ask(worker, &Order::Pages)? {
-                Some(Word::Pages(Some(got))) => {
+            match self.ask(worker, &CoordinatorMessage::Pages)? {
+                Some(WorkerMessage::Pages(Some(got))) => {
                     if fewest.as_ref().is_none_or(|fewest| got.huge < fewest.huge) {
                         fewest = Some(got);
                     }
                 }
-                Some(Word::Pages(None)) | None => {}
+                Some(WorkerMessage::Pages(None)) | None => {}
                 Some(_) => return Err(self.cause(worker, silent("pages"))),
             }
         }
@@ -121,7 +121,11 @@ impl Crew {
     }
 
     /// What a parked worker answers; nothing where there is no worker.
-    fn ask(&mut self, worker: usize, order: &Order) -> Result<Option<Word>, PoolError> {
+    fn ask(
+        &mut self,
+        worker: usize,
+        order: &CoordinatorMessage,
+    ) -> Result<Option<WorkerMessage>, PoolError> {
         let Some(there) = &self.workers[worker] else { return Ok(None) };
         let asked = there.control.send(order, &[]);
         match asked.and_then(|()| there.control.recv(Some(self.plan.launch.patience))) {

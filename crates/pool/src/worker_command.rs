@@ -18,9 +18,9 @@ const ITSELF: &str = "itself";
 /// ```
 /// use std::time::Duration;
 ///
-/// use pool::{Launch, Pool};
+/// use pool::{WorkerCommand, Pool};
 ///
-/// let launch = Launch {
+/// let launch = WorkerCommand {
 ///     program: "/nonexistent/worker".into(),
 ///     args: Vec::new(),
 ///     build: "1.0".into(),
@@ -30,7 +30,7 @@ const ITSELF: &str = "itself";
 /// assert!(refused.to_string().contains("/nonexistent/worker cannot be started"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
+pub struct WorkerCommand {
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
@@ -41,15 +41,15 @@ pub struct Launch {
     pub patience: Duration,
 }
 
-impl Launch {
+impl WorkerCommand {
     /// This program itself, which then calls [`serve_if_worker`] first thing in `main`.
     ///
     /// ```
-    /// let launch = pool::Launch::itself();
+    /// let launch = pool::WorkerCommand::current_exe();
     /// assert_eq!(launch.args.len(), 1);
     /// ```
-    pub fn itself() -> Launch {
-        Launch {
+    pub fn current_exe() -> WorkerCommand {
+        WorkerCommand {
             // The file that runs, even where another was put in its place meanwhile.
             program: "/proc/self/exe".into(),
             args: vec![ROLE.into()],
@@ -60,7 +60,7 @@ impl Launch {
 }
 
 /// Serves `jobs` until the coordinator ends, and then ends this process, if it was started as a
-/// worker by [`Launch::itself`]; otherwise returns at once. Call it first thing in `main`.
+/// worker by [`WorkerCommand::itself`]; otherwise returns at once. Call it first thing in `main`.
 ///
 /// ```
 /// use pool::{Call, Job, JobError, Pool, Value};

@@ -26,27 +26,29 @@ use transport::Alarm;
 /// How a process ended.
 ///
 /// ```
-/// use pool::Ending;
+/// use pool::ExitReason;
 ///
-/// assert_eq!(Ending::Exited(2).to_string(), "it exited with code 2");
-/// assert_eq!(Ending::Killed(9).to_string(), "it was killed by SIGKILL");
+/// assert_eq!(ExitReason::Exited(2).to_string(), "it exited with code 2");
+/// assert_eq!(ExitReason::Killed(9).to_string(), "it was killed by SIGKILL");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum ExitReason {
     /// It returned this code.
     Exited(i32),
     /// This signal killed it.
     Killed(i32),
     /// It answered what nobody had asked, and was killed for that.
-    Lied,
+    ProtocolViolation,
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Ending::Exited(code) => write!(f, "it exited with code {code}"),
-            Ending::Lied => f.write_str("it answered what nobody had asked, and was ended"),
-            Ending::Killed(signal) => match nix::sys::signal::Signal::try_from(signal) {
+            ExitReason::Exited(code) => write!(f, "it exited with code {code}"),
+            ExitReason::ProtocolViolation => {
+                f.write_str("it answered what nobody had asked, and was ended")
+            }
+            ExitReason::Killed(signal) => match nix::sys::signal::Signal::try_from(signal) {
                 Ok(name) => write!(f, "it was killed by {name}"),
                 Err(_) => write!(f, "it was killed by signal {signal}"),
             },
@@ -57,26 +59,26 @@ impl fmt::Display for Ending {
 /// One worker's end, after it was reaped: it writes no more.
 ///
 /// ```
-/// use pool::{Death, Ending, Event};
+/// use pool::{WorkerExit, ExitReason, Event};
 ///
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
-/// # let mut crew = example::crew();
-/// let pid = crew.pid(0).unwrap();
-/// crew.kill(0);
-/// let Ok(Event::Died { death, .. }) = crew.recv(None) else { panic!("it lives") };
-/// assert_eq!(death, Death { worker: 0, pid, ending: Ending::Killed(9) });
+/// # let mut group = example::group();
+/// let pid = group.pid(0).unwrap();
+/// group.kill(0);
+/// let Ok(Event::Died { death, .. }) = group.recv(None) else { panic!("it lives") };
+/// assert_eq!(death, WorkerExit { worker: 0, pid, reason: ExitReason::Killed(9) });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Death {
+pub struct WorkerExit {
     /// Number of the worker.
     pub worker: usize,
     /// Its process.
     pub pid: u32,
     /// How it ended.
-    pub ending: Ending,
+    pub reason: ExitReason,
 }
 
-/// A process that this keeper started.
+/// A process that this supervisor started.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     /// Its number, for people; signals go through the descriptor.
@@ -93,8 +95,8 @@ impl Process {
 
 /// Starts workers and sees them die.
 #[derive(Debug)]
-pub(crate) struct Keeper {
-    orders: Sender<Order>,
+pub(crate) struct Supervisor {
+    orders: Sender<SpawnRequest>,
     doorbell: Arc<OwnedFd>,
     state: Arc<State>,
     thread: Option<JoinHandle<()>>,
@@ -110,29 +112,29 @@ struct State {
 #[derive(Debug, Default)]
 struct Book {
     alive: usize,
-    deaths: Vec<Death>,
+    deaths: Vec<WorkerExit>,
 }
 
-struct Order {
+struct SpawnRequest {
     worker: usize,
     command: Command,
     answer: Sender<io::Result<Process>>,
 }
 
-impl Keeper {
+impl Supervisor {
     /// Starts the thread; it raises `alarm` at each death.
     ///
     /// # Errors
     /// No descriptor or thread to be had.
-    pub(crate) fn new(alarm: Arc<Alarm>) -> io::Result<Keeper> {
+    pub(crate) fn new(alarm: Arc<Alarm>) -> io::Result<Supervisor> {
         let doorbell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let (orders, inbox) = channel();
         let state = Arc::new(State::default());
-        let thread = std::thread::Builder::new().name("keeper".into()).spawn({
+        let thread = std::thread::Builder::new().name("supervisor".into()).spawn({
             let (doorbell, state) = (doorbell.clone(), state.clone());
             move || keep(&inbox, &doorbell, &state, &alarm)
         })?;
-        Ok(Keeper { orders, doorbell, state, thread: Some(thread) })
+        Ok(Supervisor { orders, doorbell, state, thread: Some(thread) })
     }
 
     /// Starts `command` as worker number `worker`.
@@ -141,15 +143,15 @@ impl Keeper {
     /// The program cannot be started.
     pub(crate) fn start(&self, worker: usize, command: Command) -> io::Result<Process> {
         let (answer, answered) = channel();
-        let order = Order { worker, command, answer };
-        let gone = || io::Error::other("the keeper's thread is gone");
+        let order = SpawnRequest { worker, command, answer };
+        let gone = || io::Error::other("the supervisor's thread is gone");
         self.orders.send(order).map_err(|_| gone())?;
         self.ring();
         answered.recv().map_err(|_| gone())?
     }
 
     /// Deaths since the last call.
-    pub(crate) fn take_deaths(&self) -> Vec<Death> {
+    pub(crate) fn take_deaths(&self) -> Vec<WorkerExit> {
         std::mem::take(&mut self.book().deaths)
     }
 
@@ -178,7 +180,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Supervisor {
     /// Ends the thread, and by that whatever worker still lives.
     fn drop(&mut self) {
         let (nobody, _) = channel();
@@ -191,7 +193,7 @@ impl Drop for Keeper {
 }
 
 /// The thread's life: until its owner has gone.
-fn keep(inbox: &Receiver<Order>, doorbell: &OwnedFd, state: &State, alarm: &Alarm) {
+fn keep(inbox: &Receiver<SpawnRequest>, doorbell: &OwnedFd, state: &State, alarm: &Alarm) {
     let mut children: Vec<(usize, Process)> = Vec::new();
     loop {
         let mut polled = vec![PollFd::new(doorbell, PollFlags::IN)];
@@ -223,7 +225,7 @@ fn keep(inbox: &Receiver<Order>, doorbell: &OwnedFd, state: &State, alarm: &Alar
 }
 
 /// Starts what `order` says.
-fn obey(mut order: Order, state: &State) -> Option<(usize, Process)> {
+fn obey(mut order: SpawnRequest, state: &State) -> Option<(usize, Process)> {
     let started = start(&mut order.command);
     // The command holds the worker's end of its control socket: close it before anyone waits.
     drop(order.command);
@@ -252,16 +254,16 @@ fn start(command: &mut Command) -> io::Result<Process> {
 /// Takes a dead child from the kernel and writes its death down; says whether it was dead.
 fn reap(worker: usize, child: &Process, state: &State) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-    let ending = match waitid(Id::PIDFd(child.pidfd.as_fd()), flags) {
-        Ok(WaitStatus::Exited(_, code)) => Ending::Exited(code),
-        Ok(WaitStatus::Signaled(_, signal, _)) => Ending::Killed(signal as i32),
+    let reason = match waitid(Id::PIDFd(child.pidfd.as_fd()), flags) {
+        Ok(WaitStatus::Exited(_, code)) => ExitReason::Exited(code),
+        Ok(WaitStatus::Signaled(_, signal, _)) => ExitReason::Killed(signal as i32),
         Ok(_) => return false,
         // Somebody else reaped it: dead all the same.
-        Err(_) => Ending::Exited(-1),
+        Err(_) => ExitReason::Exited(-1),
     };
     let mut book = state.book.lock().unwrap_or_else(PoisonError::into_inner);
     book.alive -= 1;
-    book.deaths.push(Death { worker, pid: child.pid, ending });
+    book.deaths.push(WorkerExit { worker, pid: child.pid, reason });
     state.changed.notify_all();
     true
 }
@@ -290,16 +292,16 @@ mod tests {
     fn a_hub_is_nudged_while_a_worker_lives() {
         let nudges = Arc::new(AtomicU32::new(0));
         let alarm = Alarm::new(Some(Box::new(Counter(nudges.clone()))));
-        let keeper = Keeper::new(alarm).unwrap();
+        let supervisor = Supervisor::new(alarm).unwrap();
         let mut command = Command::new("sleep");
         command.arg("60");
-        let child = keeper.start(0, command).unwrap();
+        let child = supervisor.start(0, command).unwrap();
         let asked = Instant::now();
         while nudges.load(Relaxed) < 2 && asked.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(10));
         }
         child.kill();
-        assert!(keeper.wait_for_all(Duration::from_secs(5)));
+        assert!(supervisor.wait_for_all(Duration::from_secs(5)));
         assert!(nudges.load(Relaxed) >= 2);
     }
 }

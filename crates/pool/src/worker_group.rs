@@ -1,6 +1,6 @@
 //! The workers of one hub: started, given their places, parked, asked for their counters, replaced.
 //!
-//! A sweep drives the crew's hub directly; [`crate::Pool`] is tasks and results on top of it.
+//! A sweep drives the group's hub directly; [`crate::Pool`] is tasks and results on top of it.
 
 mod parked;
 
@@ -13,25 +13,25 @@ use transport::{
     Arrival, Hub, List, Reply, Setup, Task, Transport, TransportError, Unanswered, Value,
 };
 
-use crate::control::{Order, Word};
+use crate::control::{CoordinatorMessage, WorkerMessage};
 use crate::error::PoolError;
-use crate::keeper::{Death, Ending, Keeper, Process};
-use crate::launch::Launch;
+use crate::supervisor::{ExitReason, Process, Supervisor, WorkerExit};
 use crate::worker::Worker;
+use crate::worker_command::WorkerCommand;
 
 pub use crate::control::Report;
 
-/// What a crew is for.
+/// What a group is for.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut plan = example::plan();
 /// plan.initialiser = Some(("halve".into(), 7.into()));
-/// assert!(matches!(pool::Crew::start(&plan), Err(pool::PoolError::Attach { .. })));
+/// assert!(matches!(pool::WorkerGroup::start(&plan), Err(pool::PoolError::Attach { .. })));
 /// ```
 #[derive(Clone)]
-pub struct CrewPlan {
+pub struct WorkerGroupPlan {
     /// Which program is a worker.
-    pub launch: Launch,
+    pub launch: WorkerCommand,
     /// How tasks are carried.
     pub transport: &'static dyn Transport,
     /// Its axes.
@@ -42,16 +42,16 @@ pub struct CrewPlan {
     pub cores: Vec<usize>,
     /// Bytes added to the workers' environment, which moves their stacks.
     pub padding: usize,
-    /// Order in which workers are started; empty: 0, 1, 2, ….
+    /// CoordinatorMessage in which workers are started; empty: 0, 1, 2, ….
     pub order: Vec<usize>,
 }
 
 /// What came.
 ///
 /// ```
-/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::busy();
-/// crew.kill(0); // with one task in its hands
-/// let died = crew.recv(None).unwrap();
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::busy();
+/// group.kill(0); // with one task in its hands
+/// let died = group.recv(None).unwrap();
 /// assert!(matches!(died, pool::Event::Died { unanswered, .. } if unanswered.len() == 1));
 /// ```
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub enum Event {
     /// A worker is dead and reaped. Its tasks are not in flight: nothing of theirs will come.
     Died {
         /// Whose death, and how.
-        death: Death,
+        death: WorkerExit,
         /// Tasks that it had not answered, in order: only the first can have begun.
         unanswered: Vec<Unanswered>,
     },
@@ -84,79 +84,88 @@ const REPLACEMENTS: usize = 32;
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let plan = example::plan();
-/// let mut crew = pool::Crew::start(&plan).unwrap(); // one worker, over `shared`
-/// let job = crew.job("halve").unwrap();
+/// let mut group = pool::WorkerGroup::start(&plan).unwrap(); // one worker, over `shared`
+/// let job = group.job("halve").unwrap();
 /// let task = transport::Task { id: 7, job, arg: 8.into(), phase: false, park: false };
-/// crew.send(0, &task, transport::List::None, None).unwrap();
-/// let event = crew.recv(None).unwrap();
+/// group.send(0, &task, transport::List::None, None).unwrap();
+/// let event = group.recv(None).unwrap();
 /// assert!(matches!(event, pool::Event::Reply { reply, .. } if reply.outcome == Ok(4.into())));
 /// ```
-pub struct Crew {
-    plan: CrewPlan,
+pub struct WorkerGroup {
+    plan: WorkerGroupPlan,
     jobs: Vec<String>,
     /// Number of each; of two with one name the first's. A pool asks for it at each submission.
     numbers: FxHashMap<String, usize>,
     /// Of each job, whether a task of it may be begun again.
     repeatable: Vec<bool>,
     workers: Vec<Option<Worker>>,
-    dying: VecDeque<Death>,
-    strayed: Option<usize>,
+    dying: VecDeque<WorkerExit>,
+    migrated: Option<usize>,
     // The order of the next two matters: workers end before the memory that they map.
-    keeper: Keeper,
+    supervisor: Supervisor,
     hub: Box<dyn Hub>,
 }
 
-impl Crew {
+impl WorkerGroup {
     /// Starts the workers and waits until all have taken their places.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let plan = example::plan();
-    /// assert_eq!(pool::Crew::start(&plan).unwrap().pids().len(), 1);
+    /// assert_eq!(pool::WorkerGroup::start(&plan).unwrap().pids().len(), 1);
     /// ```
     ///
     /// # Errors
     /// [`PoolError`]; no worker is left behind.
-    pub fn start(plan: &CrewPlan) -> Result<Crew, PoolError> {
+    pub fn start(plan: &WorkerGroupPlan) -> Result<WorkerGroup, PoolError> {
         let hub = plan.transport.hub(&plan.setup)?;
-        let keeper = Keeper::new(hub.alarm())?;
+        let supervisor = Supervisor::new(hub.alarm())?;
         let workers = (0..plan.setup.workers).map(|_| None).collect();
-        let (plan, dying, strayed) = (plan.clone(), VecDeque::new(), None);
+        let (plan, dying, migrated) = (plan.clone(), VecDeque::new(), None);
         let (jobs, numbers, repeatable) = (Vec::new(), FxHashMap::default(), Vec::new());
-        let mut crew =
-            Crew { plan, jobs, numbers, repeatable, workers, dying, strayed, keeper, hub };
-        let plan = crew.plan.clone();
+        let mut group = WorkerGroup {
+            plan,
+            jobs,
+            numbers,
+            repeatable,
+            workers,
+            dying,
+            migrated,
+            supervisor,
+            hub,
+        };
+        let plan = group.plan.clone();
         let mut order: Vec<usize> = (0..plan.setup.workers).collect();
         if plan.order.len() == order.len() {
             order.clone_from(&plan.order);
         }
         // All start before the first is waited for: they load at the same time.
         for &worker in &order {
-            crew.workers[worker] = Some(crew.spawn(worker)?);
+            group.workers[worker] = Some(group.spawn(worker)?);
         }
-        order.iter().try_for_each(|&worker| crew.welcome(worker))?;
-        Ok(crew)
+        order.iter().try_for_each(|&worker| group.welcome(worker))?;
+        Ok(group)
     }
 
     /// Asks `launch`'s program who it is, and ends it.
     ///
     /// ```
-    /// let stranger = pool::Launch { program: "/bin/true".into(), ..pool::Launch::itself() };
-    /// assert!(matches!(pool::Crew::probe(&stranger), Err(pool::PoolError::Foreign { .. })));
+    /// let stranger = pool::WorkerCommand { program: "/bin/true".into(), ..pool::WorkerCommand::current_exe() };
+    /// assert!(matches!(pool::WorkerGroup::probe(&stranger), Err(pool::PoolError::Foreign { .. })));
     /// ```
     ///
     /// # Errors
     /// [`PoolError::Start`] or [`PoolError::Foreign`].
-    pub fn probe(launch: &Launch) -> Result<(), PoolError> {
-        let keeper = Keeper::new(transport::Alarm::new(None))?;
-        let worker = Worker::start(&keeper, launch, 0, 0)?;
+    pub fn probe(launch: &WorkerCommand) -> Result<(), PoolError> {
+        let supervisor = Supervisor::new(transport::Alarm::new(None))?;
+        let worker = Worker::start(&supervisor, launch, 0, 0)?;
         let known = worker.hello(launch);
         if known.is_err() {
             worker.process.kill();
         }
         drop(worker.control);
-        if !keeper.wait_for_all(Duration::from_secs(1)) {
+        if !supervisor.wait_for_all(Duration::from_secs(1)) {
             worker.process.kill();
-            keeper.wait_for_all(Duration::from_secs(1));
+            supervisor.wait_for_all(Duration::from_secs(1));
         }
         known
     }
@@ -164,8 +173,8 @@ impl Crew {
     /// The hub, to reserve, place and send through.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// assert_eq!(crew.hub().reserve(3).unwrap().items_mut().len(), 3);
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// assert_eq!(group.hub().reserve(3).unwrap().items_mut().len(), 3);
     /// ```
     pub fn hub(&mut self) -> &mut dyn Hub {
         &mut *self.hub
@@ -174,8 +183,8 @@ impl Crew {
     /// Process of each worker that lives.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
-    /// assert_eq!(crew.pids().len(), 1);
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let group = example::group();
+    /// assert_eq!(group.pids().len(), 1);
     /// ```
     pub fn pids(&self) -> Vec<u32> {
         self.workers.iter().flatten().map(|worker| worker.process.pid).collect()
@@ -184,8 +193,8 @@ impl Crew {
     /// Process of worker `worker`, while it lives.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
-    /// assert_eq!(crew.pid(0), Some(crew.pids()[0]));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let group = example::group();
+    /// assert_eq!(group.pid(0), Some(group.pids()[0]));
     /// ```
     pub fn pid(&self, worker: usize) -> Option<u32> {
         self.workers[worker].as_ref().map(|worker| worker.process.pid)
@@ -194,8 +203,8 @@ impl Crew {
     /// Waits for whatever comes first; without `patience` for as long as it takes.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// assert!(matches!(crew.recv(Some(std::time::Duration::ZERO)), Ok(pool::Event::Nothing)));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// assert!(matches!(group.recv(Some(std::time::Duration::ZERO)), Ok(pool::Event::Nothing)));
     /// ```
     ///
     /// # Errors
@@ -208,13 +217,13 @@ impl Crew {
             let dead = match self.hub.recv(patience)? {
                 Arrival::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
                 Arrival::Alarm => {
-                    self.dying.extend(self.keeper.take_deaths());
+                    self.dying.extend(self.supervisor.take_deaths());
                     continue;
                 }
                 Arrival::Gone { worker } => self.bury(worker)?,
                 Arrival::Lie { worker, what: _ } => {
                     self.kill(worker);
-                    Death { ending: Ending::Lied, ..self.bury(worker)? }
+                    WorkerExit { reason: ExitReason::ProtocolViolation, ..self.bury(worker)? }
                 }
                 Arrival::Nothing => match self.dying.pop_front() {
                     Some(death) => death,
@@ -230,9 +239,9 @@ impl Crew {
     /// Sends one task through the hub.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
     /// let task = transport::Task { id: 7, job: 0, arg: 8.into(), phase: false, park: false };
-    /// assert!(crew.send(0, &task, transport::List::None, None).is_ok());
+    /// assert!(group.send(0, &task, transport::List::None, None).is_ok());
     /// ```
     ///
     /// # Errors
@@ -258,9 +267,9 @@ impl Crew {
     }
 
     /// The death of `worker`, which is forgotten; nothing if it lives.
-    fn death_of(&mut self, worker: usize) -> Option<Death> {
+    fn death_of(&mut self, worker: usize) -> Option<WorkerExit> {
         let known = self.dying.iter().any(|death| death.worker == worker);
-        if !known && !self.keeper.wait_for(worker, Duration::from_secs(1)) {
+        if !known && !self.supervisor.wait_for(worker, Duration::from_secs(1)) {
             return None;
         }
         let death = self.bury(worker).ok()?;
@@ -272,8 +281,8 @@ impl Crew {
     /// Names of the workers' jobs.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
-    /// assert_eq!(crew.jobs(), ["halve", "sum", "squares", "sleep", "panic"]);
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let group = example::group();
+    /// assert_eq!(group.jobs(), ["halve", "sum", "squares", "sleep", "panic"]);
     /// ```
     pub fn jobs(&self) -> &[String] {
         &self.jobs
@@ -282,8 +291,8 @@ impl Crew {
     /// Number of the job of that name: what its tasks say.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let crew = example::crew();
-    /// assert_eq!((crew.job("sum"), crew.job("guess")), (Some(1), None));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let group = example::group();
+    /// assert_eq!((group.job("sum"), group.job("guess")), (Some(1), None));
     /// ```
     pub fn job(&self, name: &str) -> Option<u16> {
         self.numbers.get(name).and_then(|at| u16::try_from(*at).ok())
@@ -294,12 +303,12 @@ impl Crew {
         self.repeatable.get(usize::from(job)).is_some_and(|repeatable| *repeatable)
     }
 
-    /// Ends worker `worker` at once; its death is told by [`Crew::recv`].
+    /// Ends worker `worker` at once; its death is told by [`WorkerGroup::recv`].
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// crew.kill(0);
-    /// assert!(matches!(crew.recv(None), Ok(pool::Event::Died { .. })));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// group.kill(0);
+    /// assert!(matches!(group.recv(None), Ok(pool::Event::Died { .. })));
     /// ```
     pub fn kill(&self, worker: usize) {
         if let Some(worker) = &self.workers[worker] {
@@ -311,14 +320,14 @@ impl Crew {
     /// place is replaced too, a few times.
     ///
     /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut crew = example::crew();
-    /// crew.kill(0);
-    /// crew.recv(None).unwrap();
-    /// assert!(crew.pid(0).is_none() && crew.replace(0).is_ok());
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
+    /// group.kill(0);
+    /// group.recv(None).unwrap();
+    /// assert!(group.pid(0).is_none() && group.replace(0).is_ok());
     /// ```
     ///
     /// # Errors
-    /// As [`Crew::start`].
+    /// As [`WorkerGroup::start`].
     pub fn replace(&mut self, worker: usize) -> Result<(), PoolError> {
         assert!(self.workers[worker].is_none(), "worker {worker} is still there");
         let mut left = REPLACEMENTS;
@@ -344,14 +353,14 @@ impl Crew {
     }
 
     fn spawn(&self, worker: usize) -> Result<Worker, PoolError> {
-        Worker::start(&self.keeper, &self.plan.launch, worker, self.plan.padding)
+        Worker::start(&self.supervisor, &self.plan.launch, worker, self.plan.padding)
     }
 
     /// Hears who worker `worker` is and gives it its place. If a signal killed it meanwhile, that is
     /// what is told, and not how far it came.
     fn welcome(&mut self, worker: usize) -> Result<(), PoolError> {
         self.attach(worker).map_err(|fault| match self.death_of(worker) {
-            Some(death) if matches!(death.ending, Ending::Killed(_)) => PoolError::Died(death),
+            Some(death) if matches!(death.reason, ExitReason::Killed(_)) => PoolError::Died(death),
             _ => fault,
         })
     }
@@ -360,7 +369,7 @@ impl Crew {
         let Some(there) = &self.workers[worker] else { unreachable!("it was just started") };
         there.hello(&self.plan.launch)?;
         let handover = self.hub.attach(worker)?;
-        let attach = Order::Attach {
+        let attach = CoordinatorMessage::Attach {
             worker,
             transport: self.plan.transport.name().into(),
             plan: handover.plan,
@@ -373,30 +382,30 @@ impl Crew {
         // An initialiser may take as long as it likes; its worker's death ends the wait.
         let patience = self.plan.initialiser.is_none().then_some(self.plan.launch.patience);
         match there.control.recv(patience)? {
-            Some((Word::Ready { jobs }, _)) => {
+            Some((WorkerMessage::Ready { jobs }, _)) => {
                 (self.jobs, self.repeatable) = jobs.into_iter().unzip();
                 // From the last: of two with one name the first stays.
                 self.numbers =
                     self.jobs.iter().enumerate().rev().map(|(at, job)| (job.clone(), at)).collect();
                 Ok(())
             }
-            Some((Word::Trouble { message }, _)) => Err(trouble(message)),
+            Some((WorkerMessage::AttachFailed { message }, _)) => Err(trouble(message)),
             Some((other, _)) => Err(trouble(format!("it said {other:?}"))),
             None => Err(trouble("it ended".into())),
         }
     }
 
     /// The death of a worker whose end is closed; it is ended if it does not come by itself.
-    fn bury(&mut self, worker: usize) -> Result<Death, PoolError> {
+    fn bury(&mut self, worker: usize) -> Result<WorkerExit, PoolError> {
         for patience in [Duration::from_secs(1), Duration::from_secs(5)] {
             let known = self.dying.iter().position(|death| death.worker == worker);
             if let Some(death) = known.and_then(|at| self.dying.remove(at)) {
                 return Ok(death);
             }
-            if !self.keeper.wait_for(worker, patience) {
+            if !self.supervisor.wait_for(worker, patience) {
                 self.kill(worker);
             }
-            self.dying.extend(self.keeper.take_deaths());
+            self.dying.extend(self.supervisor.take_deaths());
         }
         let known = self.dying.iter().position(|death| death.worker == worker);
         let death = known.and_then(|at| self.dying.remove(at));
@@ -404,7 +413,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for WorkerGroup {
     fn drop(&mut self) {
         // A parked worker waits on its control socket, and ends when that is closed. Whoever is
         // busy gets a moment to come there, and is then ended.
@@ -415,9 +424,9 @@ impl Drop for Crew {
         }
         let processes: Vec<Process> =
             self.workers.drain(..).flatten().map(|worker| worker.process).collect();
-        if !self.keeper.wait_for_all(Duration::from_secs(1)) {
+        if !self.supervisor.wait_for_all(Duration::from_secs(1)) {
             processes.iter().for_each(Process::kill);
-            self.keeper.wait_for_all(Duration::from_secs(5));
+            self.supervisor.wait_for_all(Duration::from_secs(5));
         }
     }
 }
