@@ -5,19 +5,19 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Measures a pipe and a shared segment against themselves with `coordinator sweep`, in many cells, and
-prints the share of cells that named a winner. There is none: each such verdict is false.
+A/A test: compares a pipe and a shared segment with themselves in many cells of `coordinator sweep`, and
+prints the percentage of cells that named a winner. Each such verdict is a false positive.
 
 Usage: scripts/aa-test.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
 
 Options:
-      --cells N   cells at least [default: 48]; each run adds 12 of each transport
-      --out DIR   folder for the records, which must not be there yet [default: runs/aa-test]
-      --dry-run   print the commands, one a line, and run nothing
-  -h, --help      print this
+      --cells N   minimum number of cells [default: 48]; each run adds 12 of each transport
+      --out DIR   folder for the records; it must not exist yet [default: runs/aa-test]
+      --dry-run   print the commands, one per line, and run nothing
+  -h, --help      print this help
 
-stdout carries the result alone; progress goes to stderr.
-The variable COORDINATOR names another coordinator; then nothing is built.
+The result goes to stdout, progress to stderr.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 0 at most 1 % of the cells named a winner, 1 more did, 2 usage, else the coordinator's.
 
 Example: scripts/aa-test.sh --cells 24 --out runs/aa -- --generations 6 --pairs 4

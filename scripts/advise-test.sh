@@ -5,21 +5,21 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Asks `coordinator advise` for twenty points that are in no run, has each checked by measuring all of its
-plans, and counts: winners that were right among those that were decided, the median error of the
-predicted times, and intervals that held.
+Asks `coordinator advise` about twenty points that are in no run, and measures all plans of each. Prints how
+many of the decided winners were right, the median error of the predicted times, and how many intervals
+held.
 
 Usage: scripts/advise-test.sh [OPTIONS]
 
 Options:
       --run RUN  the run to learn from [default: a fresh `quick`]
-      --out DIR  folder for the records, which must not be there yet [default: runs/advise-test]
-      --dry-run  print the commands, one a line, and run nothing
-  -h, --help     print this
+      --out DIR  folder for the records; it must not exist yet [default: runs/advise-test]
+      --dry-run  print the commands, one per line, and run nothing
+  -h, --help     print this help
 
-It needs jq. stdout carries the result alone; progress goes to stderr.
-The variable COORDINATOR names another coordinator; then nothing is built.
-Exit codes: 0 done, whatever the figures are: they are for reading; 2 usage, else the coordinator's.
+It needs jq. The result goes to stdout, progress to stderr.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 done, with any figures; 2 usage, else the coordinator's.
 HELP
 }
 

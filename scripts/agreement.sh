@@ -6,20 +6,20 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Runs the same `coordinator sweep` several times with different seeds, every second time while another
-process keeps a core busy, and compares the verdicts of each cell.
+Runs the same `coordinator sweep` several times with different seeds, every second time beside a process
+that keeps a core busy, and compares the verdicts of each cell.
 
 Usage: scripts/agreement.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
 
 Options:
-      --runs N    runs [default: 8]
-      --out DIR   folder for the records, which must not be there yet [default: runs/agreement]
-      --dry-run   print the commands, one a line, and run nothing
-  -h, --help      print this
+      --runs N    number of runs [default: 8]
+      --out DIR   folder for the records; it must not exist yet [default: runs/agreement]
+      --dry-run   print the commands, one per line, and run nothing
+  -h, --help      print this help
 
-It needs python3. stdout carries the result alone: how many decided verdicts agree with the majority
-of their cell, which cells contradict themselves (two different decided verdicts), and the share of
-undecided verdicts. The variable COORDINATOR names another coordinator; then nothing is built.
+It needs python3. Prints how many decided verdicts agree with the majority of their cell, which cells
+contradict themselves (two different decided verdicts), and the percentage of undecided verdicts.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 0 no cell contradicts itself, 1 one does, 2 usage, else the coordinator's.
 
 Example: scripts/agreement.sh --runs 4 --out runs/agree -- --sizes 4KiB..1MiB*4 --budget 20s

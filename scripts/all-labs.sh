@@ -5,23 +5,23 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Runs every lab that `coordinator labs` lists, one after another. Started again after an interruption, it
-goes on where it stopped.
+Runs every lab that `coordinator labs` lists, one after another. After an interruption, run it again to
+continue.
 
 Usage: scripts/all-labs.sh [OPTIONS] [-- OPTIONS OF coordinator lab]
 
 Options:
-      --answers DIR  folder with a file LAB of guesses for each lab, which are scored
+      --answers DIR  folder with a file LAB of guesses for each lab, to be scored
       --out DIR      folder for the records, each in a folder of its lab's name
                      [default: runs/all-labs]
-      --dry-run      print the commands that are left to run, one a line, and run nothing
-  -h, --help         print this
+      --dry-run      print the commands that are left to run, one per line, and run nothing
+  -h, --help         print this help
 
-A finished record is kept as it is: other options need another --out.
-stdout carries the tables and, in its last line, the folder; progress goes to stderr. What was done, and
-what guesses were worth, is told by `coordinator labs DIR`.
-The variable COORDINATOR names another coordinator; then nothing is built. --dry-run needs a coordinator
-that is built, to know the labs.
+A finished record is not changed: use another --out for other options.
+The tables go to stdout, and as its last line the folder; progress goes to stderr. `coordinator labs DIR`
+lists the finished labs and the scores of the guesses.
+The environment variable COORDINATOR names another coordinator; then nothing is built. --dry-run needs a
+built coordinator, to know the labs.
 Exit codes: 2 usage, 130 and 143 interrupted (the same command continues), else the coordinator's.
 
 Example: scripts/all-labs.sh --out runs/monday -- --budget 60s

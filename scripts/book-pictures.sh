@@ -12,10 +12,10 @@ Options:
       --run DIR   the run to draw, whose folder has a report.html [default: a fresh `coordinator quick`]
       --out DIR   folder for the pictures [default: docs/pictures]
       --dry-run   print the commands, and run nothing
-  -h, --help      print this
+  -h, --help      print this help
 
 It needs chromium. The last line on stdout is the folder.
-The variable COORDINATOR names another coordinator; then nothing is built.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 0 done, 2 usage, else the coordinator's or the browser's.
 
 Example: scripts/book-pictures.sh --run runs/monday

@@ -5,22 +5,22 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Gives frames, descriptors, messages and list files that coverage makes up to crates/fuzz, built with
-the address sanitizer. An input that panics, takes 10 s, or asks for more memory than it may ends the
-run, and is kept in target/fuzz/found. Corpora stay in target/fuzz/corpus, so a next run goes on there.
+Runs the coverage-guided fuzz targets of crates/fuzz with the address sanitizer: frames, descriptors, messages
+and list files. An input that panics, takes 10 s, or needs more memory than allowed ends the run, and is
+kept in target/fuzz/found. The corpora stay in target/fuzz/corpus, and the next run continues from them.
 
 Usage: scripts/fuzz.sh [OPTIONS]
 
 Options:
-      --inputs N     inputs in all [default: 10000000], most of them for the fastest targets
-      --target NAME  all of them for this target only; there are: shared_worker, shared_hub,
+      --inputs N     number of number of inputs in all [default: 10000000], most of them for the fastest targets
+      --target NAME  run this target only: shared_worker, shared_hub,
                      stream_worker, stream_hub, control_socket, list_file
-      --dry-run      print the commands, one a line, and run nothing
-  -h, --help         print this
+      --dry-run      print the commands, one per line, and run nothing
+  -h, --help         print this help
 
-It needs a C++ compiler, which builds LLVM's fuzzer, and Linux on a 64-bit PC or ARM.
-stdout carries the table alone; progress goes to stderr.
-Exit codes: 0 nothing was found, 1 something was, 2 usage, 3 it cannot be built here, 130 and 143
+It needs Linux on 64-bit x86 or ARM, and a C++ compiler for LLVM's fuzzer.
+The table goes to stdout, progress to stderr.
+Exit codes: 0 no fault was found, 1 a fault was found, 2 usage, 3 it cannot be built here, 130 and 143
 interrupted.
 HELP
 }

@@ -5,24 +5,25 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Measures with `coordinator sweep` in a closed and in an open loop (--rate):
+Measures with `coordinator sweep` in a closed and in an open loop (--rate), and checks that only the open loop
+sees queueing:
 
-  1. at half of what one worker can do, and at 1.2 times that, where a queue grows for as long as the batch
-     lasts: at its end a task waits for a sixth of that time;
-  2. 1,000 tasks a second, with a worker that is stopped for 200 ms every 2 s. A tenth of the tasks is due
-     meanwhile; the hundredth worst of all waits for 180 ms.
+  1. at half of one worker's capacity, and at 1.2 times the capacity. There a queue grows for as long as the
+     batch lasts: at its end a task waits for a sixth of that time;
+  2. with 1,000 tasks a second and a worker that is stopped for 200 ms every 2 s. A tenth of the tasks is due
+     meanwhile, so the p99 must be 180 ms.
 
 Usage: scripts/open-loop.sh [OPTIONS]
 
 Options:
       --seconds N  length of each measurement of the second kind [default: 20]
-      --out DIR    folder for the records, which must not be there yet [default: runs/open-loop]
-      --dry-run    print the commands that do not depend on others, one a line, and run nothing
-  -h, --help       print this
+      --out DIR    folder for the records; it must not exist yet [default: runs/open-loop]
+      --dry-run    print the commands that do not depend on others, one per line, and run nothing
+  -h, --help       print this help
 
-It needs jq. stdout carries the result alone; progress goes to stderr.
-The variable COORDINATOR names another coordinator; then nothing is built.
-Exit codes: 0 the open loop saw both and the closed loop neither, 1 not so, 2 usage, else the coordinator's.
+It needs jq. The result goes to stdout, progress to stderr.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 only the open loop saw both, 1 otherwise, 2 usage, else the coordinator's.
 HELP
 }
 

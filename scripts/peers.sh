@@ -5,17 +5,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Builds crates/peers, which uses iceoryx2 and ipc-channel, and holds our transports against each of
-their ways: a list is handed over, the receiver sums every item, 8 bytes come back and are checked.
-Prints a line for each way, wait, size and placement: medians and their ratio, ours / theirs.
+Compares our transports with iceoryx2 and ipc-channel (crates/peers): a list is handed over, the receiver
+adds up every item, 8 bytes come back and are checked. Prints a line for each way, wait strategy, size and
+placement: the medians and their ratio, ours / theirs.
 
 Usage: scripts/peers.sh [OPTIONS]
 
 Options:
-      --dry-run  print the commands, one a line, and run nothing
-  -h, --help     print this
+      --dry-run  print the commands, one per line, and run nothing
+  -h, --help     print this help
 
-stdout carries the table alone. It takes about a minute once all is built.
+stdout carries the table alone. It takes about a minute once everything is built.
 Exit codes: 0 it ran, 2 usage, else cargo's.
 HELP
 }

@@ -5,24 +5,25 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Sets transports against themselves with `coordinator sweep --plant`, where the second arm's tasks spin
-for a part of the round trip, and prints in how many runs that was found: the whole interval on the right
-side of the margin of 5 %.
+Positive control: compares transports with themselves in `coordinator sweep --plant`, where the tasks of the
+second arm compute for a part of the round trip longer. Prints in how many runs that injected effect was
+found: the whole interval on the right side of the 5 % margin.
 
 Usage: scripts/planted.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
 
 Options:
-      --runs N      runs, each with a seed of its own [default: 20]
+      --runs N      number of runs, each with its own seed [default: 20]
       --part PART   how much longer [default: 10%]
-      --out DIR     folder for the records, which must not be there yet [default: runs/planted]
-      --dry-run     print the commands, one a line, and run nothing
-  -h, --help        print this
+      --out DIR     folder for the records; it must not exist yet [default: runs/planted]
+      --dry-run     print the commands, one per line, and run nothing
+  -h, --help        print this help
 
-Each run has four cells: a pipe at 256 KiB and a resident list of 1 MiB, on one core sleeping and across
-cores in the hybrid regime. Their round trips take 10 us or more: spinning is off by a reading of the clock.
-It needs jq. stdout carries the result alone; progress goes to stderr.
-The variable COORDINATOR names another coordinator; then nothing is built.
-Exit codes: 0 each cell was found in 95 % of the runs, 1 one was not, 2 usage, else the coordinator's.
+Each run has four cells: a pipe at 256 KiB and a resident list of 1 MiB, on one core with `sleep` and across
+cores with `hybrid`. Their round trips take 10 us or more, because the added time is wrong by up to two clock
+readings.
+It needs jq. The result goes to stdout, progress to stderr.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 the effect was found in 95 % of the runs of each cell, 1 otherwise, 2 usage, else the coordinator's.
 
 Example: scripts/planted.sh --runs 5 --part 8% --out runs/eight -- --generations 6
 HELP

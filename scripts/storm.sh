@@ -5,23 +5,23 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Kills workers at random instants under load with `coordinator lab owners`, over every transport and kind
-of segment; and whole coordinators, half of them with memfd segments and half with posix ones. Counts what
-is lost, doubled, wrong or left.
+Chaos test: kills workers at random instants under load with `coordinator lab owners`, over every transport
+and kind of segment. Then kills whole coordinators, half of them with memfd segments and half with posix
+ones. Counts results that are lost, duplicated or wrong, and what is left behind.
 
 Usage: scripts/storm.sh [OPTIONS] [-- OPTIONS OF coordinator lab owners]
 
 Options:
-      --kills N         workers to be killed [default: 10000]
-      --coordinators N  coordinators to be killed [default: 500]
-      --out DIR         folder for the record, which must not be there yet [default: runs/storm]
-      --dry-run         print the commands, one a line, and run nothing
-  -h, --help            print this
+      --kills N         number of workers to kill [default: 10000]
+      --coordinators N  number of coordinators to kill [default: 500]
+      --out DIR         folder for the record; it must not exist yet [default: runs/storm]
+      --dry-run         print the commands, one per line, and run nothing
+  -h, --help            print this help
 
-Given only one of --kills and --coordinators, it does that one alone. The second also removes what
-earlier killed runs have left in /dev/shm. stdout carries the result alone; progress goes to stderr.
-The variable COORDINATOR names another coordinator; then nothing is built.
-Exit codes: 0 nothing was lost or left, 1 something was, 2 usage, else the coordinator's.
+With only one of --kills and --coordinators, only that part runs. The second part also removes what earlier
+killed runs have left in /dev/shm. The result goes to stdout, progress to stderr.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
+Exit codes: 0 nothing was lost or left, 1 otherwise, 2 usage, else the coordinator's.
 
 Example: scripts/storm.sh --kills 1000 --out runs/calm -- --workers 2
 HELP

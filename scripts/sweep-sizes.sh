@@ -5,22 +5,22 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Sweeps list sizes with `coordinator sweep`, once sleeping on the same core and once hybrid on two
-cores, with copies (pipe, pipe-serde) and with shared segments. Started again after an interruption,
-it goes on where it stopped.
+Sweeps list sizes with `coordinator sweep`, once with `sleep` on the same core and once with `hybrid` on two
+cores, with copies (pipe, pipe-serde) and with shared segments. After an interruption, run it again to
+continue.
 
 Usage: scripts/sweep-sizes.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
 
 Options:
-      --sizes SIZES  sizes of lists [default: 64B..64MiB*4]
+      --sizes SIZES  list sizes [default: 64B..64MiB*4]
       --out DIR      folder for both records, in same-sleeping and spread-hybrid
                      [default: runs/sweep-sizes]
-      --dry-run      print the commands that are left to run, one a line, and run nothing
-  -h, --help         print this
+      --dry-run      print the commands that are left to run, one per line, and run nothing
+  -h, --help         print this help
 
-A finished record is kept as it is: other options need another --out.
-stdout carries the tables and, in its last line, the page of all of it; progress goes to stderr.
-The variable COORDINATOR names another coordinator; then nothing is built.
+A finished record is not changed: use another --out for other options.
+The tables go to stdout, and as its last line the path of the page; progress goes to stderr.
+The environment variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 2 usage, 130 and 143 interrupted (the same command continues), else the coordinator's.
 
 Example: scripts/sweep-sizes.sh --sizes 4KiB..1MiB*4 --out runs/small -- --budget 60s
