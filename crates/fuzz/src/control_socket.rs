@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::bounds::bounded;
 use control::{Control, CoordinatorMessage, WorkerMessage};
 
-/// As it stands in the pool, which shows it to nobody.
+/// The pool's own code; it is private there.
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "only the receiving half is asked here")]
 #[path = "../../pool/src/control.rs"]
 mod control;

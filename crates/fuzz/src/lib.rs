@@ -1,4 +1,4 @@
-//! Whatever comes from a peer or a file, driven by coverage: one function for each way in, and one
+//! Coverage-guided fuzzing of all input from a peer or a file: one function for each way in, and one
 //! binary in src/bin for each function.
 //!
 //! What takes frames and descriptors is in crates/transport/tests/lies, where each run of the tests

@@ -19,7 +19,7 @@ type Ipc = ipc::Service;
 type Lists = publish_subscribe::PortFactory<Ipc, [i64], ()>;
 type Words = publish_subscribe::PortFactory<Ipc, u64, ()>;
 
-/// What both sides open; whoever comes first makes it.
+/// What both sides open; the first one creates it.
 struct Services {
     _node: Node<Ipc>,
     lists: Lists,
@@ -212,7 +212,7 @@ pub(crate) fn work(plan: &Plan) -> Result<()> {
         answers.send_copy(word as u64).map_err(|fault| anyhow!("send: {fault:?}"))?;
         bell.ring()
     };
-    // Until somebody hears that this side is there.
+    // Until the other side knows that this side is there.
     while answers.send_copy(0).map_err(|fault| anyhow!("send: {fault:?}"))? == 0 {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }

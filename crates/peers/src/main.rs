@@ -100,7 +100,7 @@ fn ask(way: &str, wait: &str, here: &str, there: &str, bytes: &str) -> Result<()
         let worker = start(&plan.name)?;
         (worker, Box::new(ipc::Asks::new(&plan, server, &all)?))
     };
-    // A worker that spins would take the core from whoever is measured next.
+    // A worker that spins would take the core from the side that is measured next.
     let pid = Pid::from_child(&worker);
     let signal = |signal| if plan.spins { kill_process(pid, signal) } else { Ok(()) };
     let mut task = 0;
