@@ -1,8 +1,9 @@
 //! Answers that are lists.
 
-use transport::{Arrival, Failure, List, Received, Setup, Task, Value, What};
+use transport::{ALL, Arrival, Failure, List, Received, Setup, Task, Value, What};
 
-use super::{ALL, ANSWER, Pair, SUM, TASKS, counted, every, list, plain, setup, task};
+use crate::ledgers::{TASKS, counted};
+use crate::support::{ANSWER, Pair, SUM, every, list, plain, setup, task};
 
 /// Longer and shorter than the one before, longer than a page and than a pipe.
 const ANSWERS: [usize; 9] = [0, 1, 511, 4096, 50_000, 1, 50_000, 0, 512];

@@ -3,7 +3,7 @@
 use measure::counters::Io;
 use transport::{Hub, List, Received, Setup, Value};
 
-use super::{Pair, SUM, every, list, plain, setup, task};
+use crate::support::{Pair, SUM, every, list, plain, setup, task};
 
 const TOGETHER: u32 = 8;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use transport::{Arrival, Hub, List, Received, Room, Setup, Unanswered, Value};
 
-use super::{Pair, SUM, every, list, plain, setup, task};
+use crate::support::{Pair, SUM, every, list, plain, setup, task};
 
 fn built(hub: &mut dyn Hub, items: &[i64]) -> Room {
     let mut room = hub.reserve(items.len()).unwrap();
@@ -84,5 +84,35 @@ fn a_task_sent_to_a_closed_end_is_told_after_what_that_worker_had_answered_and_c
         }
         let left = hub.detach(0);
         assert_eq!(left.iter().map(|task| task.task).collect::<Vec<_>>(), [2, 3, 4], "{name}");
+    }
+}
+
+/// A socket that is closed with something unread in it tells its peer of an error, and some tell it
+/// before what had been written.
+#[test]
+fn what_a_worker_had_answered_is_told_though_it_ended_with_tasks_unread() {
+    for (transport, wakeup) in every() {
+        let name = format!("{} {wakeup}", transport.name());
+        let mut hub = transport.hub(&setup(wakeup, 4, 600)).unwrap();
+        let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
+        for id in 1..=4 {
+            hub.send(0, &task(id, SUM, 0), List::Copy(&[2; 600]), None).unwrap();
+        }
+        for id in 1..=2 {
+            assert!(matches!(spoke.recv(), Ok(Received::Task(_))), "{name}");
+            spoke.reply(plain(id), 0).unwrap();
+        }
+        drop(spoke);
+        for id in 1..=2 {
+            match hub.recv(Some(Duration::from_secs(5))).expect(&name) {
+                Arrival::Reply { worker: 0, reply } => assert_eq!(reply.task, id, "{name}"),
+                other => panic!("{name}: {other:?} instead of answer {id}, which was given"),
+            }
+        }
+        let end = hub.recv(Some(Duration::from_millis(20))).expect(&name);
+        let told = end == Arrival::Gone { worker: 0 };
+        assert!(told || transport.has_segment() && end == Arrival::Nothing, "{name}: {end:?}");
+        let left: Vec<u32> = hub.detach(0).iter().map(|task| task.task).collect();
+        assert_eq!(left, [3, 4], "{name}");
     }
 }

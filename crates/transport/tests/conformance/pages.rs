@@ -1,9 +1,9 @@
 //! Segments of every kind and of all pages.
 
 use shm::{Kind, Pages};
-use transport::{List, Setup, Value};
+use transport::{ALL, List, Setup, Value};
 
-use super::{ALL, Pair, list, setup};
+use crate::support::{Pair, list, setup};
 
 /// Two huge pages and something, so that a slot begins inside one.
 const ITEMS: usize = 600_000;

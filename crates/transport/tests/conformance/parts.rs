@@ -1,8 +1,8 @@
 //! Lists that a worker takes in parts, or not at all.
 
-use transport::{Hub, List, Received, Residency, Setup, Spoke};
+use transport::{ALL, Hub, List, Received, Residency, Setup, Spoke};
 
-use super::{ALL, SUM, every, list, plain, setup, task};
+use crate::support::{SUM, every, list, plain, setup, task};
 
 /// Longer than a piece of anything, and than a pipe.
 const LENGTHS: [usize; 4] = [300_000, 10, 20_000, 300_000];

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use transport::{Arrival, List};
+use transport::{Arrival, List, Setup};
 
-use super::{Pair, SUM, every, setup, task};
+use crate::support::{Pair, SUM, every, setup, task, within};
 
 #[test]
 fn patience_ends_in_time_with_nothing_while_a_task_is_unanswered() {
@@ -77,5 +77,29 @@ fn the_alarm_ends_a_wait() {
         pair.hub.alarm().raise();
         let alarm = pair.hub.recv(Some(Duration::from_millis(500))).unwrap();
         assert_eq!(alarm, Arrival::Alarm, "{} {wakeup}", transport.name());
+    }
+}
+
+/// A worker's death is told by the alarm alone, where its way has no end of file, or where a child of the
+/// worker's keeps it open.
+#[test]
+fn an_alarm_that_another_thread_raises_ends_a_wait_without_patience() {
+    for (transport, wakeup) in every() {
+        for workers in [0, 1, 2] {
+            let name = format!("{} {wakeup}, {workers} workers", transport.name());
+            let mut hub = transport.hub(&Setup { workers: 2, ..setup(wakeup, 1, 0) }).unwrap();
+            let _silent: Vec<_> = (0..workers)
+                .map(|worker| transport.spoke(hub.attach(worker).unwrap()).unwrap())
+                .collect();
+            let alarm = hub.alarm();
+            let raising = std::thread::spawn(move || {
+                // Until the hub sleeps, or polls.
+                std::thread::sleep(Duration::from_millis(10));
+                alarm.raise();
+            });
+            let arrival = within(Duration::from_secs(5), &name, move || hub.recv(None).unwrap());
+            assert_eq!(arrival, Arrival::Alarm, "{name}");
+            raising.join().unwrap();
+        }
     }
 }

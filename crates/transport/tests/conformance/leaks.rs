@@ -1,0 +1,207 @@
+//! What tasks and workers leave open and mapped in this process.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use transport::{List, Received, Setup, Transport};
+
+use crate::support::{ANSWER, FAIL, Pair, SUM, alone, every, list, plain, setup, task};
+
+/// Longer than what any transport sends within a message.
+const ITEMS: usize = 20_000;
+const TASKS: u32 = 200;
+
+#[test]
+fn two_hundred_tasks_leave_no_descriptor_and_no_memory_behind() {
+    alone("leaks::two_hundred_tasks_leave_no_descriptor_and_no_memory_behind", || {
+        for (transport, wakeup) in every() {
+            let name = format!("{} {wakeup}", transport.name());
+            let setup = Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) };
+            let mut pair = Pair::new(transport, &setup);
+            carry(&mut pair, 0..TASKS);
+            let before = Held::now();
+            carry(&mut pair, TASKS..2 * TASKS);
+            before.assert_no_less_than(&Held::now(), &name);
+        }
+    });
+}
+
+#[test]
+fn forty_workers_one_after_the_other_leave_no_descriptor_and_no_memory_behind() {
+    alone(
+        "leaks::forty_workers_one_after_the_other_leave_no_descriptor_and_no_memory_behind",
+        || {
+            for (transport, wakeup) in every() {
+                let name = format!("{} {wakeup}", transport.name());
+                let setup = Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) };
+                let mut hub = transport.hub(&setup).unwrap();
+                let (list, _) = list(1, 4000);
+                let mut replace = |times| {
+                    for _ in 0..times {
+                        let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
+                        hub.send(0, &task(1, SUM, 0), List::Copy(&list), None).unwrap();
+                        hub.send(0, &task(2, SUM, 0), List::None, None).unwrap();
+                        assert!(matches!(spoke.recv(), Ok(Received::Task(_))));
+                        drop(spoke);
+                        assert_eq!(hub.detach(0).len(), 2, "{name}");
+                    }
+                };
+                replace(10);
+                let before = Held::now();
+                replace(40);
+                before.assert_no_less_than(&Held::now(), &name);
+            }
+        },
+    );
+}
+
+#[test]
+fn every_descriptor_of_either_side_is_closed_at_exec() {
+    alone("leaks::every_descriptor_of_either_side_is_closed_at_exec", || {
+        for (transport, wakeup) in every() {
+            let name = format!("{} {wakeup}", transport.name());
+            let before: Vec<_> = descriptors().collect();
+            let new_and_open_at_exec = || {
+                let new = descriptors().filter(|fd| !before.contains(fd));
+                new.filter(|fd| fd.stays_open).map(|fd| fd.link).collect::<Vec<_>>()
+            };
+            let nothing: [String; 0] = [];
+            let setup = Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) };
+            let mut hub = transport.hub(&setup).unwrap();
+            let handover = hub.attach(0).unwrap();
+            assert_eq!(new_and_open_at_exec(), nothing, "{name}: what a worker is given");
+            let mut spoke = transport.spoke(handover).unwrap();
+            let (list, _) = list(1, 4000);
+            hub.send(0, &task(1, SUM, 0), List::Copy(&list), None).unwrap();
+            assert_eq!(new_and_open_at_exec(), nothing, "{name}: a task on its way");
+            let Ok(Received::Task(incoming)) = spoke.recv() else { panic!("{name}: no task") };
+            assert_eq!(new_and_open_at_exec(), nothing, "{name}: a task in its worker's hands");
+            incoming.room.fill(1);
+            spoke.reply(plain(1), ITEMS).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+            assert_eq!(new_and_open_at_exec(), nothing, "{name}: an answer on its way");
+            let answered = hub.recv(None).unwrap();
+            assert_eq!(new_and_open_at_exec(), nothing, "{name}: an answer in the hub's hands");
+            drop(answered);
+        }
+    });
+}
+
+/// Descriptors that are open for a moment are seen by somebody who looks all the time.
+#[test]
+fn no_descriptor_is_open_at_exec_even_for_a_moment() {
+    alone("leaks::no_descriptor_is_open_at_exec_even_for_a_moment", || {
+        for transport in transport::ALL {
+            let pair = start(*transport);
+            let before: Vec<_> = descriptors().collect();
+            let over = Arc::new(AtomicBool::new(false));
+            let looking = std::thread::spawn({
+                let over = over.clone();
+                move || {
+                    let mut seen = Vec::new();
+                    while !over.load(Relaxed) {
+                        seen.extend(
+                            descriptors().filter(|fd| fd.stays_open && !before.contains(fd)),
+                        );
+                    }
+                    seen
+                }
+            });
+            let mut pair = pair;
+            carry(&mut pair, 0..TASKS);
+            over.store(true, Relaxed);
+            let seen: Vec<_> = looking.join().unwrap().into_iter().map(|fd| fd.link).collect();
+            assert!(seen.is_empty(), "{}: {seen:?}", transport.name());
+        }
+    });
+}
+
+fn start(transport: &'static dyn Transport) -> Pair {
+    let wakeup = transport.wakeups()[0].0;
+    let mut pair = Pair::new(transport, &Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) });
+    carry(&mut pair, 0..10);
+    pair
+}
+
+/// Tasks of every kind: with lists, copied, built and resident, short and long; with answers that are
+/// lists, and that are failures.
+fn carry(pair: &mut Pair, ids: std::ops::Range<u32>) {
+    let (list, _) = list(1, ITEMS);
+    let resident = pair.hub.place(&list).ok();
+    for id in ids {
+        let (job, arg) = match id % 6 {
+            0 => (ANSWER, ITEMS as i64),
+            1 => (FAIL, 0),
+            _ => (SUM, 0),
+        };
+        let list = match (id % 6, &resident) {
+            (2, _) => {
+                let mut room = pair.hub.reserve(ITEMS).unwrap();
+                room.items_mut().copy_from_slice(&list);
+                List::Built(room)
+            }
+            (3, _) => List::Copy(&list[..100]),
+            (4, Some(resident)) => List::Resident(resident, 0..ITEMS),
+            (5, _) => List::None,
+            _ => List::Copy(&list),
+        };
+        pair.hub.send(0, &task(id, job, arg), list, None).unwrap();
+        assert_eq!(pair.reply().task, id);
+    }
+}
+
+/// What this process holds.
+struct Held {
+    descriptors: Vec<Open>,
+    mappings: usize,
+    bytes: usize,
+}
+
+impl Held {
+    fn now() -> Held {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let statm = fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        Held {
+            descriptors: descriptors().collect(),
+            mappings: maps.lines().count(),
+            bytes: pages * 4096,
+        }
+    }
+
+    /// A thing left for each task, or for each worker, is seen; the allocator may keep a little more.
+    fn assert_no_less_than(&self, after: &Held, name: &str) {
+        let new: Vec<_> =
+            after.descriptors.iter().filter(|fd| !self.descriptors.contains(fd)).collect();
+        let more = after.descriptors.len().saturating_sub(self.descriptors.len());
+        assert_eq!(more, 0, "{name}: {more} descriptors were left open: {new:?}");
+        let more = after.mappings.saturating_sub(self.mappings);
+        assert!(more < 10, "{name}: {more} mappings were left");
+        let more = after.bytes.saturating_sub(self.bytes);
+        assert!(more < 16 * 8 * ITEMS, "{name}: {more} bytes of memory were left");
+    }
+}
+
+/// An open descriptor of this process.
+#[derive(Debug, PartialEq)]
+struct Open {
+    number: u32,
+    link: String,
+    stays_open: bool,
+}
+
+/// All of them but the one that looks.
+fn descriptors() -> impl Iterator<Item = Open> {
+    const CLOSED_AT_EXEC: u32 = 0o2_000_000;
+    fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        let entry = entry.ok()?;
+        let number: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let link = fs::read_link(entry.path()).ok()?.display().to_string();
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        let flags = u32::from_str_radix(flags.trim(), 8).ok()?;
+        let looks = link.starts_with("/proc/") && link.ends_with("/fd");
+        (!looks).then_some(Open { number, link, stays_open: flags & CLOSED_AT_EXEC == 0 })
+    })
+}
