@@ -221,6 +221,10 @@ impl WorkerGroup {
                     continue;
                 }
                 Arrival::Gone { worker } => self.bury(worker)?,
+                Arrival::Broken { worker, what: _ } => {
+                    self.kill(worker);
+                    self.bury(worker)?
+                }
                 Arrival::Lie { worker, what: _ } => {
                     self.kill(worker);
                     WorkerExit { reason: ExitReason::ProtocolViolation, ..self.bury(worker)? }

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use shm::wakeup::Ringer;
 
-/// Rings a hub out of its wait: shared memory has no end of file.
+/// Ends a hub's wait from outside, as a worker's death must: shared memory has no end of file, and a stream
+/// has none while a child of the worker's holds it open.
 #[derive(Debug)]
 pub struct Alarm {
     raised: AtomicBool,
@@ -14,7 +15,7 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm that rings `ringer`; none where the hub hears of everything by itself.
+    /// An alarm that rings `ringer`; none where no hub sleeps.
     pub fn new(ringer: Option<Box<dyn Ringer>>) -> Arc<Alarm> {
         Arc::new(Alarm { raised: AtomicBool::new(false), ringer })
     }
@@ -25,6 +26,8 @@ impl Alarm {
         self.raised.store(true, Release);
         if let Some(ringer) = &self.ringer {
             ringer.ring();
+            // Where a worker can write into the words by which the hub says that it sleeps, these are a hint.
+            ringer.force_wake();
         }
     }
 

@@ -28,6 +28,16 @@ pub enum TransportError {
         /// Items that fit.
         room: usize,
     },
+    /// The setup asks for more than any transport carries.
+    #[error("a setup for {asked} {what}: at most {max} can be had")]
+    TooLarge {
+        /// What is counted.
+        what: &'static str,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there can be.
+        max: usize,
+    },
     /// More tasks or lists at once than the setup says.
     #[error("no room for another {what}: collect an answer first")]
     NoRoom {

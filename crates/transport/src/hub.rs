@@ -47,8 +47,9 @@ pub trait Hub: Send {
     /// had answered, and [`Hub::detach`] gives the task back.
     ///
     /// # Errors
-    /// Nothing was sent: no such worker is attached ([`TransportError::Gone`]), as many tasks as
-    /// [`Setup::depth`] are in flight, the list does not fit, or the system failed.
+    /// The task was not sent, and its worker will not do it: no such worker is attached ([`TransportError::Gone`]), as many tasks as
+    /// [`Setup::depth`] are in flight, the list does not fit, or the system failed. Where it failed after
+    /// a part had been written, [`Hub::recv`] tells [`Arrival::Broken`].
     fn send(
         &mut self,
         worker: usize,
@@ -123,6 +124,14 @@ pub enum Arrival {
     Gone {
         /// Whose.
         worker: usize,
+    },
+    /// The system failed after a part of a task was written to this worker: it waits for the rest, which
+    /// will not come, and must be ended. [`Hub::detach`] gives back what else it was sent.
+    Broken {
+        /// The worker's number.
+        worker: usize,
+        /// What the system said.
+        what: String,
     },
     /// This worker answered what nobody asked: it must be ended.
     Lie {

@@ -130,6 +130,8 @@ const PHASE: u8 = 2;
 const PARK: u8 = 4;
 const FLOAT: u8 = 8;
 const PAYLOAD: u8 = 16;
+/// No reply at all: the hub is to look around. A hub writes it to itself.
+pub(crate) const KNOCK: u8 = 64;
 /// The list is still being filled, behind a watermark.
 pub(crate) const FILLING: u8 = 32;
 

@@ -6,6 +6,13 @@ use shm::{Kind, Pages};
 
 use crate::error::TransportError;
 
+/// A descriptor's word for a length has 32 bits.
+pub(crate) const MAX_LIST_ITEMS: usize = u32::MAX as usize;
+/// Tasks in flight per worker.
+const MAX_DEPTH: usize = 1 << 16;
+const MAX_WORKERS: usize = 1 << 10;
+const MAX_RESIDENTS: usize = 1 << 16;
+
 /// What a hub is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
@@ -32,11 +39,19 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Refuses answers of more items than a reply's words can say.
+    /// Refuses what a descriptor's words cannot say, and what no memory holds.
     pub(crate) fn check(&self) -> Result<(), TransportError> {
-        let room = u32::MAX as usize;
-        let items = self.answer;
-        if items > room { Err(TransportError::TooLong { items, room }) } else { Ok(()) }
+        let limits = [
+            ("items in a list", self.room, MAX_LIST_ITEMS),
+            ("items in an answer's list", self.answer, MAX_LIST_ITEMS),
+            ("tasks in flight", self.depth, MAX_DEPTH),
+            ("workers", self.workers, MAX_WORKERS),
+            ("resident lists", self.residents, MAX_RESIDENTS),
+        ];
+        match limits.into_iter().find(|(_, asked, max)| asked > max) {
+            Some((what, asked, max)) => Err(TransportError::TooLarge { what, asked, max }),
+            None => Ok(()),
+        }
     }
 }
 

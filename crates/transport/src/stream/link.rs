@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use rustix::io::{Errno, read};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::payloads::ROOM_BYTES;
+use shm::wakeup::LIVENESS_INTERVAL;
 use shm::{Descriptor, ITEM_BYTES};
 
 use super::frame::MAX_HEAD_WORDS;
 use crate::error::TransportError;
 use crate::list::{Room, Unanswered};
-use crate::message::Reply;
+use crate::message::{KNOCK, Reply};
 
 /// Bytes of heads and payloads that are read at once: more than the longest head and payload.
 const INBOX_BYTES: usize = 4096;
@@ -23,6 +25,9 @@ pub(super) struct Link {
     pub(super) write: OwnedFd,
     /// Blocks where the hub sleeps, not where it polls.
     pub(super) read: OwnedFd,
+    /// Whether the alarm ends a read of it: it is a socket, whose reads end by themselves, or a pipe in
+    /// which each reply lies as a whole, so that a knock fits between two.
+    pub(super) may_block: bool,
     pub(super) capacity: usize,
     /// Whether small frames wait in the outbox, which is empty otherwise.
     pub(super) corked: bool,
@@ -47,8 +52,17 @@ pub(super) struct Link {
     pub(super) in_flight: VecDeque<InFlight>,
     /// Nothing more comes from this worker.
     pub(super) closed: bool,
-    /// It has taken nothing for too long: nothing more is written, be it in the midst of a frame.
-    pub(super) stalled: bool,
+    pub(super) write_state: WriteState,
+}
+
+/// Whether tasks are written to a worker.
+pub(super) enum WriteState {
+    Open,
+    /// The worker has taken nothing for too long: nothing more is written, be it in the midst of a frame.
+    Stalled,
+    /// Half a frame was written, and the rest could not be, for this reason: nothing that is written after
+    /// it would be understood.
+    Broken(String),
 }
 
 /// A task that was sent: its number, and the buffer that its list was built in.
@@ -72,9 +86,11 @@ impl Link {
         depth: usize,
         answer: usize,
     ) -> Link {
+        let is_socket = set_socket_timeout(&read, Timeout::Recv, Some(LIVENESS_INTERVAL)).is_ok();
         Link {
             write,
             read,
+            may_block: is_socket || answer == 0,
             capacity,
             corked: false,
             outbox: Vec::new(),
@@ -89,7 +105,7 @@ impl Link {
             answer,
             in_flight: VecDeque::with_capacity(depth),
             closed: false,
-            stalled: false,
+            write_state: WriteState::Open,
         }
     }
 
@@ -182,11 +198,17 @@ impl Link {
     /// The reply whose bytes are next. There are never more of them than tasks in flight, and room
     /// is made only for a list that may be as long as alleged: a lie costs no memory.
     fn parse_reply(&mut self) -> Result<Option<Reply>, TransportError> {
-        let there = &self.inbox[self.taken..self.filled];
-        let Some((head, rest)) = there.split_first_chunk::<DESCRIPTOR_BYTES>() else {
-            return Ok(None);
+        let (descriptor, rest) = loop {
+            let there = &self.inbox[self.taken..self.filled];
+            let Some((head, rest)) = there.split_first_chunk::<DESCRIPTOR_BYTES>() else {
+                return Ok(None);
+            };
+            let descriptor = Descriptor::from_words(bytemuck::pod_read_unaligned(head));
+            if descriptor.flags & KNOCK == 0 {
+                break (descriptor, rest);
+            }
+            self.taken += DESCRIPTOR_BYTES;
         };
-        let descriptor = Descriptor::from_words(bytemuck::pod_read_unaligned(head));
         let (length, items) = (descriptor.length as usize, descriptor.offset as usize);
         if length > ROOM_BYTES {
             let what = format!("a reply with {length} bytes of payload");

@@ -12,12 +12,14 @@
 //! Nothing can deadlock however large a list is, in a task or in an answer: the coordinator never
 //! blocks in a write without taking what comes meanwhile, be it a part of a reply.
 
+mod alarm_event;
 mod channel;
 mod fetch;
 mod frame;
 mod hub;
 mod leftover_bytes;
 mod link;
+mod links;
 mod plan;
 mod receive_buffer;
 mod spoke;

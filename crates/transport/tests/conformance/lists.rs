@@ -112,6 +112,32 @@ fn a_list_that_does_not_fit_is_refused_by_name_and_the_hub_stays_usable() {
 }
 
 #[test]
+fn a_setup_for_more_than_can_be_is_refused_by_name_and_nothing_panics() {
+    type Ask = fn(&mut Setup, usize);
+    let fields: [(&str, Ask); 5] = [
+        ("items in a list", |setup, many| setup.room = many),
+        ("items in an answer's list", |setup, many| setup.answer = many),
+        ("tasks in flight", |setup, many| setup.depth = many),
+        ("workers", |setup, many| setup.workers = many),
+        ("resident lists", |setup, many| setup.residents = many),
+    ];
+    for transport in ALL {
+        for (what, ask) in &fields {
+            for many in [1 << 32, usize::MAX] {
+                let mut setup = setup(transport.wakeups()[0].0, 1, 10);
+                ask(&mut setup, many);
+                let refused = transport.hub(&setup).map(drop);
+                let name = format!("{} for {many} {what}", transport.name());
+                let Err(TransportError::TooLarge { what: named, asked, .. }) = refused else {
+                    panic!("{name}: {refused:?}");
+                };
+                assert_eq!((named, asked), (*what, many), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_wake_up_that_a_transport_does_not_have_is_refused_by_name() {
     for transport in ALL {
         let refused = transport.hub(&setup("telepathy", 1, 0)).map(drop).unwrap_err().to_string();

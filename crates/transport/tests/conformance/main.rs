@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod broken;
 mod cork;
 mod ends;
 mod fairness;

@@ -15,6 +15,8 @@ pub(crate) const MOST_BYTES: u64 = 64 * 1024;
 /// The marks in a descriptor's flags that a list, or a payload, is there.
 pub(crate) const LIST: u8 = 1;
 pub(crate) const PAYLOAD: u8 = 16;
+/// The mark of a frame that only wakes a hub.
+pub(crate) const KNOCK: u8 = 64;
 
 pub(crate) fn setup(wakeup: &str) -> Setup {
     Setup {

@@ -11,7 +11,7 @@ use transport::{
     Arrival, Handover, Hub, List, Received, Reply, Task, Transport, TransportError, Value,
 };
 
-use crate::bounds::{ANSWER, DEPTH, MOST_BYTES, ROOM, bounded, descriptor, setup, task};
+use crate::bounds::{ANSWER, DEPTH, KNOCK, MOST_BYTES, ROOM, bounded, descriptor, setup, task};
 
 /// Transports whose frames come through a stream.
 pub(crate) const STREAMS: [&str; 5] = ["pipe", "pipe-serde", "socket", "vmsplice", "vm_read"];
@@ -158,6 +158,10 @@ impl Coordinator {
 fn replies(mut bytes: &[u8]) -> (Vec<Reply>, bool) {
     let mut replies = Vec::new();
     while let Some((head, rest)) = head_of(bytes) {
+        if head.flags & KNOCK != 0 {
+            bytes = rest;
+            continue;
+        }
         let (length, items) = (head.length as usize, head.offset as usize);
         if length > shm::payloads::ROOM_BYTES || items > ANSWER {
             return (replies, true);

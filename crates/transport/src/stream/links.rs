@@ -1,0 +1,226 @@
+//! The links to all workers: what comes from them, and how a hub waits for it.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use shm::wakeup::{Backoff, LIVENESS_INTERVAL, POLL_BUDGET, WaitStrategy, poll_spinning};
+use smallvec::SmallVec;
+
+use super::alarm_event::AlarmEvent;
+use super::link::{Link, WriteState};
+use super::wait::poll_fds;
+use crate::alarm::Alarm;
+use crate::error::TransportError;
+use crate::hub::Arrival;
+
+/// Descriptors that are polled without a memory allocation.
+const MAX_INLINE: usize = 64;
+
+/// The links to all workers.
+pub(super) struct Links {
+    links: Vec<Option<Link>>,
+    /// The worker that is looked at first, one after the last that was heard: none starves.
+    turn: usize,
+    wait: WaitStrategy,
+    backoff: Backoff,
+    /// Buffers of built lists whose tasks were answered.
+    pub(super) spare: Vec<Vec<i64>>,
+    pub(super) alarm: Arc<Alarm>,
+    alarm_event: AlarmEvent,
+}
+
+impl Links {
+    /// Room for `workers` links; `spins` looks are made before a core is given away.
+    pub(super) fn new(
+        workers: usize,
+        wait: WaitStrategy,
+        spins: usize,
+    ) -> Result<Links, TransportError> {
+        let alarm_event = AlarmEvent::new()?;
+        Ok(Links {
+            links: (0..workers).map(|_| None).collect(),
+            turn: 0,
+            wait,
+            backoff: Backoff::every(spins),
+            spare: Vec::new(),
+            alarm: Alarm::new(Some(Box::new(alarm_event.clone()))),
+            alarm_event,
+        })
+    }
+
+    /// Whether reads block: only a hub that sleeps asks before it reads.
+    pub(super) fn reads_block(&self) -> bool {
+        self.wait == WaitStrategy::Sleep
+    }
+
+    pub(super) fn set(&mut self, worker: usize, link: Link) {
+        self.links[worker] = Some(link);
+    }
+
+    pub(super) fn take(&mut self, worker: usize) -> Option<Link> {
+        self.links[worker].take()
+    }
+
+    #[inline]
+    pub(super) fn get(&self, worker: usize) -> Option<&Link> {
+        self.links[worker].as_ref()
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, worker: usize) -> Option<&mut Link> {
+        self.links[worker].as_mut()
+    }
+
+    pub(super) fn attached(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().flatten()
+    }
+
+    /// What was read and not yet told.
+    #[inline]
+    pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
+        let count = self.links.len();
+        for step in 0..count {
+            let worker = (self.turn + step) % count;
+            let Some(link) = &mut self.links[worker] else {
+                continue;
+            };
+            match link.take_reply(&mut self.spare) {
+                Ok(Some(reply)) => {
+                    self.turn = worker + 1;
+                    return Some(Arrival::Reply { worker, reply });
+                }
+                Ok(None) if link.closed => return Some(Arrival::Gone { worker }),
+                Ok(None) => {}
+                Err(fault) => {
+                    return Some(Arrival::Lie { worker, what: fault.to_string() });
+                }
+            }
+        }
+        None
+    }
+
+    /// A worker whose stream holds half a frame, and what kept the other half.
+    pub(super) fn broken(&self) -> Option<(usize, &str)> {
+        (0..).zip(&self.links).find_map(|(worker, link)| match &link.as_ref()?.write_state {
+            WriteState::Broken(what) => Some((worker, &what[..])),
+            WriteState::Open | WriteState::Stalled => None,
+        })
+    }
+
+    /// Waits until some link may have something to read, and reads it; or until the alarm is raised, or
+    /// about `patience` has passed.
+    pub(super) fn wait_for_replies(
+        &mut self,
+        patience: Option<Duration>,
+    ) -> Result<(), TransportError> {
+        if patience.is_some_and(|patience| patience.is_zero()) {
+            // One look, which gives nothing away.
+            return self.sleep(None, patience);
+        }
+        if self.wait != WaitStrategy::Sleep {
+            let spins = self.wait == WaitStrategy::Spin;
+            let longest = patience.unwrap_or(LIVENESS_INTERVAL);
+            let mut backoff = std::mem::take(&mut self.backoff);
+            let mut result = Ok(false);
+            let mut ready = || {
+                result = self.read_all();
+                !matches!(result, Ok(false)) || self.alarm.raised()
+            };
+            let found = if spins {
+                poll_spinning(&mut ready, longest)
+            } else {
+                backoff.poll(&mut ready, POLL_BUDGET.min(longest))
+            };
+            self.backoff = backoff;
+            result?;
+            if found || spins {
+                return Ok(());
+            }
+        }
+        let mut attached = self.links.iter().enumerate().filter(|(_, link)| link.is_some());
+        match (attached.next(), attached.next(), patience) {
+            (Some((only, Some(link))), None, None) if link.may_block => self.block(only),
+            _ => self.sleep(None, patience),
+        }
+    }
+
+    /// Reads from the only worker there is, until something comes or the alarm is raised.
+    #[inline]
+    fn block(&mut self, worker: usize) -> Result<(), TransportError> {
+        let Some(link) = &self.links[worker] else { return Ok(()) };
+        self.alarm_event.set_blocked(Some(&link.read));
+        // The lock orders both: either the raiser finds the pipe there, or this finds the alarm raised.
+        let read = if self.alarm.raised() { Ok(false) } else { self.read_replies(worker) };
+        self.alarm_event.set_blocked(None);
+        read.map(drop)
+    }
+
+    /// Waits a while for room in `worker`'s stream, which has been full `since` then, and takes the
+    /// replies that come meanwhile.
+    pub(super) fn wait_for_room(
+        &mut self,
+        worker: usize,
+        since: Instant,
+        patience: Option<Duration>,
+    ) -> Result<(), TransportError> {
+        match self.wait {
+            WaitStrategy::Spin => std::hint::spin_loop(),
+            WaitStrategy::Hybrid if since.elapsed() < POLL_BUDGET => std::thread::yield_now(),
+            WaitStrategy::Sleep | WaitStrategy::Hybrid => {
+                return self.sleep(Some(worker), patience);
+            }
+        }
+        self.read_all().map(drop)
+    }
+
+    /// Sleeps until a reply comes, the alarm is raised, `writer`'s stream has room, or `patience` has
+    /// passed; reads what came.
+    fn sleep(
+        &mut self,
+        writer: Option<usize>,
+        patience: Option<Duration>,
+    ) -> Result<(), TransportError> {
+        let open: SmallVec<[(usize, &OwnedFd); MAX_INLINE]> = (0..)
+            .zip(&self.links)
+            .filter_map(|(worker, link)| {
+                let open = link.as_ref().filter(|link| !link.closed)?;
+                Some((worker, &open.read))
+            })
+            .collect();
+        let mut polled: SmallVec<[PollFd<'_>; MAX_INLINE]> = SmallVec::new();
+        // A writer goes on when it has room: the next wait hears the alarm.
+        polled.push(match writer.and_then(|worker| self.links[worker].as_ref()) {
+            Some(link) => PollFd::new(&link.write, PollFlags::OUT),
+            None => self.alarm_event.poll_fd(),
+        });
+        polled.extend(open.iter().map(|(_, read)| PollFd::new(*read, PollFlags::IN)));
+        poll_fds(&mut polled, patience)?;
+        if writer.is_none() && !polled[0].revents().is_empty() {
+            self.alarm_event.clear();
+        }
+        let heard: SmallVec<[usize; MAX_INLINE]> = open
+            .iter()
+            .zip(&polled[1..])
+            .filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|((worker, _), _)| *worker)
+            .collect();
+        drop((open, polled));
+        heard.into_iter().try_for_each(|worker| self.read_replies(worker).map(drop))
+    }
+
+    /// Reads from every open link, none of which blocks; says whether anything came.
+    fn read_all(&mut self) -> Result<bool, TransportError> {
+        let mut any = false;
+        for worker in 0..self.links.len() {
+            any |= self.read_replies(worker)?;
+        }
+        Ok(any)
+    }
+
+    /// One read from one link; says whether bytes or the end of file came.
+    fn read_replies(&mut self, worker: usize) -> Result<bool, TransportError> {
+        self.links[worker].as_mut().map_or(Ok(false), Link::read_replies)
+    }
+}
