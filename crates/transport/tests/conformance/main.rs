@@ -15,3 +15,5 @@ mod pages;
 mod parts;
 mod patience;
 mod support;
+mod tampered;
+mod tap;
