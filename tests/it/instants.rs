@@ -229,12 +229,12 @@ impl Lone {
     /// The next answer or death, if it comes in time.
     fn event(&mut self, patience: Duration) -> Option<Result<Told, Vec<u32>>> {
         match self.0.recv(Some(patience)).unwrap() {
-            Event::Nothing => None,
+            Event::Nothing | Event::Started { .. } => None,
             Event::Reply { reply, .. } => {
                 Some(Ok((reply.task, reply.outcome.unwrap(), reply.list.into_vec())))
             }
-            Event::Died { death, unanswered } => {
-                assert_eq!(death.reason, ExitReason::Killed(9));
+            Event::Died { exit, unanswered } => {
+                assert_eq!(exit.reason, ExitReason::Killed(9));
                 Some(Err(unanswered.iter().map(|left| left.task).collect()))
             }
         }

@@ -25,9 +25,11 @@ const MAX_BYTES: u64 = 256 * 1024;
 /// coordinator. Either understands it, or calls it an error, and no descriptor is left open.
 pub fn control_socket(bytes: &[u8]) {
     let Some((count, message)) = bytes.split_first() else { return };
+    // Whether a further packet is announced, which does not come.
+    let message = [&[count >> 7], message].concat();
     let count = usize::from(*count) % (MAX_SENT + 1);
-    receive::<CoordinatorMessage>(message, count);
-    receive::<WorkerMessage>(message, count);
+    receive::<CoordinatorMessage>(&message, count);
+    receive::<WorkerMessage>(&message, count);
 }
 
 fn receive<M: DeserializeOwned + Serialize>(message: &[u8], count: usize) {
@@ -42,6 +44,7 @@ fn receive<M: DeserializeOwned + Serialize>(message: &[u8], count: usize) {
     }
     sendmsg(&theirs, &[IoSlice::new(message)], &mut ancillary, SendFlags::NOSIGNAL)
         .expect("room for one message");
+    drop(theirs);
     let received = bounded(MAX_BYTES, || ours.recv::<M>(None));
     if let Ok(Some((said, fds))) = received {
         assert!(fds.len() <= count);
@@ -49,7 +52,7 @@ fn receive<M: DeserializeOwned + Serialize>(message: &[u8], count: usize) {
         let again: M = serde_json::from_str(&text).expect("it was said by us");
         assert_eq!(serde_json::to_string(&again).expect("as before"), text);
     }
-    drop((ours, theirs));
+    drop(ours);
     assert_eq!(lowest_free(&nowhere), before, "a descriptor stayed open");
 }
 

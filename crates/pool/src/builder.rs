@@ -91,7 +91,14 @@ impl Builder {
             setup,
             cores: Vec::new(),
             initialiser: None,
-            limits: Limits { chunk: 1, bound: BOUND, task_timeout: None, attempts: ATTEMPTS },
+            limits: Limits {
+                workers: 0,
+                depth: 0,
+                chunk: 1,
+                bound: BOUND,
+                task_timeout: None,
+                attempts: ATTEMPTS,
+            },
         }
     }
 
@@ -434,12 +441,19 @@ impl Builder {
         setup.depth *= self.limits.chunk;
         let (launch, cores, initialiser) = (self.launch, self.cores, self.initialiser);
         let (padding, order) = (0, Vec::new());
+        let limits = Limits { workers: setup.workers, depth: setup.depth, ..self.limits };
         let plan = WorkerGroupPlan { launch, transport, setup, initialiser, cores, padding, order };
-        Ok(Pool(Handle::new(Dispatcher::new(WorkerGroup::start(&plan)?, &plan.setup, self.limits))))
+        let mut group = WorkerGroup::start(&plan)?;
+        if let Some(limit) = limits.task_timeout {
+            // Sending is a wait too, and ends as soon as a task's time does. So does an initialiser.
+            group.hub().set_stall(limit);
+            group.set_task_timeout(limit);
+        }
+        Ok(Pool(Handle::new(Dispatcher::new(group, limits))))
     }
 
     fn check(&self) -> Result<(), PoolError> {
-        let Limits { chunk, bound, task_timeout, attempts } = self.limits;
+        let Limits { chunk, bound, task_timeout, attempts, .. } = self.limits;
         let refuse = |field, value: String, why| Err(PoolError::Setting { field, value, why });
         match &self.setup {
             Setup { workers, .. } if !(1..=MAX_WORKERS).contains(workers) => {

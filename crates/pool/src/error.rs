@@ -1,6 +1,7 @@
 //! What can become of a task, and of a pool.
 
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,6 +102,20 @@ pub enum TaskError {
     /// The transport refused the task before any worker saw it.
     #[error("the task could not be sent: {0}")]
     Unsent(String),
+    /// The task was given what another pool lent: only that pool knows who writes there.
+    #[error("{what} of another pool was given: submit it to the pool that lent it")]
+    Foreign {
+        /// A room, or a resident list.
+        what: &'static str,
+    },
+    /// The task was given a part that its resident list does not have.
+    #[error("items {}..{} of a list of {items} were given", .part.start, .part.end)]
+    OutOfRange {
+        /// The part that was given.
+        part: Range<usize>,
+        /// Items of the list.
+        items: usize,
+    },
     /// As many tasks as the pool may have are unfinished.
     #[error("{bound} tasks are unfinished, and no more may be")]
     WouldBlock {
@@ -148,6 +163,8 @@ impl TaskError {
             TaskError::Refused { .. } => "Refused",
             TaskError::WorkerDied { .. } => "WorkerDied",
             TaskError::Unsent(_) => "Unsent",
+            TaskError::Foreign { .. } => "Foreign",
+            TaskError::OutOfRange { .. } => "OutOfRange",
             TaskError::WouldBlock { .. } => "WouldBlock",
             TaskError::Pool(_) => "Pool",
         }
@@ -169,10 +186,16 @@ impl TaskError {
             TaskError::Cancelled
             | TaskError::UnknownJob { .. }
             | TaskError::Unsent(_)
+            | TaskError::Foreign { .. }
+            | TaskError::OutOfRange { .. }
             | TaskError::WouldBlock { .. }
             | TaskError::Pool(_) => None,
         }
     }
+}
+
+fn are(count: usize) -> &'static str {
+    if count == 1 { " is" } else { "s are" }
 }
 
 /// How often a task was begun, where that was more than once.
@@ -231,6 +254,24 @@ pub enum PoolError {
     /// A worker is gone, and whoever asked has no pool to replace it.
     #[error("worker {} (pid {}) died: {}", .0.worker, .0.pid, .0.reason)]
     Died(WorkerExit),
+    /// This process was itself started as a worker, and does not serve.
+    #[error(
+        "this process was started as a worker, and its main went on without serving: call \
+         pool::serve_if_worker (or pool::serve) first thing in main"
+    )]
+    NotServing,
+    /// No worker is left, and none can be started.
+    #[error("no worker is left, and none can be started: {why}")]
+    NoWorkers {
+        /// Why the last one could not take its place.
+        why: String,
+    },
+    /// Workers cannot be parked while tasks are unfinished.
+    #[error("{unfinished} task{} unfinished: take the results before parking", are(*.unfinished))]
+    Busy {
+        /// How many.
+        unfinished: usize,
+    },
     /// No transport of that name.
     #[error("there is no transport `{0}`")]
     NoTransport(String),

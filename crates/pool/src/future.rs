@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use transport::Value;
 
 use crate::data::Data;
+use crate::dispatch::TaskRef;
 use crate::handle::Handle;
 use crate::outcome::Outcome;
 
@@ -28,12 +29,12 @@ use crate::outcome::Outcome;
 /// ```
 pub struct Future {
     pool: Handle,
-    id: u32,
+    task: TaskRef,
 }
 
 impl Future {
-    pub(crate) fn new(pool: Handle, id: u32) -> Future {
-        Future { pool, id }
+    pub(crate) fn new(pool: Handle, task: TaskRef) -> Future {
+        Future { pool, task }
     }
 
     /// Waits for the outcome.
@@ -54,7 +55,7 @@ impl Future {
     pub fn result(self) -> Outcome {
         let mut tasks = self.pool.tasks();
         loop {
-            if let Some(outcome) = tasks.take(self.id) {
+            if let Some(outcome) = tasks.take(self.task.key) {
                 return outcome;
             }
             tasks.wait(None);
@@ -84,7 +85,7 @@ impl Future {
         let started = Instant::now();
         loop {
             let mut tasks = self.pool.tasks();
-            if let Some(outcome) = tasks.take(self.id) {
+            if let Some(outcome) = tasks.take(self.task.key) {
                 return Ok(outcome);
             }
             let left = patience.saturating_sub(started.elapsed());
@@ -109,13 +110,21 @@ impl Future {
     /// ```
     pub fn done(&self) -> bool {
         let mut tasks = self.pool.tasks();
-        while !tasks.is_done(self.id) && tasks.wait(Some(Duration::ZERO)) {}
-        tasks.is_done(self.id)
+        while !tasks.is_done(self.task.key) && tasks.wait(Some(Duration::ZERO)) {}
+        tasks.is_done(self.task.key)
+    }
+
+    /// Waits until the task is done.
+    fn wait(&self) {
+        let mut tasks = self.pool.tasks();
+        while !tasks.is_done(self.task.key) {
+            tasks.wait(None);
+        }
     }
 
     /// Whether the outcome was collected already.
     pub(crate) fn is_there(&self) -> bool {
-        self.pool.tasks().is_done(self.id)
+        self.pool.tasks().is_done(self.task.key)
     }
 
     /// Cancels the task, if no worker has it yet: its outcome is [`TaskError::Cancelled`] then.
@@ -135,10 +144,10 @@ impl Future {
     /// # Ok(()) });
     /// ```
     pub fn cancel(&self) -> bool {
-        self.pool.tasks().cancel(self.id)
+        self.pool.tasks().cancel(self.task.key)
     }
 
-    /// The task's number, which no other unfinished task of its pool has.
+    /// The task's number, which no other of the last four billion tasks of its pool has.
     ///
     /// ```
     /// use pool::Pool;
@@ -150,19 +159,19 @@ impl Future {
     /// # Ok(()) });
     /// ```
     pub fn id(&self) -> u32 {
-        self.id
+        self.task.id
     }
 }
 
 impl Drop for Future {
     fn drop(&mut self) {
-        self.pool.tasks().forget(self.id);
+        self.pool.tasks().forget(self.task.key);
     }
 }
 
 impl fmt::Debug for Future {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Future").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Future").field("id", &self.task.id).finish_non_exhaustive()
     }
 }
 
@@ -181,25 +190,32 @@ impl fmt::Debug for Future {
 /// ```
 pub struct AsCompleted {
     pool: Handle,
+    /// By the keys of their tasks.
     waiting: FxHashMap<u32, Future>,
+    /// Those of other pools.
+    foreign: Vec<Future>,
     /// Those that came to be done before are not among `waiting`, or were given.
     place: u64,
 }
 
 impl AsCompleted {
     pub(crate) fn new(pool: Handle, futures: impl IntoIterator<Item = Future>) -> AsCompleted {
-        let waiting = futures.into_iter().map(|future| (future.id, future)).collect();
-        AsCompleted { pool, waiting, place: 0 }
+        let (ours, foreign): (Vec<Future>, Vec<Future>) =
+            futures.into_iter().partition(|future| future.pool.is_same(&pool));
+        let waiting = ours.into_iter().map(|future| (future.task.key, future)).collect();
+        AsCompleted { pool, waiting, foreign, place: 0 }
     }
 
-    fn add(&mut self, future: Future) {
-        self.waiting.insert(future.id, future);
+    fn add(&mut self, task: TaskRef) {
+        self.waiting.insert(task.key, Future::new(self.pool.clone(), task));
     }
 }
 
 impl fmt::Debug for AsCompleted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsCompleted").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("AsCompleted")
+            .field("waiting", &(self.waiting.len() + self.foreign.len()))
+            .finish_non_exhaustive()
     }
 }
 
@@ -207,21 +223,25 @@ impl Iterator for AsCompleted {
     type Item = Future;
 
     fn next(&mut self) -> Option<Future> {
+        if let Some(foreign) = self.foreign.pop() {
+            foreign.wait();
+            return Some(foreign);
+        }
         if self.waiting.is_empty() {
             return None;
         }
         let mut tasks = self.pool.tasks();
-        let id = loop {
+        let key = loop {
             let mut done = tasks.done_from(self.place);
-            if let Some((place, id)) = done.find(|(_, id)| self.waiting.contains_key(id)) {
+            if let Some((place, key)) = done.find(|(_, key)| self.waiting.contains_key(key)) {
                 self.place = place;
-                break id;
+                break key;
             }
             drop(done);
             tasks.wait(None);
         };
         drop(tasks);
-        self.waiting.remove(&id)
+        self.waiting.remove(&key)
     }
 }
 
@@ -265,9 +285,9 @@ where
         while self.completed.pool.tasks().has_room() {
             let Some((place, (arg, data))) = self.tasks.next() else { break };
             match self.completed.pool.submit(&self.job, arg, data) {
-                Ok(id) => {
-                    self.places.insert(id, place);
-                    self.completed.add(Future::new(self.completed.pool.clone(), id));
+                Ok(task) => {
+                    self.places.insert(task.id, place);
+                    self.completed.add(task);
                 }
                 Err(error) => return Some((place, Err(error))),
             }

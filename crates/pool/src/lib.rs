@@ -10,7 +10,8 @@
 //! | job | what a worker can do, by name |
 //! | worker_command | which program is a worker |
 //! | error | what can become of a task, and of a pool |
-//! | dispatch | what becomes of each task, from the line to its outcome |
+//! | dispatch | what becomes of each task, from its submission to its outcome |
+//! | workers | what a dispatcher needs of its workers: a group, or a simulation |
 //! | worker_group | the workers of one hub: started, parked, measured, replaced |
 //! | worker | one worker as its coordinator has it |
 //! | supervisor | one thread that starts workers, sees them die, and reaps them |
@@ -33,9 +34,10 @@ mod supervisor;
 mod worker;
 mod worker_command;
 mod worker_group;
+mod workers;
 
 pub use builder::{Builder, MAX_WORKERS};
-pub use data::Data;
+pub use data::{Data, Items, Resident, Room};
 pub use error::{PoolError, TaskError};
 pub use future::{AsCompleted, Future, MapUnordered};
 pub use job::{Call, Job, JobError};
@@ -44,6 +46,6 @@ pub use pool::{Pool, TrySubmitError};
 pub use serve::serve;
 pub use shm::{AnswerList, Kind};
 pub use supervisor::{ExitReason, WorkerExit};
-pub use transport::{Resident, Room, Value};
+pub use transport::Value;
 pub use worker_command::{WorkerCommand, serve_if_worker};
-pub use worker_group::{Event, Report, WorkerGroup, WorkerGroupPlan};
+pub use worker_group::{EmptyPlace, Event, Report, WorkerGroup, WorkerGroupPlan};

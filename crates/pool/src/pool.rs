@@ -7,13 +7,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use transport::{Resident, Room, TransportError, Value};
+use transport::{TransportError, Value};
 
-use crate::data::Data;
+use crate::data::{Data, Resident, Room};
 use crate::error::{PoolError, TaskError};
 use crate::future::{AsCompleted, Future, MapUnordered};
 use crate::handle::Handle;
 use crate::outcome::Outcome;
+use crate::worker_group::EmptyPlace;
 
 /// Worker processes that run jobs by name. Dropping it and its futures ends them.
 ///
@@ -63,15 +64,16 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// [`TaskError::UnknownJob`], and [`TaskError::Pool`] where there is no pool any more. Whatever
-    /// else may happen to the task is told by its future.
+    /// [`TaskError::UnknownJob`]; [`TaskError::Foreign`] and [`TaskError::OutOfRange`] for a list that is not
+    /// this pool's, or has no such part; and [`TaskError::Pool`] where there is no pool any more. What else
+    /// may happen to the task is told by its future.
     pub fn submit(
         &self,
         job: &str,
         arg: impl Into<Value>,
         data: impl Into<Data>,
     ) -> Result<Future, TaskError> {
-        self.0.submit(job, arg, data).map(|id| Future::new(self.0.clone(), id))
+        self.0.submit(job, arg, data).map(|task| Future::new(self.0.clone(), task))
     }
 
     /// Submits one task, or says that [`Pool::submit`] would have to wait.
@@ -98,18 +100,9 @@ impl Pool {
         arg: impl Into<Value>,
         data: impl Into<Data>,
     ) -> Result<Future, TrySubmitError> {
-        let mut tasks = self.0.tasks();
-        // What is done already makes room.
-        while !tasks.has_room() && tasks.wait(Some(std::time::Duration::ZERO)) {}
-        let blocked = TaskError::WouldBlock { bound: tasks.bound() };
-        let ready = if tasks.has_room() { tasks.job(job) } else { Err(blocked) };
-        match ready {
-            Ok(job) => {
-                let id = tasks.enter(job, arg.into(), data.into());
-                drop(tasks);
-                Ok(Future::new(self.0.clone(), id))
-            }
-            Err(why) => Err(TrySubmitError { why, data: data.into() }),
+        match self.0.try_submit(job, arg, data) {
+            Ok(task) => Ok(Future::new(self.0.clone(), task)),
+            Err((why, data)) => Err(TrySubmitError { why, data }),
         }
     }
 
@@ -173,7 +166,8 @@ impl Pool {
         MapUnordered::new(self.0.clone(), job, tasks.into_iter())
     }
 
-    /// Gives each of `futures`, which are this pool's, as its task comes to be done.
+    /// Gives each of `futures` as its task comes to be done. Those of another pool come first, each when that pool
+    /// has done it.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -220,9 +214,9 @@ impl Pool {
     pub fn list(&self, items: usize) -> Result<Room, PoolError> {
         let mut tasks = self.0.tasks();
         loop {
-            match tasks.group.hub().reserve(items) {
-                Err(TransportError::NoRoom { .. }) if tasks.is_busy() => tasks.wait(None),
-                other => return Ok(other?),
+            match tasks.workers.hub().reserve(items) {
+                Err(TransportError::NoRoom { .. }) if tasks.unfinished() > 0 => tasks.wait(None),
+                other => return Ok(Room::new(other?, tasks.id)),
             };
         }
     }
@@ -247,10 +241,12 @@ impl Pool {
     /// It is longer than [`Builder::longest_list`], there are [`Builder::resident_lists`] already,
     /// or the transport has no segment.
     pub fn place(&self, list: &[i64]) -> Result<Resident, PoolError> {
-        Ok(self.0.tasks().group.hub().place(list)?)
+        let mut tasks = self.0.tasks();
+        Ok(Resident::new(tasks.workers.hub().place(list)?, tasks.id))
     }
 
-    /// Process of each worker that lives.
+    /// Process of each worker, those that are starting among them; fewer than there are places while one
+    /// cannot be filled ([`Pool::empty_places`]).
     ///
     /// ```
     /// use pool::Pool;
@@ -261,10 +257,26 @@ impl Pool {
     /// # Ok(()) });
     /// ```
     pub fn pids(&self) -> Vec<u32> {
-        self.0.tasks().group.pids()
+        self.0.tasks().workers.pids()
     }
 
-    /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
+    /// Places without a worker, and why: where a replacement cannot be started the others go on, and the
+    /// pool tries again now and then.
+    ///
+    /// ```
+    /// use pool::Pool;
+    ///
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); }
+    /// # example::main(|| {
+    /// let pool = Pool::builder().workers(2).build()?;
+    /// assert!(pool.empty_places().is_empty());
+    /// # Ok(()) });
+    /// ```
+    pub fn empty_places(&self) -> Vec<EmptyPlace> {
+        self.0.tasks().workers.empty_places()
+    }
+
+    /// Sends all workers to sleep, so that they disturb nothing else. The next task wakes them.
     ///
     /// ```
     /// use pool::Pool;
@@ -279,9 +291,9 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// A worker died instead.
+    /// [`PoolError::Busy`] while tasks are unfinished; or a worker died, which is replaced.
     pub fn park(&self) -> Result<(), PoolError> {
-        self.0.tasks().group.park()
+        self.0.tasks().park()
     }
 
     /// Wakes all workers that were parked.
@@ -298,9 +310,9 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// A worker died meanwhile.
+    /// A control socket failed in another way than by its worker's death.
     pub fn unpark(&self) -> Result<(), PoolError> {
-        self.0.tasks().group.unpark()
+        self.0.tasks().unpark()
     }
 }
 

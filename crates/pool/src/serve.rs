@@ -1,10 +1,12 @@
-//! A worker's life: hello, a place, tasks; and an end as soon as its coordinator has none for it.
+//! A worker's life: it says hello, takes its place, does tasks, and ends with its coordinator.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32};
 
 use measure::counters::{Io, Usage};
 use measure::now;
@@ -32,7 +34,8 @@ use crate::job::{Call, Job, JobError};
 /// }
 /// ```
 pub fn serve(build: &str, jobs: &[&dyn Job]) -> ExitCode {
-    match WorkerLoop::begin(build, jobs).and_then(WorkerLoop::run) {
+    SERVING.store(true, Relaxed);
+    match WorkerLoop::start(build, jobs).and_then(WorkerLoop::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             if let Fault::Untold(message) = fault {
@@ -43,7 +46,16 @@ pub fn serve(build: &str, jobs: &[&dyn Job]) -> ExitCode {
     }
 }
 
-/// Why a worker ended before its time.
+/// Whether this process serves, or has served.
+static SERVING: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`serve`] was called in this process.
+pub(crate) fn is_serving() -> bool {
+    // Relaxed: it says nothing of any other memory.
+    SERVING.load(Relaxed)
+}
+
+/// Why a worker ended early.
 enum Fault {
     /// Its coordinator knows.
     Told,
@@ -64,9 +76,7 @@ struct WorkerLoop<'a> {
 }
 
 impl<'a> WorkerLoop<'a> {
-    fn begin(build: &str, jobs: &'a [&'a dyn Job]) -> Result<WorkerLoop<'a>, Fault> {
-        // All that is meant for it comes over its control socket.
-        shm::strays::close_inherited();
+    fn start(build: &str, jobs: &'a [&'a dyn Job]) -> Result<WorkerLoop<'a>, Fault> {
         let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
         if !is_socket(&stdin) {
             return Err("a worker is started by its coordinator, not by hand: its stdin is the \
@@ -76,17 +86,17 @@ impl<'a> WorkerLoop<'a> {
         let control = Control::from_fd(stdin);
         // What a job starts inherits descriptor 0, and must not inherit the control socket.
         rustix::stdio::dup2_stdin(&std::fs::File::open("/dev/null")?)?;
-        depend_on_coordinator()?;
+        set_parent_death_signal()?;
         control.send(&WorkerMessage::Hello { build: build.into() }, &[])?;
         let Some((order, fds)) = control.recv(None)? else {
             // Asked who it is, and no more: a probe.
             std::process::exit(0);
         };
-        let CoordinatorMessage::Attach { worker: _, transport, plan, core, initialiser } = order
+        let CoordinatorMessage::Attach { worker, transport, plan, core, initialiser } = order
         else {
             return Err(format!("{order:?} before a place").into());
         };
-        catch_panics_quietly();
+        note_panics(worker, jobs);
         let attached = attach(&transport, Handover { plan, fds }, core);
         match attached.and_then(|spoke| initialise(jobs, initialiser).map(|()| spoke)) {
             Ok(spoke) => {
@@ -150,6 +160,8 @@ fn only_core() -> Option<usize> {
 #[inline]
 fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -> (Reply, usize) {
     let Incoming { task, list, stamps: [received, decoded], room } = incoming;
+    TASK.store(task.id, Relaxed);
+    JOB.store(task.job, Relaxed);
     let outcome = match (list, jobs.get(usize::from(task.job))) {
         _ if task.park => Ok((Value::Int(0), 0)),
         (Err(refused), _) => Err(refused),
@@ -168,7 +180,9 @@ fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -
 /// A job's answer, and the items of its list.
 #[inline]
 fn run(job: &dyn Job, call: &mut Call<'_>) -> Result<(Value, usize), Box<Failure>> {
+    IN_JOB.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| job.run(call)));
+    IN_JOB.set(false);
     if let Some(refused) = call.take_refused() {
         return Err(refused);
     }
@@ -194,22 +208,43 @@ fn initialise(jobs: &[&dyn Job], first: Option<(String, Value)>) -> Result<(), S
 }
 
 thread_local! {
+    /// Whether this thread runs a job, whose panic is its task's error.
+    static IN_JOB: Cell<bool> = const { Cell::new(false) };
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// A job's panic is told by its task's error, not by a trace among the coordinator's output.
-fn catch_panics_quietly() {
-    std::panic::set_hook(Box::new(|panic| {
+/// Number of the task that runs, and of its job: for a message.
+static TASK: AtomicU32 = AtomicU32::new(0);
+static JOB: AtomicU16 = AtomicU16::new(u16::MAX);
+
+/// Keeps what a job panics with for its task's error. A panic that no task is told of, as in a thread that a
+/// job started, is printed.
+fn note_panics(worker: usize, jobs: &[&dyn Job]) {
+    let names: Vec<&'static str> = jobs.iter().map(|job| job.name()).collect();
+    std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line()));
         let said = panic.payload_as_str().unwrap_or("a panic without words");
-        LAST_PANIC.set(format!("{said}{}", place.unwrap_or_default()));
+        let text = format!("{said}{}", place.unwrap_or_default());
+        if IN_JOB.get() {
+            LAST_PANIC.set(text);
+            return;
+        }
+        let pid = std::process::id();
+        // Relaxed: a message may name the task before or after.
+        let during = match names.get(usize::from(JOB.load(Relaxed))) {
+            Some(job) => format!(" during job `{job}`, task {}", TASK.load(Relaxed)),
+            None => String::new(),
+        };
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("without a name");
+        eprintln!("worker {worker} (pid {pid}): thread {thread} panicked{during}: {text}");
     }));
 }
 
 /// Makes sure that this process ends with its coordinator, however that ends.
 ///
 /// No thread watches for that: a second thread would make every system call of the first dearer.
-fn depend_on_coordinator() -> std::io::Result<()> {
+fn set_parent_death_signal() -> std::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     rustix::thread::set_no_new_privs(true)?;
     // These reach the whole group; what to do about them is the coordinator's decision.

@@ -1,12 +1,17 @@
 //! One worker as its coordinator has it: a process, and the socket to talk to it beside tasks.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::control::{Control, WorkerMessage};
 use crate::error::PoolError;
 use crate::supervisor::{Process, Supervisor};
-use crate::worker_command::WorkerCommand;
+use crate::worker_command::{WORKER_OF, WorkerCommand};
+
+/// What came as a worker's first message.
+pub(crate) type Hello = io::Result<Option<(WorkerMessage, Vec<OwnedFd>)>>;
 
 pub(crate) struct Worker {
     pub(crate) process: Process,
@@ -27,29 +32,37 @@ impl Worker {
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.args)
-            .env("IPCLAB_PADDING", "x".repeat(padding))
+            .env(WORKER_OF, std::process::id().to_string())
             .stdin(Stdio::from(theirs))
-            .stdout(Stdio::from(stderr));
+            .stdout(Stdio::from(stderr))
+            // What a job starts is in its worker's group, and ends with it.
+            .process_group(0);
+        if padding > 0 {
+            command.env("IPCLAB_PADDING", "x".repeat(padding));
+        }
+        shm::inherited::close_all_on_exec(&mut command);
         let process = supervisor
             .start(number, command)
             .map_err(|cause| PoolError::Start { program: launch.program.clone(), cause })?;
         Ok(Worker { process, control })
     }
 
-    /// Hears its first word.
-    pub(crate) fn hello(&self, launch: &WorkerCommand) -> Result<(), PoolError> {
-        let foreign = |what: String| PoolError::Foreign { program: launch.program.clone(), what };
-        match self.control.recv(Some(launch.patience)) {
-            Ok(Some((WorkerMessage::Hello { build }, _))) if build == launch.build => Ok(()),
+    /// Checks the first message of a worker that `launch` started: which build it is.
+    pub(crate) fn check_hello(launch: &WorkerCommand, first: Hello) -> Result<(), PoolError> {
+        let what = match first {
+            Ok(Some((WorkerMessage::Hello { build }, _))) if build == launch.build => return Ok(()),
             Ok(Some((WorkerMessage::Hello { build }, _))) => {
-                Err(foreign(format!("its build is {build}, and {} is asked for", launch.build)))
+                format!("its build is {build}, and {} is asked for", launch.build)
             }
-            Ok(Some((other, _))) => Err(foreign(format!("its first word was {other:?}"))),
-            Ok(None) => Err(foreign("it ended without a word".into())),
+            Ok(Some((other, _))) => format!("its first message was {other:?}"),
+            Ok(None) => "it ended without a word: does its main call pool::serve_if_worker (or \
+                         pool::serve) before anything else?"
+                .into(),
             Err(fault) if fault.kind() == std::io::ErrorKind::TimedOut => {
-                Err(foreign(format!("it said nothing for {:?}", launch.patience)))
+                format!("it said nothing for {:?}", launch.patience)
             }
-            Err(fault) => Err(foreign(fault.to_string())),
-        }
+            Err(fault) => fault.to_string(),
+        };
+        Err(PoolError::Foreign { program: launch.program.clone(), what })
     }
 }

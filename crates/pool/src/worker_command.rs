@@ -5,10 +5,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::job::Job;
-use crate::serve::serve;
+use crate::serve::{is_serving, serve};
 
 /// The argument by which a program is asked to be its own worker.
 const ROLE: &str = "ipclab-worker";
+
+/// Names the process that started this one as a worker, in the environment.
+pub(crate) const WORKER_OF: &str = "IPCLAB_WORKER_OF";
+
+/// Whether this process was started as a worker and does not serve: its main has forgotten to.
+pub(crate) fn is_idle_worker() -> bool {
+    let parent = std::os::unix::process::parent_id().to_string();
+    // What a job starts has another parent than the variable says, and may have a pool of its own.
+    !is_serving() && std::env::var(WORKER_OF).is_ok_and(|coordinator| coordinator == parent)
+}
 
 /// What stands for the hash of the sources, where both sides are one file.
 const ITSELF: &str = "itself";

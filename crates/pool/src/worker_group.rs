@@ -2,83 +2,31 @@
 //!
 //! A sweep drives the group's hub directly; [`crate::Pool`] is tasks and results on top of it.
 
+mod changes;
+mod ending;
 mod parked;
+mod place;
+mod plan;
+mod starting;
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use measure::Timeline;
 use rustc_hash::FxHashMap;
-use transport::{
-    Arrival, Hub, List, Reply, Setup, Task, Transport, TransportError, Unanswered, Value,
-};
+use transport::{Arrival, Hub, List, Task, TransportError, Value};
 
-use crate::control::{CoordinatorMessage, WorkerMessage};
+use self::place::{Dying, Place, Stage};
 use crate::error::PoolError;
-use crate::supervisor::{ExitReason, Process, Supervisor, WorkerExit};
+use crate::supervisor::Supervisor;
 use crate::worker::Worker;
-use crate::worker_command::WorkerCommand;
+use crate::worker_command::{WorkerCommand, is_idle_worker};
 
+pub use self::plan::{EmptyPlace, Event, WorkerGroupPlan};
 pub use crate::control::Report;
-
-/// What a group is for.
-///
-/// ```
-/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut plan = example::plan();
-/// plan.initialiser = Some(("halve".into(), 7.into()));
-/// assert!(matches!(pool::WorkerGroup::start(&plan), Err(pool::PoolError::Attach { .. })));
-/// ```
-#[derive(Clone)]
-pub struct WorkerGroupPlan {
-    /// Which program is a worker.
-    pub launch: WorkerCommand,
-    /// How tasks are carried.
-    pub transport: &'static dyn Transport,
-    /// Its axes.
-    pub setup: Setup,
-    /// A job that each worker runs before its first task, and its argument.
-    pub initialiser: Option<(String, Value)>,
-    /// Core of each worker; empty: wherever the scheduler likes.
-    pub cores: Vec<usize>,
-    /// Bytes added to the workers' environment, which moves their stacks.
-    pub padding: usize,
-    /// CoordinatorMessage in which workers are started; empty: 0, 1, 2, ….
-    pub order: Vec<usize>,
-}
-
-/// What came.
-///
-/// ```
-/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::busy();
-/// group.kill(0); // with one task in its hands
-/// let died = group.recv(None).unwrap();
-/// assert!(matches!(died, pool::Event::Died { unanswered, .. } if unanswered.len() == 1));
-/// ```
-#[derive(Debug)]
-pub enum Event {
-    /// An answer.
-    Reply {
-        /// From whom.
-        worker: usize,
-        /// What.
-        reply: Reply,
-    },
-    /// A worker is dead and reaped. Its tasks are not in flight: nothing of theirs will come.
-    Died {
-        /// Whose death, and how.
-        death: WorkerExit,
-        /// Tasks that it had not answered, in order: only the first can have begun.
-        unanswered: Vec<Unanswered>,
-    },
-    /// Patience ended.
-    Nothing,
-}
 
 /// Not a job: sends a worker to its control socket.
 const PARK: Task = Task { id: u32::MAX, job: 0, arg: Value::Int(0), phase: false, park: true };
-
-/// Processes that are started for one place while each is killed before it has taken it.
-const REPLACEMENTS: usize = 32;
 
 /// A hub with its workers. Dropping it ends them all.
 ///
@@ -98,8 +46,17 @@ pub struct WorkerGroup {
     numbers: FxHashMap<String, usize>,
     /// Of each job, whether a task of it may be begun again.
     repeatable: Vec<bool>,
-    workers: Vec<Option<Worker>>,
-    dying: VecDeque<WorkerExit>,
+    places: Vec<Place>,
+    /// Deaths that are not told yet.
+    dying: VecDeque<Dying>,
+    /// Replacements that have taken their places, which is not told yet.
+    started: VecDeque<usize>,
+    /// Whether only the hub needs a look: no place changes, and nothing is left to be told.
+    settled: bool,
+    /// When there was a worker last.
+    last_ready: Instant,
+    /// How long an initialiser may take while the group works; for ever unless said.
+    task_timeout: Option<Duration>,
     migrated: Option<usize>,
     // The order of the next two matters: workers end before the memory that they map.
     supervisor: Supervisor,
@@ -115,34 +72,41 @@ impl WorkerGroup {
     /// ```
     ///
     /// # Errors
-    /// [`PoolError`]; no worker is left behind.
+    /// [`PoolError`]; no worker is left behind. A process that was started as a worker, and does not serve,
+    /// is refused: it would start workers which start workers.
     pub fn start(plan: &WorkerGroupPlan) -> Result<WorkerGroup, PoolError> {
+        if is_idle_worker() {
+            return Err(PoolError::NotServing);
+        }
         let hub = plan.transport.hub(&plan.setup)?;
-        let supervisor = Supervisor::new(hub.alarm())?;
-        let workers = (0..plan.setup.workers).map(|_| None).collect();
-        let (plan, dying, migrated) = (plan.clone(), VecDeque::new(), None);
-        let (jobs, numbers, repeatable) = (Vec::new(), FxHashMap::default(), Vec::new());
         let mut group = WorkerGroup {
-            plan,
-            jobs,
-            numbers,
-            repeatable,
-            workers,
-            dying,
-            migrated,
-            supervisor,
+            plan: plan.clone(),
+            jobs: Vec::new(),
+            numbers: FxHashMap::default(),
+            repeatable: Vec::new(),
+            places: (0..plan.setup.workers).map(|_| Place::new()).collect(),
+            dying: VecDeque::new(),
+            started: VecDeque::new(),
+            settled: true,
+            last_ready: Instant::now(),
+            task_timeout: None,
+            migrated: None,
+            supervisor: Supervisor::new(hub.alarm())?,
             hub,
         };
-        let plan = group.plan.clone();
         let mut order: Vec<usize> = (0..plan.setup.workers).collect();
         if plan.order.len() == order.len() {
             order.clone_from(&plan.order);
         }
-        // All start before the first is waited for: they load at the same time.
-        for &worker in &order {
-            group.workers[worker] = Some(group.spawn(worker)?);
+        // One alone, until it has said that it is a worker: a program that never serves is started once.
+        if let Some(&first) = order.first() {
+            group.fill(first, Stage::Hello)?;
         }
-        order.iter().try_for_each(|&worker| group.welcome(worker))?;
+        // The others start before the next is waited for: they load at the same time.
+        for &worker in order.iter().skip(1) {
+            group.spawn(worker)?;
+        }
+        order.iter().try_for_each(|&worker| group.fill(worker, Stage::Ready))?;
         Ok(group)
     }
 
@@ -158,7 +122,8 @@ impl WorkerGroup {
     pub fn probe(launch: &WorkerCommand) -> Result<(), PoolError> {
         let supervisor = Supervisor::new(transport::Alarm::new(None))?;
         let worker = Worker::start(&supervisor, launch, 0, 0)?;
-        let known = worker.hello(launch);
+        let said = worker.control.recv(Some(launch.patience));
+        let known = Worker::check_hello(launch, said);
         if known.is_err() {
             worker.process.kill();
         }
@@ -180,27 +145,48 @@ impl WorkerGroup {
         &mut *self.hub
     }
 
-    /// Process of each worker that lives.
+    /// Process of each worker, those that are starting among them.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let group = example::group();
     /// assert_eq!(group.pids().len(), 1);
     /// ```
     pub fn pids(&self) -> Vec<u32> {
-        self.workers.iter().flatten().map(|worker| worker.process.pid).collect()
+        self.places.iter().filter_map(Place::worker).map(|worker| worker.process.pid).collect()
     }
 
-    /// Process of worker `worker`, while it lives.
+    /// Process of worker `worker`, while it lives and has taken its place.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let group = example::group();
     /// assert_eq!(group.pid(0), Some(group.pids()[0]));
     /// ```
     pub fn pid(&self, worker: usize) -> Option<u32> {
-        self.workers[worker].as_ref().map(|worker| worker.process.pid)
+        self.places[worker].ready().map(|worker| worker.process.pid)
     }
 
-    /// Waits for whatever comes first; without `patience` for as long as it takes.
+    /// Whether worker `worker` may be sent tasks.
+    pub(crate) fn is_ready(&self, worker: usize) -> bool {
+        self.places[worker].ready().is_some()
+    }
+
+    /// Places without a worker, and why.
+    pub(crate) fn empty_places(&self) -> Vec<EmptyPlace> {
+        let empty = self.places.iter().enumerate().filter(|(_, place)| place.ready().is_none());
+        empty
+            .map(|(worker, place)| {
+                let why = place.retry.why().unwrap_or("its replacement is being started");
+                EmptyPlace { worker, why: why.to_owned() }
+            })
+            .collect()
+    }
+
+    /// How long a replacement's initialiser may take.
+    pub(crate) fn set_task_timeout(&mut self, limit: Duration) {
+        self.task_timeout = Some(limit);
+    }
+
+    /// Waits for the next event; without `timeout` for as long as it takes.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
@@ -210,34 +196,15 @@ impl WorkerGroup {
     /// # Errors
     /// The transport failed in a way that concerns no single worker.
     #[inline]
-    pub fn recv(&mut self, patience: Option<Duration>) -> Result<Event, PoolError> {
-        loop {
-            // What the dead had answered before is told before their death.
-            let patience = if self.dying.is_empty() { patience } else { Some(Duration::ZERO) };
-            let dead = match self.hub.recv(patience)? {
+    pub fn recv(&mut self, timeout: Option<Duration>) -> Result<Event, PoolError> {
+        if self.settled {
+            match self.hub.recv(timeout)? {
                 Arrival::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
-                Arrival::Alarm => {
-                    self.dying.extend(self.supervisor.take_deaths());
-                    continue;
-                }
-                Arrival::Gone { worker } => self.bury(worker)?,
-                Arrival::Broken { worker, what: _ } => {
-                    self.kill(worker);
-                    self.bury(worker)?
-                }
-                Arrival::Lie { worker, what: _ } => {
-                    self.kill(worker);
-                    WorkerExit { reason: ExitReason::ProtocolViolation, ..self.bury(worker)? }
-                }
-                Arrival::Nothing => match self.dying.pop_front() {
-                    Some(death) => death,
-                    None => return Ok(Event::Nothing),
-                },
-            };
-            self.workers[dead.worker] = None;
-            let unanswered = self.hub.detach(dead.worker);
-            return Ok(Event::Died { death: dead, unanswered });
+                Arrival::Nothing => return Ok(Event::Nothing),
+                other => self.note(other),
+            }
         }
+        self.recv_unsettled(timeout)
     }
 
     /// Sends one task through the hub.
@@ -263,23 +230,6 @@ impl WorkerGroup {
             Err(TransportError::Gone) => Err(self.cause(worker, TransportError::Gone.into())),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// What is behind `fault`: the death of `worker`, if it is dead, or the fault itself.
-    fn cause(&mut self, worker: usize, fault: PoolError) -> PoolError {
-        self.death_of(worker).map_or(fault, PoolError::Died)
-    }
-
-    /// The death of `worker`, which is forgotten; nothing if it lives.
-    fn death_of(&mut self, worker: usize) -> Option<WorkerExit> {
-        let known = self.dying.iter().any(|death| death.worker == worker);
-        if !known && !self.supervisor.wait_for(worker, Duration::from_secs(1)) {
-            return None;
-        }
-        let death = self.bury(worker).ok()?;
-        self.workers[worker] = None;
-        self.hub.detach(worker);
-        Some(death)
     }
 
     /// Names of the workers' jobs.
@@ -315,7 +265,7 @@ impl WorkerGroup {
     /// assert!(matches!(group.recv(None), Ok(pool::Event::Died { .. })));
     /// ```
     pub fn kill(&self, worker: usize) {
-        if let Some(worker) = &self.workers[worker] {
+        if let Some(worker) = self.places[worker].worker() {
             worker.process.kill();
         }
     }
@@ -333,104 +283,7 @@ impl WorkerGroup {
     /// # Errors
     /// As [`WorkerGroup::start`].
     pub fn replace(&mut self, worker: usize) -> Result<(), PoolError> {
-        assert!(self.workers[worker].is_none(), "worker {worker} is still there");
-        let mut left = REPLACEMENTS;
-        loop {
-            self.workers[worker] = Some(self.spawn(worker)?);
-            let Err(fault) = self.welcome(worker) else { return Ok(()) };
-            self.dismiss(worker);
-            left -= 1;
-            if left == 0 || !matches!(fault, PoolError::Died(_)) {
-                return Err(fault);
-            }
-        }
-    }
-
-    /// Ends a worker that could not take its place, and forgets it.
-    fn dismiss(&mut self, worker: usize) {
-        if self.workers[worker].is_some() {
-            self.kill(worker);
-            let _ = self.bury(worker);
-            self.workers[worker] = None;
-        }
-        self.hub.detach(worker);
-    }
-
-    fn spawn(&self, worker: usize) -> Result<Worker, PoolError> {
-        Worker::start(&self.supervisor, &self.plan.launch, worker, self.plan.padding)
-    }
-
-    /// Hears who worker `worker` is and gives it its place. If a signal killed it meanwhile, that is
-    /// what is told, and not how far it came.
-    fn welcome(&mut self, worker: usize) -> Result<(), PoolError> {
-        self.attach(worker).map_err(|fault| match self.death_of(worker) {
-            Some(death) if matches!(death.reason, ExitReason::Killed(_)) => PoolError::Died(death),
-            _ => fault,
-        })
-    }
-
-    fn attach(&mut self, worker: usize) -> Result<(), PoolError> {
-        let Some(there) = &self.workers[worker] else { unreachable!("it was just started") };
-        there.hello(&self.plan.launch)?;
-        let handover = self.hub.attach(worker)?;
-        let attach = CoordinatorMessage::Attach {
-            worker,
-            transport: self.plan.transport.name().into(),
-            plan: handover.plan,
-            core: self.plan.cores.get(worker).copied(),
-            initialiser: self.plan.initialiser.clone(),
-        };
-        there.control.send(&attach, &handover.fds)?;
-        drop(handover.fds);
-        let trouble = |what| PoolError::Attach { worker, what };
-        // An initialiser may take as long as it likes; its worker's death ends the wait.
-        let patience = self.plan.initialiser.is_none().then_some(self.plan.launch.patience);
-        match there.control.recv(patience)? {
-            Some((WorkerMessage::Ready { jobs }, _)) => {
-                (self.jobs, self.repeatable) = jobs.into_iter().unzip();
-                // From the last: of two with one name the first stays.
-                self.numbers =
-                    self.jobs.iter().enumerate().rev().map(|(at, job)| (job.clone(), at)).collect();
-                Ok(())
-            }
-            Some((WorkerMessage::AttachFailed { message }, _)) => Err(trouble(message)),
-            Some((other, _)) => Err(trouble(format!("it said {other:?}"))),
-            None => Err(trouble("it ended".into())),
-        }
-    }
-
-    /// The death of a worker whose end is closed; it is ended if it does not come by itself.
-    fn bury(&mut self, worker: usize) -> Result<WorkerExit, PoolError> {
-        for patience in [Duration::from_secs(1), Duration::from_secs(5)] {
-            let known = self.dying.iter().position(|death| death.worker == worker);
-            if let Some(death) = known.and_then(|at| self.dying.remove(at)) {
-                return Ok(death);
-            }
-            if !self.supervisor.wait_for(worker, patience) {
-                self.kill(worker);
-            }
-            self.dying.extend(self.supervisor.take_deaths());
-        }
-        let known = self.dying.iter().position(|death| death.worker == worker);
-        let death = known.and_then(|at| self.dying.remove(at));
-        death.ok_or_else(|| std::io::Error::other("a worker cannot be killed").into())
-    }
-}
-
-impl Drop for WorkerGroup {
-    fn drop(&mut self) {
-        // A parked worker waits on its control socket, and ends when that is closed. Whoever is
-        // busy gets a moment to come there, and is then ended.
-        for worker in 0..self.workers.len() {
-            if self.workers[worker].is_some() {
-                let _ = self.hub.send(worker, &PARK, List::None, None);
-            }
-        }
-        let processes: Vec<Process> =
-            self.workers.drain(..).flatten().map(|worker| worker.process).collect();
-        if !self.supervisor.wait_for_all(Duration::from_secs(1)) {
-            processes.iter().for_each(Process::kill);
-            self.supervisor.wait_for_all(Duration::from_secs(5));
-        }
+        assert!(self.places[worker].worker().is_none(), "worker {worker} is still there");
+        self.fill(worker, Stage::Ready)
     }
 }

@@ -19,7 +19,7 @@
 //! | [`watermark`] | how far a list is filled that is read meanwhile |
 //! | [`wakeup`] | how the other side learns that there is something to look at |
 //! | [`lock`] | locks whose holders die: a lesson, and on no task's way |
-//! | [`strays`] | descriptors that nobody meant for this process |
+//! | [`inherited`] | descriptors that a started process must not inherit |
 //! | [`write_attacks`] | ways into a list that is lent for reading, for a test that each is closed |
 //! | [`list_file`] | a user's own list, mapped and not read |
 
@@ -28,6 +28,7 @@ pub mod answer_list;
 pub mod answers;
 pub mod descriptor;
 pub mod fill;
+pub mod inherited;
 mod layout;
 pub mod list_file;
 pub mod lock;
@@ -37,7 +38,7 @@ pub mod ring;
 pub mod segment;
 pub mod slots;
 pub mod span;
-pub mod strays;
+
 pub mod wakeup;
 pub mod watermark;
 pub mod write_attacks;

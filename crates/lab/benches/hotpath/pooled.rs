@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use measure::now;
-use pool::{Pool, WorkerCommand};
-use shm::Resident;
+use pool::{Pool, Resident, WorkerCommand};
 
 use super::middle;
 

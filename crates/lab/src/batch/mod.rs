@@ -183,8 +183,8 @@ impl Run<'_> {
     fn collect(&mut self, patience: Option<Duration>) -> Result<Option<(usize, u64)>, PoolError> {
         match self.crew.recv(patience)? {
             Event::Reply { worker, reply } => Ok(Some((worker, self.note(reply)))),
-            Event::Died { death, .. } => Err(PoolError::Died(death)),
-            Event::Nothing => Ok(None),
+            Event::Died { exit, .. } => Err(PoolError::Died(exit)),
+            Event::Nothing | Event::Started { .. } => Ok(None),
         }
     }
 

@@ -151,7 +151,7 @@ impl Through {
         for arg in &case.args {
             let data = match (&self.resident, &case.list) {
                 (Some(resident), _) => Data::Resident(resident.clone(), 0..resident.items()),
-                (None, Some(list)) => Data::Items(list.clone()),
+                (None, Some(list)) => Data::from(list.clone()),
                 (None, None) => Data::None,
             };
             begun.push(now());

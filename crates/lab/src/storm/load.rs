@@ -51,7 +51,7 @@ impl Load {
         };
         Ok(match random.random_range(0..6) {
             0 => {
-                let data = Data::Items(list(first, items));
+                let data = Data::from(list(first, items));
                 Asked { job: "sum", arg: 0, data, word: sum(first, items), list: (0, 0) }
             }
             1 => {
@@ -68,7 +68,7 @@ impl Load {
             }
             2 | 3 => {
                 let (items, by) = (items.min(LONGEST_ANSWER), random.random_range(-9..=9));
-                let data = Data::Items(list(first, items));
+                let data = Data::from(list(first, items));
                 let (word, list) = (items as i64, (first + by, items));
                 Asked { job: "shift", arg: by, data, word, list }
             }

@@ -18,14 +18,23 @@ impl WorkerGroup {
     /// # Errors
     /// A worker died instead.
     pub fn park(&mut self) -> Result<(), PoolError> {
-        for worker in 0..self.workers.len() {
+        for worker in 0..self.places.len() {
+            if !self.is_ready(worker) || self.places[worker].parked {
+                continue;
+            }
             self.send(worker, &PARK, List::None, None)?;
             match self.recv(None)? {
-                Event::Died { death, .. } => return Err(PoolError::Died(death)),
-                Event::Reply { .. } | Event::Nothing => {}
+                Event::Died { exit, .. } => return Err(PoolError::Died(exit)),
+                Event::Reply { .. } | Event::Started { .. } | Event::Nothing => {}
             }
+            self.places[worker].parked = true;
         }
         Ok(())
+    }
+
+    /// Whether some worker is parked.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.places.iter().any(|place| place.parked)
     }
 
     /// Wakes all parked workers.
@@ -39,8 +48,11 @@ impl WorkerGroup {
     /// # Errors
     /// A worker's control socket is closed.
     pub fn unpark(&mut self) -> Result<(), PoolError> {
-        for worker in 0..self.workers.len() {
-            let Some(there) = &self.workers[worker] else { continue };
+        for worker in 0..self.places.len() {
+            if !std::mem::replace(&mut self.places[worker].parked, false) {
+                continue;
+            }
+            let Some(there) = self.places[worker].ready() else { continue };
             if let Err(fault) = there.control.send(&CoordinatorMessage::Go, &[]) {
                 return Err(self.cause(worker, fault.into()));
             }
@@ -73,7 +85,7 @@ impl WorkerGroup {
     /// A worker's control socket is closed.
     pub fn report(&mut self) -> Result<Report, PoolError> {
         let mut sum = Report { io: Some(Default::default()), ..Report::default() };
-        for worker in 0..self.workers.len() {
+        for worker in 0..self.places.len() {
             let report = match self.ask(worker, &CoordinatorMessage::Report)? {
                 Some(WorkerMessage::Report(report)) => report,
                 Some(_) => return Err(self.cause(worker, silent("report"))),
@@ -106,7 +118,7 @@ impl WorkerGroup {
     /// A worker's control socket is closed.
     pub fn pages(&mut self) -> Result<(Option<MappedPages>, Option<MappedPages>), PoolError> {
         let mut fewest: Option<MappedPages> = None;
-        for worker in 0..self.workers.len() {
+        for worker in 0..self.places.len() {
             match self.ask(worker, &CoordinatorMessage::Pages)? {
                 Some(WorkerMessage::Pages(Some(got))) => {
                     if fewest.as_ref().is_none_or(|fewest| got.huge < fewest.huge) {
@@ -126,7 +138,7 @@ impl WorkerGroup {
         worker: usize,
         order: &CoordinatorMessage,
     ) -> Result<Option<WorkerMessage>, PoolError> {
-        let Some(there) = &self.workers[worker] else { return Ok(None) };
+        let Some(there) = self.places[worker].ready() else { return Ok(None) };
         let asked = there.control.send(order, &[]);
         match asked.and_then(|()| there.control.recv(Some(self.plan.launch.patience))) {
             Ok(Some((word, _))) => Ok(Some(word)),
