@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod alarm_event;
 mod all;
 mod contract;
 mod error;

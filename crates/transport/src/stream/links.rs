@@ -8,10 +8,10 @@ use rustix::event::{PollFd, PollFlags};
 use shm::wakeup::{Backoff, LIVENESS_INTERVAL, POLL_BUDGET, WaitStrategy, poll_spinning};
 use smallvec::SmallVec;
 
-use super::alarm_event::AlarmEvent;
 use super::link::{Link, WriteState};
 use super::wait::poll_fds;
 use crate::alarm::Alarm;
+use crate::alarm_event::AlarmEvent;
 use crate::error::TransportError;
 use crate::hub::Arrival;
 

@@ -12,7 +12,6 @@
 //! Nothing can deadlock however large a list is, in a task or in an answer: the coordinator never
 //! blocks in a write without taking what comes meanwhile, be it a part of a reply.
 
-mod alarm_event;
 mod channel;
 mod fetch;
 mod frame;

@@ -19,7 +19,7 @@ use crate::message::KNOCK;
 /// it is needed: it is a frame without meaning, written through a fresh descriptor of the pipe's other end.
 /// It is shorter than PIPE_BUF, so it lies between two frames if those are, too.
 #[derive(Clone, Debug)]
-pub(super) struct AlarmEvent(Arc<Ends>);
+pub(crate) struct AlarmEvent(Arc<Ends>);
 
 #[derive(Debug)]
 struct Ends {
@@ -29,26 +29,26 @@ struct Ends {
 }
 
 impl AlarmEvent {
-    pub(super) fn new() -> Result<AlarmEvent, TransportError> {
+    pub(crate) fn new() -> Result<AlarmEvent, TransportError> {
         let counter = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let counter = counter.map_err(TransportError::system("eventfd"))?;
         Ok(AlarmEvent(Arc::new(Ends { counter, blocked: Mutex::new(None) })))
     }
 
     /// Readable from a ring until it is cleared.
-    pub(super) fn poll_fd(&self) -> PollFd<'_> {
+    pub(crate) fn poll_fd(&self) -> PollFd<'_> {
         PollFd::new(&self.0.counter, PollFlags::IN)
     }
 
     #[cold]
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         // An error says that there was nothing to read: it is clear.
         let _ = read(&self.0.counter, &mut [0; size_of::<u64>()]);
     }
 
     /// Whoever rings from here on knocks in `pipe`; nothing, to take that back.
     #[inline]
-    pub(super) fn set_blocked(&self, pipe: Option<&OwnedFd>) {
+    pub(crate) fn set_blocked(&self, pipe: Option<&OwnedFd>) {
         let pipe = pipe.map(AsRawFd::as_raw_fd);
         *self.0.blocked.lock().unwrap_or_else(PoisonError::into_inner) = pipe;
     }
