@@ -85,7 +85,8 @@ fn an_answer_of_80_kb_brings_at_most_128_bytes_home_where_it_is_shared_and_all_o
         let name = format!("{} {wakeup}: {each} bytes", transport.name());
         match transport.has_segment() {
             true => assert!((32..=128).contains(&each), "{name}"),
-            false => assert!(each >= 8 * ITEMS as u64, "{name}"),
+            // What it reads is counted where its ledger has a read.
+            false => assert!(each >= 8 * ITEMS as u64 || transport.ledger().reads == 0, "{name}"),
         }
     }
 }
