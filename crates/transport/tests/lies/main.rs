@@ -5,6 +5,7 @@
 //! by coverage and call the same functions.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod bounds;
 mod shared;
 mod stream;
