@@ -1,8 +1,8 @@
 //! `eventfd`: a counter in the kernel, watched by an edge-triggered epoll.
 //!
-//! Ledger: 1 write for each ring, 1 epoll_wait for each time the waiter sleeps. Nothing is ever read:
-//! each write is an edge, whatever the counter holds, and an epoll_wait can end by itself where a
-//! read cannot. There is no end of file, so a waiter looks around as with a futex.
+//! Ledger: 1 write for each ring, 1 epoll_wait for each time the waiter sleeps. Nothing is read: each write
+//! is an edge, and an epoll_wait can end by itself where a read cannot. There is no end of file, so a waiter
+//! looks around as with a futex.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -82,6 +82,12 @@ struct Counter(OwnedFd);
 
 impl Ringer for Counter {
     fn ring(&self) {
-        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+        let one = 1u64.to_ne_bytes();
+        // A counter that a peer has filled takes no write, and without a write there is no edge: it is
+        // emptied first.
+        if rustix::io::write(&self.0, &one).is_err() {
+            let _ = rustix::io::read(&self.0, &mut [0; size_of::<u64>()]);
+            let _ = rustix::io::write(&self.0, &one);
+        }
     }
 }

@@ -5,8 +5,8 @@
 //! by coverage and call the same functions.
 #![forbid(unsafe_code)]
 
-mod alarm;
 mod bounds;
+mod doorbell;
 mod shared;
 mod stream;
 
