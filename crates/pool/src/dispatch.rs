@@ -297,7 +297,7 @@ impl<W: Workers> Dispatcher<W> {
             .tasks
             .iter()
             .filter(|(_, entry)| !matches!(entry.state, State::Done { .. }))
-            .map(|(key, _)| key as u32)
+            .filter_map(|(key, _)| u32::try_from(key).ok())
             .collect();
         for key in unfinished {
             self.finish(key, Err(TaskError::Pool(why.clone())));

@@ -18,6 +18,10 @@
 //! | serve | a worker's life, from its first word to its last |
 //! | control | what coordinator and worker say to each other beside tasks |
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
 
 mod builder;
 mod control;

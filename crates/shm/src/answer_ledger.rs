@@ -42,7 +42,7 @@ impl Rooms {
 pub(crate) struct Loan {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) room: u32,
-    pub(crate) items: u32,
+    pub(crate) items: usize,
 }
 
 impl Loan {
@@ -55,7 +55,7 @@ impl Loan {
         // SAFETY: mapped as long as `rooms` lives and aligned (a stride is a multiple of 128 bytes);
         // `collect` checked that a room holds so many items. This process touches these words by
         // atomic loads alone, so nothing that the worker may write meanwhile is a data race here.
-        unsafe { std::slice::from_raw_parts(start.cast::<AtomicI64>(), self.items as usize) }
+        unsafe { std::slice::from_raw_parts(start.cast::<AtomicI64>(), self.items) }
     }
 }
 
@@ -82,7 +82,7 @@ impl Shape {
     /// All rooms.
     #[inline]
     pub(crate) fn rooms(self) -> usize {
-        self.places * ROOMS_A_PLACE
+        self.places.saturating_mul(ROOMS_A_PLACE)
     }
 
     /// Those of them that have no place.

@@ -31,17 +31,19 @@ impl Answers {
     /// [`SegmentError`], also where either number is 0.
     pub fn create(places: usize, items: usize) -> Result<Answers, SegmentError> {
         let shape = Shape { places, items };
-        // What no number can count is more than any machine has.
+        let uncountable = SegmentError::Uncountable { count: places, room: items };
+        let count = u32::try_from(places).ok().zip(u32::try_from(shape.rooms()).ok());
         let bytes = if items == 0 { Some(0) } else { shape.bytes() };
-        let segment = Segment::create(Kind::Memfd, Access::Answers, bytes.unwrap_or(usize::MAX))?;
+        let ((first_spare, all), bytes) = count.zip(bytes).ok_or(uncountable)?;
+        let segment = Segment::create(Kind::Memfd, Access::Answers, bytes)?;
         let room = |room| Room { has_place: room < places, is_lent: false };
         let ledger = Ledger {
             rooms: (0..shape.rooms()).map(room).collect(),
-            spare: (places as u32..shape.rooms() as u32).collect(),
+            spare: (first_spare..all).collect(),
             lent: 0,
         };
         let rooms = Arc::new(Rooms { segment, shape, ledger: Mutex::new(ledger) });
-        let places: Vec<_> = (0..places as u32).map(|room| (room, false)).collect();
+        let places: Vec<_> = (0..first_spare).map(|room| (room, false)).collect();
         for (place, (room, _)) in places.iter().enumerate() {
             rooms.shape.place(&rooms.segment, place).store(*room, Relaxed);
         }
@@ -97,7 +99,7 @@ impl Answers {
             return None;
         }
         let (room, was_lent) = &mut self.places[self.answered];
-        let lent = Loan { rooms: self.rooms.clone(), room: *room, items: items as u32 };
+        let lent = Loan { rooms: self.rooms.clone(), room: *room, items };
         let mut ledger = self.rooms.ledger();
         let keeps = ledger.lent < self.rooms.shape.spares();
         // A copy's room goes back as if it had been lent.

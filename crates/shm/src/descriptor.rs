@@ -70,6 +70,7 @@ impl Descriptor {
 
     /// From four words: every pattern of bits is a descriptor, though perhaps a lying one.
     #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "each field is cut out of its word")]
     pub fn from_words(words: [u64; 4]) -> Descriptor {
         Descriptor {
             task: words[0] as u32,

@@ -13,9 +13,10 @@ use nix::libc;
 /// marked, and such descriptors are inherited.
 pub fn close_all_on_exec(command: &mut Command) {
     let mark = || {
+        const MARK: libc::c_int = libc::CLOSE_RANGE_CLOEXEC.cast_signed();
         // SAFETY: it touches no memory and closes nothing: it marks this process's own descriptors, which
         // the kernel closes at exec. A system call may be made between fork and exec.
-        let _ = unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as _) };
+        let _ = unsafe { libc::close_range(3, libc::c_uint::MAX, MARK) };
         io::Result::Ok(())
     };
     // SAFETY: `mark` is async-signal-safe: it makes one system call, and neither allocates nor locks.

@@ -22,6 +22,10 @@
 //! | [`inherited`] | descriptors that a started process must not inherit |
 //! | [`write_attacks`] | ways into a list that is lent for reading, for a test that each is closed |
 //! | [`list_file`] | a user's own list, mapped and not read |
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
 
 mod answer_ledger;
 pub mod answer_list;

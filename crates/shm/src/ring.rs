@@ -67,11 +67,13 @@ impl Memory for Span {
 }
 
 /// Which entry the one at `position` is. A division would take longer than the rest of a look.
+#[allow(clippy::cast_possible_truncation, reason = "it is below the capacity, which is a usize")]
 fn entry(position: u64, capacity: u64) -> usize {
     (position & (capacity - 1)) as usize
 }
 
 /// The lap mark of the entry at `position`: never that of the lap before, and never 0 in the first.
+#[allow(clippy::cast_possible_truncation, reason = "the mark is the lap modulo 256")]
 fn turn(position: u64, capacity: u64) -> u8 {
     ((position >> capacity.trailing_zeros()) + 1) as u8
 }

@@ -3,15 +3,18 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::descriptor::{BadDescriptor, Descriptor};
 use crate::layout::{CACHE_LINE_PAIR_BYTES, ITEM_BYTES};
-use crate::segment::{Access, MappedPages, Segment};
+use crate::segment::{Access, Grant, Kind, MappedPages, Pages, Segment, SegmentError};
 use crate::watermark::{PartialList, WatermarkReader};
 
-/// The coordinator's rooms: all of one size, in one segment of lists.
+/// The coordinator's rooms: all of one size, in a segment of their own.
+///
+/// They make their segment, so that no second ledger can lend the same room.
 #[derive(Clone, Debug)]
 pub struct Slots(Arc<Ledger>);
 
@@ -24,20 +27,42 @@ struct Ledger {
 }
 
 impl Slots {
-    /// Bytes of a segment for `count` slots of `room` items each.
+    /// Makes a segment of `count` slots of `room` items each.
+    ///
+    /// # Errors
+    /// [`SegmentError`], also for more slots or items than a descriptor can name.
+    pub fn create(
+        kind: Kind,
+        count: usize,
+        room: usize,
+        pages: Pages,
+    ) -> Result<Slots, SegmentError> {
+        let too_many = || SegmentError::Uncountable { count, room };
+        let (bytes, slots) = Slots::segment_bytes(count, room)
+            .zip(u32::try_from(count).ok())
+            .ok_or_else(too_many)?;
+        let segment = Segment::create_of(kind, Access::Lists, bytes, pages)?;
+        let free = Mutex::new((0..slots).rev().map(|slot| (slot, 1)).collect());
+        Ok(Slots(Arc::new(Ledger { segment, room, free })))
+    }
+
+    /// Bytes of a segment for `count` slots of `room` items each; nothing where that has no length.
     pub fn segment_bytes(count: usize, room: usize) -> Option<usize> {
         u32::try_from(room).ok()?;
         count.checked_mul(stride(room).checked_mul(ITEM_BYTES)?)
     }
 
-    /// Divides `segment` into as many slots of `room` items as fit.
+    /// What a worker needs to open them with [`Lists::open`]; the descriptor travels beside it.
     ///
-    /// # Panics
-    /// If the segment is not one of lists, or holds no slot at all.
-    pub fn new(segment: Arc<Segment>, room: usize) -> Slots {
-        let count = count(&segment, room);
-        let free = Mutex::new((0..count).rev().map(|slot| (slot, 1)).collect());
-        Slots(Arc::new(Ledger { segment, room, free }))
+    /// # Errors
+    /// The process has no descriptor left.
+    pub fn grant(&self) -> Result<(Grant, Option<OwnedFd>), SegmentError> {
+        self.0.segment.grant()
+    }
+
+    /// What the kernel says of this mapping.
+    pub fn mapped_pages(&self) -> Option<MappedPages> {
+        self.0.segment.mapped_pages()
     }
 
     /// Room for one list of `items` items, or nothing while all slots are taken.
@@ -54,9 +79,21 @@ impl Slots {
     pub fn room(&self) -> usize {
         self.0.room
     }
+
+    /// Whether that slot is one of these.
+    #[inline]
+    pub fn own(&self, slot: &Slot) -> bool {
+        Arc::ptr_eq(&self.0, &slot.ledger)
+    }
+
+    /// Whether that list lies in one of these.
+    #[inline]
+    pub fn own_resident(&self, list: &Resident) -> bool {
+        self.own(&list.0)
+    }
 }
 
-/// Room for one list. Whoever holds it may write there and nobody else may.
+/// Room for one list. Only its holder may write there.
 ///
 /// Dropping it frees the room under a new generation, so a late reply that names the old one is
 /// refused.
@@ -72,11 +109,11 @@ impl Slot {
     #[inline]
     pub fn items_mut(&mut self) -> &mut [i64] {
         let first = self.index as usize * stride(self.ledger.room);
-        // SAFETY: `Slots::new` counted only slots that lie wholly inside the segment.
+        // SAFETY: `Slots::create` made the segment so long that each slot it counted lies inside.
         let start = unsafe { self.ledger.segment.start().cast::<i64>().add(first) };
         // SAFETY: aligned (a stride is a multiple of 128 bytes), mapped for writing as long as the
         // ledger lives, any bits are an i64, and exclusive: the ledger gives a slot to one holder
-        // at a time, workers map the segment read-only, and they look only between the task that
+        // at a time and is the only one for its segment, workers map the segment read-only, and they look only between the task that
         // names the slot (sending it consumes this value) and their reply or reaping (only then is
         // it freed).
         unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), self.items) }
@@ -94,8 +131,8 @@ impl Slot {
         assert!(part.start <= part.end && part.end <= self.items, "{part:?} of {}", self.items);
         descriptor.slot = self.index;
         descriptor.generation = self.generation;
-        descriptor.offset = part.start as u32;
-        descriptor.length = part.len() as u32;
+        descriptor.offset = word(part.start);
+        descriptor.length = word(part.len());
     }
 
     /// Ends writing: from now on the list can be lent to any number of tasks at once.
@@ -159,13 +196,22 @@ pub struct Lists {
 }
 
 impl Lists {
-    /// Sees `segment` as slots of `room` items.
+    /// Maps what [`Slots::grant`] gave, as slots of `room` items.
     ///
-    /// # Panics
-    /// As [`Slots::new`].
-    pub fn new(segment: Arc<Segment>, room: usize) -> Lists {
-        let count = count(&segment, room);
-        Lists { segment, room, count }
+    /// # Errors
+    /// [`SegmentError::NotAsDescribed`] where it is not a segment of lists, or holds none of that length.
+    pub fn open(grant: &Grant, fd: Option<OwnedFd>, room: usize) -> Result<Lists, SegmentError> {
+        let slot = Slots::segment_bytes(1, room);
+        let count = slot.map_or(0, |slot| grant.bytes / slot);
+        match u32::try_from(count) {
+            Ok(count) if count > 0 && grant.access == Access::Lists => {
+                Ok(Lists { segment: Segment::open(grant, fd)?, room, count })
+            }
+            _ => {
+                let what = format!("it has no slots for lists of {room} items");
+                Err(SegmentError::NotAsDescribed { kind: grant.kind, what })
+            }
+        }
     }
 
     /// What the kernel says of this mapping, as [`Segment::mapped_pages`].
@@ -227,12 +273,10 @@ impl Lists {
     }
 }
 
-/// Slots of `room` items that fit into `segment`.
-fn count(segment: &Segment, room: usize) -> u32 {
-    assert_eq!(segment.access(), USE, "only a segment of lists has slots");
-    let count = segment.bytes() / (stride(room) * ITEM_BYTES);
-    assert!(count > 0, "no slot of {room} items fits into {} bytes", segment.bytes());
-    u32::try_from(count).expect("fewer than 2^32 slots")
+/// A number below 2^32 as a descriptor has it: no slot holds more items.
+#[inline]
+fn word(items: usize) -> u32 {
+    u32::try_from(items).expect("`Slots::create` counts a slot's items in 32 bits")
 }
 
 /// Items from one slot's start to the next: whole pairs of cache lines.
@@ -240,20 +284,15 @@ fn stride(room: usize) -> usize {
     room.max(1).next_multiple_of(CACHE_LINE_PAIR_BYTES / ITEM_BYTES)
 }
 
-/// The segment's use that slots need.
-pub const USE: Access = Access::Lists;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::Kind;
 
     fn slots(kind: Kind, count: usize, room: usize) -> (Slots, Lists) {
-        let bytes = Slots::segment_bytes(count, room).unwrap();
-        let segment = Segment::create(kind, USE, bytes).unwrap();
-        let (grant, fd) = segment.grant().unwrap();
-        let seen = Segment::open(&grant, fd).unwrap();
-        (Slots::new(segment, room), Lists::new(seen, room))
+        let slots = Slots::create(kind, count, room, Pages::Ready).unwrap();
+        let (grant, fd) = slots.grant().unwrap();
+        let lists = Lists::open(&grant, fd, room).unwrap();
+        (slots, lists)
     }
 
     #[test]
@@ -296,5 +335,33 @@ mod tests {
         assert!(
             lists.accept(&Descriptor { offset: 10, length: 6, ..Descriptor::default() }).is_ok()
         );
+    }
+
+    #[test]
+    fn slots_know_their_own_and_no_others() {
+        let ((ours, _), (theirs, _)) = (slots(Kind::Memfd, 1, 3), slots(Kind::Memfd, 1, 3));
+        let (slot, other) = (ours.reserve(3).unwrap(), theirs.reserve(3).unwrap());
+        assert!(ours.own(&slot) && !ours.own(&other));
+        let (list, other) = (slot.freeze(), other.freeze());
+        assert!(ours.own_resident(&list) && !ours.own_resident(&other));
+    }
+
+    #[test]
+    fn what_has_no_such_slots_is_neither_made_nor_opened() {
+        for (count, room) in [(usize::MAX, 1), (1, usize::MAX), (1, 1 << 32), (1 << 33, 0)] {
+            let refused = Slots::create(Kind::Memfd, count, room, Pages::Lazy).map(drop);
+            let uncountable = matches!(refused, Err(SegmentError::Uncountable { .. }));
+            assert!(uncountable, "{count}, {room}: {refused:?}");
+        }
+        assert!(Slots::create(Kind::Memfd, 0, 1, Pages::Lazy).is_err());
+        let slots = Slots::create(Kind::Memfd, 1, 100, Pages::Lazy).unwrap();
+        for room in [113, 1 << 32, usize::MAX] {
+            let (grant, fd) = slots.grant().unwrap();
+            let refused = Lists::open(&grant, fd, room).map(drop);
+            assert!(matches!(refused, Err(SegmentError::NotAsDescribed { .. })), "{room}");
+        }
+        let words = Segment::create(Kind::Memfd, Access::Words, 4096).unwrap();
+        let (grant, fd) = words.grant().unwrap();
+        assert!(Lists::open(&grant, fd, 1).is_err());
     }
 }

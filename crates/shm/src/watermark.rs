@@ -73,6 +73,13 @@ impl WatermarkReader {
     }
 }
 
+/// A number of items of one list, which lies in this process's memory.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "no list is longer than memory")]
+fn items(count: u64) -> usize {
+    count as usize
+}
+
 /// A list that is still being filled: gives what is there, in order.
 pub struct PartialList<'a> {
     span: &'a Span,
@@ -88,7 +95,7 @@ impl<'a> PartialList<'a> {
     /// Items not given yet.
     #[inline]
     pub fn left(&self) -> usize {
-        (self.end - self.given) as usize
+        items(self.end - self.given)
     }
 
     /// How many of those are there by now.
@@ -97,7 +104,7 @@ impl<'a> PartialList<'a> {
         // Acquire: sees the items that were written before the watermark rose to here; pairs with
         // the Release in `raise`.
         let filled = self.span.word(0).load(Acquire);
-        filled.min(self.end).saturating_sub(self.given) as usize
+        items(filled.min(self.end).saturating_sub(self.given))
     }
 
     /// The next items, as many as are there.

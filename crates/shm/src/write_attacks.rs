@@ -79,7 +79,7 @@ pub fn attempt(route: WriteAttack, list: &[i64]) -> io::Result<()> {
         WriteAttack::Remove => remove(list),
         WriteAttack::Write => {
             let file = Backing::of(address)?;
-            nix::sys::uio::pwrite(file.held()?, &bytes, file.offset as i64).map(drop)?;
+            nix::sys::uio::pwrite(file.held()?, &bytes, file.offset.cast_signed()).map(drop)?;
             Ok(())
         }
         WriteAttack::Map => map_for_writing(Backing::of(address)?.held()?.as_raw_fd()),
@@ -88,7 +88,7 @@ pub fn attempt(route: WriteAttack, list: &[i64]) -> io::Result<()> {
             let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
             let file = Backing::of(address)?;
             let first = file.offset - file.offset % PAGE as u64;
-            Ok(fallocate(file.held()?, hole, first as i64, PAGE as i64)?)
+            Ok(fallocate(file.held()?, hole, first.cast_signed(), PAGE.cast_signed() as i64)?)
         }
         WriteAttack::ReopenWrite => {
             let file = Backing::of(address)?;
@@ -178,15 +178,14 @@ impl Backing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::{Access, Kind, Segment};
+    use crate::segment::{Kind, Pages};
     use crate::{Descriptor, Lists, Slots};
 
     #[test]
     fn no_way_leads_into_a_sealed_list_not_even_for_whoever_made_it() {
-        let segment = Segment::create(Kind::Memfd, Access::Lists, 1 << 16).unwrap();
-        let (grant, fd) = segment.grant().unwrap();
-        let seen = Segment::open(&grant, fd).unwrap();
-        let (slots, lists) = (Slots::new(segment, 100), Lists::new(seen, 100));
+        let slots = Slots::create(Kind::Memfd, 1, 100, Pages::Ready).unwrap();
+        let (grant, fd) = slots.grant().unwrap();
+        let lists = Lists::open(&grant, fd, 100).unwrap();
         let mut descriptor = Descriptor::default();
         let mut slot = slots.reserve(100).unwrap();
         slot.items_mut().fill(5);

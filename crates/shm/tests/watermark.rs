@@ -1,18 +1,19 @@
 //! Lists that are read while the rest of them is still being written.
 
 use shm::watermark::WATERMARK_BYTES;
-use shm::{Access, Descriptor, Kind, Lists, Segment, Slots, Span, Watermark, WatermarkReader};
+use shm::{
+    Access, Descriptor, Kind, Lists, Pages, Segment, Slots, Span, Watermark, WatermarkReader,
+};
 
 const ROOM: usize = 1000;
 
 fn both() -> (Slots, Watermark, Lists, WatermarkReader) {
     let words = Segment::create(Kind::Memfd, Access::Words, WATERMARK_BYTES).unwrap();
-    let bytes = Slots::segment_bytes(2, ROOM).unwrap();
-    let segment = Segment::create(Kind::Memfd, Access::Lists, bytes).unwrap();
-    let (grant, fd) = segment.grant().unwrap();
-    let lists = Lists::new(Segment::open(&grant, fd).unwrap(), ROOM);
+    let slots = Slots::create(Kind::Memfd, 2, ROOM, Pages::Ready).unwrap();
+    let (grant, fd) = slots.grant().unwrap();
+    let lists = Lists::open(&grant, fd, ROOM).unwrap();
     let span = || Span::of(&words, 0, WATERMARK_BYTES);
-    (Slots::new(segment, ROOM), Watermark::new(span()), lists, WatermarkReader::new(span()))
+    (slots, Watermark::new(span()), lists, WatermarkReader::new(span()))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong with a transport itself, and who is to blame.
 
 use std::io;
+use std::ops::Range;
 
 use shm::SegmentError;
 
@@ -37,6 +38,20 @@ pub enum TransportError {
         asked: usize,
         /// How many there can be.
         max: usize,
+    },
+    /// A room or a list of another hub: only that one knows who writes there.
+    #[error("{what} of another hub was given")]
+    Foreign {
+        /// What was given.
+        what: &'static str,
+    },
+    /// A part that its resident list does not have.
+    #[error("items {}..{} of a list of {items} were given", .part.start, .part.end)]
+    OutOfRange {
+        /// The part that was given.
+        part: Range<usize>,
+        /// Items of the list.
+        items: usize,
     },
     /// More tasks or lists at once than the setup says.
     #[error("no room for another {what}: collect an answer first")]

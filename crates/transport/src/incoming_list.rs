@@ -137,7 +137,9 @@ fn wait(
 #[cfg(test)]
 mod tests {
     use shm::watermark::WATERMARK_BYTES;
-    use shm::{Access, Descriptor, Kind, Lists, Segment, Slots, Span, Watermark, WatermarkReader};
+    use shm::{
+        Access, Descriptor, Kind, Lists, Pages, Segment, Slots, Span, Watermark, WatermarkReader,
+    };
 
     use super::*;
     use crate::message::What;
@@ -145,11 +147,10 @@ mod tests {
     #[test]
     fn a_list_whose_coordinator_ends_while_it_fills_it_is_cut_off_and_nobody_hangs() {
         let words = Segment::create(Kind::Memfd, Access::Words, WATERMARK_BYTES).unwrap();
-        let bytes = Slots::segment_bytes(1, 10).unwrap();
-        let segment = Segment::create(Kind::Memfd, Access::Lists, bytes).unwrap();
+        let (grant, fd) = Slots::create(Kind::Memfd, 1, 10, Pages::Ready).unwrap().grant().unwrap();
         let span = || Span::of(&words, 0, WATERMARK_BYTES);
         let (mut watermark, mut behind) = (Watermark::new(span()), WatermarkReader::new(span()));
-        let lists = Lists::new(segment, 10);
+        let lists = Lists::open(&grant, fd, 10).unwrap();
         let descriptor = Descriptor { length: 10, ..Descriptor::default() };
         watermark.raise(3);
         let asked = std::cell::Cell::new(0);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pool::{Call, Job, JobError, Value};
 use shm::lock::{MUTEX_BYTES, Mutex, take_file};
-use shm::{Access, Grant, Kind, Pages, Segment, Slots, Span};
+use shm::{Access, Grant, ITEM_BYTES, Kind, Pages, Segment, Slots, Span};
 
 /// Takes both locks of a memfd of its parent's, whose descriptor is its argument: the mutex at its start,
 /// and the lock on the file. Then it sleeps.
@@ -55,9 +55,9 @@ impl Job for OwnSegment {
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let kind = usize::try_from(call.int()?).ok().and_then(|at| Kind::ALL.get(at));
         let kind = *kind.ok_or_else(|| JobError::new("NoKind", "no such kind of segment"))?;
-        let segment = Segment::create(kind, Access::Lists, BYTES).map_err(refused)?;
         let room = 1000;
-        let slots = Slots::new(segment, room);
+        let slots = Slots::create(kind, BYTES / (room * ITEM_BYTES), room, Pages::Ready);
+        let slots = slots.map_err(refused)?;
         let mut slot = slots.reserve(room).ok_or_else(|| JobError::new("NoRoom", "no slot"))?;
         let begun = Instant::now();
         while begun.elapsed() < MAX_HOLD {

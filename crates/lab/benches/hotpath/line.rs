@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use lab::placement::pin;
 use lab::source::Windows;
 use measure::now;
-use shm::{Access, Descriptor, Filler, Kind, Lists, Segment, Slot, Slots};
+use shm::{Descriptor, Filler, Kind, Lists, Pages, Slot, Slots};
 use workload::sum::sum;
 
 use super::middle;
@@ -43,15 +43,14 @@ impl PingPong {
     pub(crate) fn start(core: usize, items: usize) -> PingPong {
         let shared = Arc::new(Lines::default());
         let room = items.max(1);
-        let bytes = Slots::segment_bytes(1, room).expect("a small segment");
-        let segment = Segment::create(Kind::Memfd, Access::Lists, bytes).expect("a segment");
-        let (grant, fd) = segment.grant().expect("a grant");
-        let slot = Slots::new(segment, room).reserve(room).expect("a slot");
+        let slots = Slots::create(Kind::Memfd, 1, room, Pages::Ready).expect("a segment");
+        let (grant, fd) = slots.grant().expect("a grant");
+        let slot = slots.reserve(room).expect("a slot");
         let mut descriptor = Descriptor::default();
         slot.describe(0..items, &mut descriptor);
         let thread = std::thread::spawn({
             let shared = shared.clone();
-            let lists = Lists::new(Segment::open(&grant, fd).expect("a segment"), room);
+            let lists = Lists::open(&grant, fd, room).expect("a segment");
             move || {
                 pin(&[core]).expect("pinning");
                 let mut seen = 0;

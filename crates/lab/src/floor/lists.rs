@@ -2,12 +2,11 @@
 //! the reader sees it.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use anyhow::Context;
 use measure::now;
 use measure::record::FloorLine;
-use shm::{Access, Descriptor, Filler, Kind, Lists, Segment, Slot, Slots};
+use shm::{Descriptor, Filler, Kind, Lists, Pages, Slot, Slots};
 use workload::sum::sum;
 
 use super::{CacheLine, End, Looking, Span, Words, line, there_and_back};
@@ -98,11 +97,10 @@ impl End for Reader {
 fn room(bytes: usize, apart: bool) -> anyhow::Result<(From, To)> {
     let list = numbers(bytes)?;
     let items = list.len();
-    let all = Slots::segment_bytes(1, items).context("a segment of that size")?;
-    let segment = Segment::create(Kind::Memfd, Access::Lists, all)?;
-    let (grant, fd) = segment.grant()?;
-    let lists = Lists::new(Segment::open(&grant, fd)?, items);
-    let slot = Slots::new(Arc::clone(&segment), items).reserve(items).context("a slot")?;
+    let slots = Slots::create(Kind::Memfd, 1, items, Pages::Ready)?;
+    let (grant, fd) = slots.grant()?;
+    let lists = Lists::open(&grant, fd, items)?;
+    let slot = slots.reserve(items).context("a slot")?;
     let mut descriptor = Descriptor::default();
     slot.describe(0..items, &mut descriptor);
     let filler = Filler::new(apart);

@@ -10,6 +10,14 @@ pub enum SegmentError {
     /// Nothing to share.
     #[error("a segment of 0 bytes holds nothing")]
     Empty,
+    /// No number counts its bytes, or its slots.
+    #[error("{count} lists of {room} items are more than any segment holds")]
+    Uncountable {
+        /// Lists asked for.
+        count: usize,
+        /// Items of each.
+        room: usize,
+    },
     /// The machine has less free memory than asked for.
     #[error(
         "a {kind} segment of {bytes} bytes does not fit: {free} bytes of memory are free; ask for a smaller list"

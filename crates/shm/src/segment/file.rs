@@ -19,7 +19,7 @@ pub(super) fn create(grant: &Grant) -> Result<(Map, OwnedFd), SegmentError> {
     let file =
         tempfile::tempfile_in(FOLDER).map_err(refused(grant, "open(O_TMPFILE) in /var/tmp"))?;
     file.set_len(bytes as u64).map_err(refused(grant, "ftruncate"))?;
-    fallocate(&file, FallocateFlags::empty(), 0, bytes as i64)
+    fallocate(&file, FallocateFlags::empty(), 0, grant.file_length())
         .map_err(refused(grant, "fallocate"))?;
     let fd = file.into();
     let map = map_for_writing(&fd, grant)?;

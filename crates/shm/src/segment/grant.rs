@@ -91,6 +91,11 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// As a system call takes it. What no file is as long as stays that, and is refused there.
+    pub(super) fn file_length(&self) -> i64 {
+        i64::try_from(self.file_bytes()).unwrap_or(i64::MAX)
+    }
+
     /// Bytes of its file: whole pages, where they are reserved ones.
     pub(super) fn file_bytes(&self) -> usize {
         match self.reserved_page {

@@ -32,7 +32,7 @@ pub(super) fn of_reserved(page: Option<usize>) -> Result<(OwnedFd, usize), Errno
     let size = page.map_or(0, |page| page.ilog2() << libc::MFD_HUGE_SHIFT);
     let flags = MFdFlags::MFD_HUGETLB | MFdFlags::from_bits_retain(size);
     let fd = unsized_fd(flags)?;
-    let page = fstat(&fd)?.st_blksize as usize;
+    let page = usize::try_from(fstat(&fd)?.st_blksize).map_err(|_| Errno::EOVERFLOW)?;
     Ok((fd, page))
 }
 
@@ -43,7 +43,7 @@ fn unsized_fd(flags: MFdFlags) -> Result<OwnedFd, Errno> {
 
 /// Gives it its length and all of its memory, maps it and seals it.
 pub(super) fn finish(fd: OwnedFd, grant: &Grant) -> Result<(Map, OwnedFd), SegmentError> {
-    let bytes = grant.file_bytes() as i64;
+    let bytes = grant.file_length();
     ftruncate(&fd, bytes).map_err(refused(grant, "ftruncate"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, bytes).map_err(refused(grant, "fallocate"))?;
     let map = map_for_writing(&fd, grant)?;
@@ -77,7 +77,7 @@ fn seals(access: Access) -> SealFlag {
 pub(super) fn check_length(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentError> {
     let length = fstat(fd).map_err(refused(grant, "fstat"))?.st_size;
     let described = grant.file_bytes();
-    if length == described as i64 {
+    if usize::try_from(length) == Ok(described) {
         return Ok(());
     }
     let what = format!("it is {length} bytes long instead of {described}");
@@ -89,9 +89,10 @@ pub(super) fn check_length(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentEr
 fn check_reserved(fd: impl AsFd, grant: &Grant) -> Result<(), SegmentError> {
     let Some(page) = grant.reserved_page else { return Ok(()) };
     let there = fstat(fd).map_err(refused(grant, "fstat"))?;
-    let allocated = there.st_blocks as usize * BLOCK_BYTES;
+    let allocated = usize::try_from(there.st_blocks).ok().and_then(|n| n.checked_mul(BLOCK_BYTES));
     let is_sealed = grant.access == Access::Lists;
-    if there.st_blksize as usize == page && allocated == grant.file_bytes() && is_sealed {
+    let is_of_such_pages = usize::try_from(there.st_blksize) == Ok(page);
+    if is_of_such_pages && allocated == Some(grant.file_bytes()) && is_sealed {
         return Ok(());
     }
     let what = format!("it does not lie in reserved pages of {page} bytes, each of them its own");

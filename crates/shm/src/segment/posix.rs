@@ -61,7 +61,7 @@ pub(super) fn create(grant: &Grant) -> Result<Named, SegmentError> {
         .map_err(refused(grant, "shm_open"))?;
     // First of all: without it the name is anybody's to remove.
     lock(&fd).map_err(refused(grant, "fcntl(F_OFD_SETLK)"))?;
-    fallocate(&fd, FallocateFlags::empty(), 0, bytes as i64)
+    fallocate(&fd, FallocateFlags::empty(), 0, grant.file_length())
         .map_err(refused(grant, "fallocate"))?;
     Ok(Named { map, _life: Some(fd) })
 }
@@ -77,12 +77,23 @@ pub(super) fn open(name: &str, grant: &Grant) -> Result<Map, SegmentError> {
 
 /// Takes the lock that says "its creator lives", for as long as `fd` and its copies are open.
 pub(crate) fn lock(fd: impl AsFd) -> nix::Result<()> {
-    let lock = libc::flock {
+    fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file())).map(drop)
+}
+
+/// Whether another open file description holds that lock; takes nothing.
+pub(super) fn is_locked(fd: impl AsFd) -> nix::Result<bool> {
+    let mut found = whole_file();
+    fcntl(fd, FcntlArg::F_OFD_GETLK(&mut found))?;
+    Ok(i32::from(found.l_type) != libc::F_UNLCK)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "small constants of the C library")]
+fn whole_file() -> libc::flock {
+    libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
         l_pid: 0,
-    };
-    fcntl(fd, FcntlArg::F_OFD_SETLK(&lock)).map(drop)
+    }
 }

@@ -18,7 +18,7 @@ use super::posix::{self, PREFIX};
 /// Where the system keeps named segments.
 const FOLDER: &str = "/dev/shm";
 /// A name that is older has its lock, or will never have it.
-const TO_BE_LOCKED: Duration = Duration::from_secs(10);
+const MAX_UNTIL_LOCKED: Duration = Duration::from_secs(10);
 
 /// A named segment whose maker is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,29 +33,45 @@ pub struct StaleSegment {
 pub fn stale_segments() -> Vec<StaleSegment> {
     let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut left: Vec<StaleSegment> = names
-        .filter_map(|name| Some(StaleSegment { bytes: locked(&name).ok()??.1, name }))
+    let mut stale: Vec<StaleSegment> = names
+        .filter_map(|name| {
+            let (file, bytes) = old_or_orphaned(&name).ok()??;
+            // A look takes no lock: the maker may want it at this moment.
+            let is_locked = posix::is_locked(&file).unwrap_or(true);
+            (!is_locked).then_some(StaleSegment { name, bytes })
+        })
         .collect();
-    left.sort_by(|a, b| a.name.cmp(&b.name));
-    left
+    stale.sort_by(|a, b| a.name.cmp(&b.name));
+    stale
 }
 
 impl StaleSegment {
-    /// Removes the name, and with it the memory; false if somebody was faster.
+    /// Removes the name, and with it the memory; false if it is gone already, or not stale.
     ///
     /// # Errors
     /// The system refused.
     pub fn remove(&self) -> io::Result<bool> {
-        // Held until the name is gone: whoever else cleans up leaves it alone.
+        // Held until the name is gone: another program that cleans up leaves it alone.
         let Some(_lock) = locked(&self.name)? else { return Ok(false) };
         std::fs::remove_file(path(&self.name))?;
         Ok(true)
     }
 }
 
-/// The segment of that name with the lock of its maker, who is dead, and its length; nothing if it is
-/// none of ours or its maker may live.
-pub(super) fn locked(name: &str) -> io::Result<Option<(File, u64)>> {
+/// The segment of that name with the lock of its maker, who is dead; nothing if it is none of ours or its
+/// maker may live.
+pub(super) fn locked(name: &str) -> io::Result<Option<File>> {
+    let Some((file, _)) = old_or_orphaned(name)? else { return Ok(None) };
+    match posix::lock(&file) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The segment of that name and its length, if its maker is dead, or has had the time to lock it; nothing if
+/// it is none of ours.
+fn old_or_orphaned(name: &str) -> io::Result<Option<(File, u64)>> {
     let Some(pid) = maker(name) else { return Ok(None) };
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
     let opened = File::options().read(true).write(true).custom_flags(flags).open(path(name));
@@ -65,14 +81,9 @@ pub(super) fn locked(name: &str) -> io::Result<Option<(File, u64)>> {
         Err(fault) => return Err(fault),
     };
     let known = file.metadata()?;
-    match posix::lock(&file) {
-        Ok(()) => {}
-        Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
-        Err(fault) => return Err(fault.into()),
-    }
     // Made a moment ago, it may not be locked yet; the same pid may be alive in another container.
     let made = SystemTime::UNIX_EPOCH + Duration::from_secs(known.ctime().unsigned_abs());
-    let young = made.elapsed().is_ok_and(|age| age < TO_BE_LOCKED);
+    let young = made.elapsed().is_ok_and(|age| age < MAX_UNTIL_LOCKED);
     let alive = Path::new("/proc").join(pid.to_string()).exists();
     Ok((!(young && alive)).then_some((file, known.len())))
 }

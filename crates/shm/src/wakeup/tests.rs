@@ -101,3 +101,21 @@ fn names_are_unique_and_found() {
     }
     assert!(by_name("telepathy").is_none());
 }
+
+#[test]
+fn a_wait_of_any_length_is_a_wait() {
+    for wakeup in ALL {
+        for timeout in [Duration::MAX, Duration::from_secs(u64::MAX / 2)] {
+            let (mut waiter, ringer) = bell(*wakeup);
+            let published = Arc::new(AtomicU64::new(0));
+            let seen = published.clone();
+            let asleep = std::thread::spawn(move || {
+                waiter.wait(&mut || seen.load(Acquire) > 0, Some(timeout))
+            });
+            std::thread::sleep(Duration::from_millis(5));
+            published.store(1, Release);
+            ringer.ring();
+            assert!(asleep.join().unwrap(), "{}", wakeup.name());
+        }
+    }
+}

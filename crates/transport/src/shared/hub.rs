@@ -43,7 +43,7 @@ pub(super) struct SharedHub {
     /// Entries of each ring: more than can be in flight, so that a result's room is never reused
     /// before it was collected.
     entries: usize,
-    lists: Option<(Arc<Segment>, Slots)>,
+    lists: Option<Slots>,
     filler: Filler,
     /// Lists that were placed to stay.
     residents: Vec<WeakResident>,
@@ -86,13 +86,12 @@ impl Hub for SharedHub {
             residents: VecDeque::with_capacity(self.setup.depth),
         };
         let mut fds = Vec::new();
-        let mut grant = |segment: &Segment| -> Result<Grant, TransportError> {
-            let (grant, fd) = segment.grant()?;
+        let mut keep = |(grant, fd): (Grant, Option<OwnedFd>)| {
             fds.extend(fd);
-            Ok(grant)
+            grant
         };
-        let lists = self.lists.as_ref().map(|(segment, _)| grant(segment)).transpose()?;
-        let (control, bell) = (grant(&control)?, grant(&self.bell)?);
+        let lists = self.lists.as_ref().map(Slots::grant).transpose()?.map(&mut keep);
+        let (control, bell) = (keep(control.grant()?), keep(self.bell.grant()?));
         let answers = answers_grant.map(|(grant, fd)| {
             fds.extend(fd);
             grant
@@ -125,7 +124,7 @@ impl Hub for SharedHub {
     fn reserve(&mut self, items: usize) -> Result<Room, TransportError> {
         let room = self.setup.room;
         let too_long = TransportError::TooLong { items, room };
-        let Some((_, slots)) = self.lists.as_ref().filter(|_| items <= room) else {
+        let Some(slots) = self.lists.as_ref().filter(|_| items <= room) else {
             return Err(too_long);
         };
         slots.reserve(items).map(Room::Slot).ok_or(TransportError::NoRoom { what: "list" })
@@ -181,6 +180,9 @@ impl Hub for SharedHub {
                 Holds::Copied
             }
             List::Built(Room::Slot(slot)) => {
+                if !self.lists.as_ref().is_some_and(|slots| slots.own(&slot)) {
+                    return Err(TransportError::Foreign { what: "a room" });
+                }
                 slot.describe(0..slot.items(), &mut descriptor);
                 link.slots.push_back(slot);
                 Holds::Built
@@ -193,6 +195,13 @@ impl Hub for SharedHub {
                 });
             }
             List::Resident(resident, part) => {
+                if !self.lists.as_ref().is_some_and(|slots| slots.own_resident(resident)) {
+                    return Err(TransportError::Foreign { what: "a resident list" });
+                }
+                if part.start > part.end || part.end > resident.items() {
+                    let items = resident.items();
+                    return Err(TransportError::OutOfRange { part, items });
+                }
                 resident.describe(part, &mut descriptor);
                 link.residents.push_back(resident.clone());
                 Holds::Resident
@@ -259,7 +268,7 @@ impl Hub for SharedHub {
     }
 
     fn pages(&self) -> Option<MappedPages> {
-        self.lists.as_ref().and_then(|(segment, _)| segment.mapped_pages())
+        self.lists.as_ref().and_then(Slots::mapped_pages)
     }
 
     fn alarm(&self) -> Arc<Alarm> {
@@ -275,11 +284,9 @@ impl SharedHub {
             0 => None,
             room => {
                 // One slot for each task in flight, one that is being filled, and those that stay.
-                let count = setup.workers * setup.depth + 1 + setup.residents;
-                let too_long = TransportError::TooLong { items: room, room: u32::MAX as usize };
-                let bytes = Slots::segment_bytes(count, room).ok_or(too_long)?;
-                let segment = Segment::create_of(setup.segment, Access::Lists, bytes, setup.pages)?;
-                Some((segment.clone(), Slots::new(segment, room)))
+                let in_flight = setup.workers.saturating_mul(setup.depth);
+                let count = in_flight.saturating_add(1).saturating_add(setup.residents);
+                Some(Slots::create(setup.segment, count, room, setup.pages)?)
             }
         };
         let bell = Segment::create(Kind::Memfd, Access::Words, DOORBELL_BYTES)?;

@@ -4,9 +4,7 @@ use measure::now;
 use shm::ring::{self, Consumer, Producer};
 use shm::wakeup::{DOORBELL_BYTES, Ringer, Waiter};
 use shm::watermark::WATERMARK_BYTES;
-use shm::{
-    AnswerRooms, Grant, ITEM_BYTES, Lists, MappedPages, Segment, Span, WatermarkReader, payloads,
-};
+use shm::{AnswerRooms, Grant, Lists, MappedPages, Segment, Span, WatermarkReader, payloads};
 
 use super::plan::{Layout, Plan, wakeup_by_name};
 use crate::error::TransportError;
@@ -93,11 +91,10 @@ impl SharedSpoke {
             .map_err(|fault| TransportError::Nonsense(format!("a plan: {fault}")))?;
         let wakeup = wakeup_by_name(&plan.wakeup)?;
         let mut fds = handover.fds.into_iter();
-        let mut open = |grant: &Grant| {
-            let fd = if grant.name.is_some() { None } else { fds.next() };
-            Segment::open(grant, fd)
-        };
-        let lists = plan.lists.as_ref().map(&mut open).transpose()?;
+        let mut fd_of = |grant: &Grant| if grant.name.is_some() { None } else { fds.next() };
+        let lists = plan.lists.as_ref();
+        let lists = lists.map(|grant| Lists::open(grant, fd_of(grant), plan.room)).transpose()?;
+        let mut open = |grant: &Grant| Segment::open(grant, fd_of(grant));
         let (control, bell) = (open(&plan.control)?, open(&plan.bell)?);
         let answers = plan.answers.as_ref();
         let answers = answers
@@ -109,9 +106,6 @@ impl SharedSpoke {
         if control.bytes() != layout.bytes || bell.bytes() != DOORBELL_BYTES {
             return Err(TransportError::Nonsense("a control segment of another layout".into()));
         }
-        if lists.as_ref().is_some_and(|lists| lists.bytes() < plan.room.max(1) * ITEM_BYTES) {
-            return Err(TransportError::Nonsense("a segment without room for one list".into()));
-        }
         let ring = |at| Span::of(&control, at, ring::bytes(plan.entries));
         let hub = match wakeup.fallback() {
             Some(_) => Span::of(&control, layout.back, DOORBELL_BYTES),
@@ -121,7 +115,7 @@ impl SharedSpoke {
         Ok(SharedSpoke {
             named: (0, 0),
             answers,
-            lists: lists.map(|segment| Lists::new(segment, plan.room)),
+            lists,
             tasks: Consumer::new(ring(layout.tasks), plan.entries),
             behind: WatermarkReader::new(Span::of(&control, layout.watermark, WATERMARK_BYTES)),
             replies: Producer::new(ring(layout.replies), plan.entries),

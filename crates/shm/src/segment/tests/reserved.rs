@@ -24,19 +24,18 @@ fn a_segment_lies_in_reserved_pages_to_the_last_or_says_why_in_none_and_all_of_i
     while made.len() < 8 {
         let bytes = (made.len() + 1) * MIB + 4096;
         let items = bytes / ITEM_BYTES;
-        let segment = Segment::create_of(Kind::Memfd, Access::Lists, bytes, Pages::HugeLazy);
-        let segment = segment.unwrap();
-        let (grant, fd) = segment.grant().unwrap();
+        let slots = Slots::create(Kind::Memfd, 1, items, Pages::HugeLazy).unwrap();
+        let (grant, fd) = slots.grant().unwrap();
         let fd = fd.unwrap();
-        let theirs = Segment::open(&grant, Some(fd.try_clone().unwrap())).unwrap();
-        let (slots, lists) = (Slots::new(segment.clone(), items), Lists::new(theirs, items));
+        let lists = Lists::open(&grant, Some(fd.try_clone().unwrap()), items).unwrap();
+        let bytes = grant.bytes;
         let mut slot = slots.reserve(items).unwrap();
         slot.items_mut().fill(made.len() as i64);
         let mut descriptor = Descriptor::default();
         slot.describe(0..items, &mut descriptor);
         let sum: i64 = lists.accept(&descriptor).unwrap().iter().sum();
         assert_eq!(sum, (made.len() * items) as i64);
-        let (ours, theirs) = (segment.mapped_pages().unwrap(), lists.mapped_pages().unwrap());
+        let (ours, theirs) = (slots.mapped_pages().unwrap(), lists.mapped_pages().unwrap());
         assert_eq!((ours.bytes, ours.mapped, theirs.mapped), (bytes, bytes, bytes));
         if grant.reserved_page.is_none() {
             let why = ours.not_reserved.unwrap();
@@ -50,7 +49,7 @@ fn a_segment_lies_in_reserved_pages_to_the_last_or_says_why_in_none_and_all_of_i
         let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         assert_eq!(ftruncate(&fd, 0), Err(Errno::EPERM));
         assert_eq!(fallocate(&fd, hole, 0, 2 * MIB as i64), Err(Errno::EPERM));
-        made.push((segment, lists));
+        made.push((slots, lists));
     }
 }
 

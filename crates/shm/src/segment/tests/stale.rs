@@ -2,6 +2,9 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::segment::stale::{locked, path};
 use crate::segment::{Access, Kind, Segment, StaleSegment, posix, stale_segments};
@@ -63,4 +66,25 @@ fn a_lock_says_that_its_maker_lives_and_one_that_was_made_a_moment_ago_may_have_
     assert!(found.iter().all(|left| left.name != elsewhere && left.name != young));
     assert_eq!((refused, there), ([false; 2], [true; 2]));
     assert!(then, "the lock has gone with its holder");
+}
+
+#[test]
+fn a_look_for_stale_segments_takes_nothing_from_one_that_is_being_made() {
+    let done = Arc::new(AtomicBool::new(false));
+    let lookers: Vec<_> = (0..3)
+        .map(|_| {
+            let done = done.clone();
+            std::thread::spawn(move || {
+                while !done.load(Relaxed) {
+                    stale_segments();
+                }
+            })
+        })
+        .collect();
+    let made: Vec<_> =
+        (0..2000).map(|_| Segment::create(Kind::Posix, Access::Lists, 4096).map(drop)).collect();
+    done.store(true, Relaxed);
+    lookers.into_iter().for_each(|looker| looker.join().unwrap());
+    let failed: Vec<_> = made.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{} of 2000 failed: {}", failed.len(), failed[0]);
 }
