@@ -23,7 +23,7 @@ use transport::{Failure, Reply, Task, Value, What};
 
 use crate::data::{Data, PoolId};
 use crate::error::{PoolError, TaskError};
-use crate::job::JobError;
+use crate::job_error::JobError;
 use crate::outcome::{Answer, Outcome};
 use crate::supervisor::WorkerExit;
 use crate::worker_group::{Event, WorkerGroup};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use transport::TransportError;
 
-use crate::job::JobError;
+use crate::job_error::JobError;
 use crate::supervisor::{ExitReason, WorkerExit};
 
 /// Why a task has no answer.

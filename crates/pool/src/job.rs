@@ -1,11 +1,10 @@
 //! What a worker can do, by name.
 
-use std::error::Error;
 use std::fmt;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use transport::{Failure, IncomingList, Value};
+
+use crate::job_error::JobError;
 
 /// One task, as its job sees it.
 ///
@@ -242,80 +241,3 @@ pub trait Job: Sync {
         false
     }
 }
-
-/// A job's own error, made in the worker.
-///
-/// ```
-/// let error = pool::JobError::new("Empty", "an empty list");
-/// assert_eq!(error.to_string(), "Empty: an empty list");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobError {
-    /// Its type, as the job names it.
-    pub name: String,
-    /// In words.
-    pub message: String,
-    /// The error itself, for whoever knows its type; see [`JobError::of`].
-    pub(crate) detail: String,
-}
-
-impl JobError {
-    /// An error of type `name`.
-    ///
-    /// ```
-    /// assert_eq!(pool::JobError::new("Empty", "an empty list").name, "Empty");
-    /// ```
-    pub fn new(name: impl Into<String>, message: impl Into<String>) -> JobError {
-        JobError { name: name.into(), message: message.into(), detail: String::new() }
-    }
-
-    /// An error that comes home as the type that it is: [`JobError::downcast`] and
-    /// [`crate::TaskError::downcast`] give it back.
-    ///
-    /// ```
-    /// use pool::JobError;
-    /// use serde::{Deserialize, Serialize};
-    ///
-    /// #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-    /// #[error("Invalid range: {range}")]
-    /// struct InvalidRange {
-    ///     range: i64,
-    /// }
-    ///
-    /// let error = JobError::of(&InvalidRange { range: -1 });
-    /// assert_eq!(error.to_string(), "InvalidRange: Invalid range: -1");
-    /// assert_eq!(error.downcast(), Some(InvalidRange { range: -1 }));
-    /// assert_eq!(error.downcast::<u32>(), None);
-    /// ```
-    pub fn of<E: Error + Serialize>(error: &E) -> JobError {
-        // What has no such form has a name and a message still.
-        let detail = serde_json::to_string(error).unwrap_or_default();
-        JobError { name: name_of::<E>().into(), message: error.to_string(), detail }
-    }
-
-    /// The error itself, if it was made by [`JobError::of`] from this type.
-    ///
-    /// ```
-    /// assert_eq!(pool::JobError::new("String", "only words").downcast::<String>(), None);
-    /// ```
-    pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
-        if self.name != name_of::<E>() {
-            return None;
-        }
-        serde_json::from_str(&self.detail).ok()
-    }
-}
-
-/// The last part of a type's path.
-fn name_of<E>() -> &'static str {
-    let path = std::any::type_name::<E>();
-    path.rsplit("::").next().unwrap_or(path)
-}
-
-impl fmt::Display for JobError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.message)
-    }
-}
-
-impl Error for JobError {}

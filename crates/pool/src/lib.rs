@@ -7,7 +7,7 @@
 //! |---|---|
 //! | pool, builder, data, future, outcome | tasks in, outcomes out |
 //! | handle | the dispatcher as a pool and its futures share it |
-//! | job | what a worker can do, by name |
+//! | job, job_error | what a worker can do, by name, and how it fails |
 //! | worker_command | which program is a worker |
 //! | error | what can become of a task, and of a pool |
 //! | dispatch | what becomes of each task, from its submission to its outcome |
@@ -31,6 +31,7 @@ mod error;
 mod future;
 mod handle;
 mod job;
+mod job_error;
 mod outcome;
 mod pool;
 mod serve;
@@ -44,7 +45,8 @@ pub use builder::{Builder, MAX_WORKERS};
 pub use data::{Data, Items, Resident, Room};
 pub use error::{PoolError, TaskError};
 pub use future::{AsCompleted, Future, MapUnordered};
-pub use job::{Call, Job, JobError};
+pub use job::{Call, Job};
+pub use job_error::JobError;
 pub use outcome::{Answer, Outcome};
 pub use pool::{Pool, TrySubmitError};
 pub use serve::serve;

@@ -17,7 +17,8 @@ use shm::AnswerList;
 use transport::{Failure, Handover, Incoming, Received, Reply, Spoke, Value, What};
 
 use crate::control::{Control, CoordinatorMessage, Report, WorkerMessage};
-use crate::job::{Call, Job, JobError};
+use crate::job::{Call, Job};
+use crate::job_error::JobError;
 
 /// Serves tasks until the coordinator ends. `build` is the hash of this program's sources; `jobs`
 /// is all that it can do.

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::span::Span;
 
 /// Bytes of one room; what is longer is cut by the sender, who says so.
-pub const ROOM_BYTES: usize = 2048;
+pub const ROOM_BYTES: usize = 2560;
 const ROOM_WORDS: usize = ROOM_BYTES / size_of::<u64>();
 
 /// Bytes of a span for `rooms` rooms.

@@ -36,7 +36,7 @@ pub use hub::{Arrival, Hub};
 pub use incoming_list::IncomingList;
 pub use ledger::Ledger;
 pub use list::{List, Room, Unanswered};
-pub use message::{Failure, Reply, Task, Value, What};
+pub use message::{Failure, MAX_DETAIL_BYTES, Reply, Task, Value, What};
 pub use residency::Residency;
 pub use setup::{Handover, Setup};
 pub use shm::{AnswerList, Resident};

@@ -135,10 +135,11 @@ pub(crate) const KNOCK: u8 = 64;
 /// The list is still being filled, behind a watermark.
 pub(crate) const FILLING: u8 = 32;
 
-/// A longer message is cut, so that every payload fits into its room.
-const LONGEST_MESSAGE: usize = 1024;
-/// A longer detail is left out.
-const LONGEST_DETAIL: usize = 512;
+/// A longer name or message is cut, so that every payload fits into its room.
+const MAX_NAME_BYTES: usize = 256;
+const MAX_MESSAGE_BYTES: usize = 1024;
+/// Bytes of an error's detail; a longer one is left out.
+pub const MAX_DETAIL_BYTES: usize = 1024;
 
 /// What a reply says beyond one word.
 #[derive(Serialize, Deserialize)]
@@ -242,17 +243,17 @@ impl Failure {
 
     /// With names and messages short enough for any payload.
     fn cut(mut self: Box<Failure>) -> Box<Failure> {
-        let cut = |text: &mut String| {
-            if text.len() > LONGEST_MESSAGE {
-                text.truncate(text.floor_char_boundary(LONGEST_MESSAGE / 2));
+        let cut = |text: &mut String, max: usize| {
+            if text.len() > max {
+                text.truncate(text.floor_char_boundary(max - '…'.len_utf8()));
                 text.push('…');
             }
         };
-        cut(&mut self.message);
+        cut(&mut self.message, MAX_MESSAGE_BYTES);
         if let What::Error { name, detail } = &mut self.what {
-            cut(name);
+            cut(name, MAX_NAME_BYTES);
             // Half of it would be none.
-            if detail.len() > LONGEST_DETAIL {
+            if detail.len() > MAX_DETAIL_BYTES {
                 detail.clear();
             }
         }
@@ -289,14 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_message_is_cut_to_fit_its_room() {
-        let message = "ä".repeat(10_000);
-        let failure = Failure {
-            what: What::Error { name: message.clone(), detail: message.clone() },
-            message,
-        };
-        let (outcome, list) = (Err(Box::new(failure)), AnswerList::default());
-        let (_, payload) = Reply { task: 1, outcome, list, stamps: None }.describe(0);
-        assert!(payload.len() <= shm::payloads::ROOM_BYTES);
+    fn whatever_an_error_says_its_payload_fits_into_its_room() {
+        for length in [1, 100, 255, 256, 511, 512, 1023, 1024, 10_000] {
+            for letter in ["x", "ä"] {
+                let text = letter.repeat(length / letter.len());
+                let what = What::Error { name: text.clone(), detail: text.clone() };
+                let outcome = Err(Box::new(Failure { what, message: text }));
+                let (list, stamps) = (AnswerList::default(), Some(Box::new([u64::MAX; 4])));
+                let (_, payload) = Reply { task: 1, outcome, list, stamps }.describe(0);
+                assert!(payload.len() <= shm::payloads::ROOM_BYTES, "{length}: {}", payload.len());
+            }
+        }
     }
 }
