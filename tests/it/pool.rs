@@ -512,6 +512,6 @@ fn a_job_number_that_no_worker_has_is_an_error_and_no_end() {
         let wrong = Task { job: 999, ..task(&crew, 1, "sum", 0) };
         send(&mut crew, &wrong, List::None);
         let Event::Reply { reply, .. } = crew.recv(None).unwrap() else { panic!("no reply") };
-        assert_eq!(reply.outcome.unwrap_err().what, transport::What::UnknownJob);
+        assert_eq!(reply.outcome.unwrap_err().kind, transport::FailureKind::UnknownJob);
     });
 }

@@ -130,12 +130,12 @@ impl PoolId {
 /// ```
 #[derive(Debug)]
 pub struct Room {
-    inner: transport::Room,
+    inner: transport::ListBuffer,
     pool: PoolId,
 }
 
 impl Room {
-    pub(crate) fn new(inner: transport::Room, pool: PoolId) -> Room {
+    pub(crate) fn new(inner: transport::ListBuffer, pool: PoolId) -> Room {
         Room { inner, pool }
     }
 
@@ -152,7 +152,7 @@ impl Room {
         self.inner.items_mut()
     }
 
-    pub(crate) fn into_inner(self) -> transport::Room {
+    pub(crate) fn into_inner(self) -> transport::ListBuffer {
         self.inner
     }
 }

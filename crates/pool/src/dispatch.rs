@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
-use transport::{Failure, Reply, Task, Value, What};
+use transport::{Failure, FailureKind, Reply, Task, Value};
 
 use crate::data::{Data, PoolId};
 use crate::error::{PoolError, TaskError};
@@ -215,17 +215,17 @@ impl<W: Workers> Dispatcher<W> {
     /// A worker's failure as the error of a task.
     fn task_error(&self, failure: Failure, worker: usize, pid: u32) -> TaskError {
         let message = failure.message;
-        match failure.what {
-            What::Error { name, detail } => {
+        match failure.kind {
+            FailureKind::Error { name, detail } => {
                 let error = Box::new(JobError { name, message, detail });
                 TaskError::Job { error, worker, pid }
             }
-            What::Panic => TaskError::Panicked { message, worker, pid },
-            What::Unencodable => TaskError::Unencodable { message, worker, pid },
-            What::UnknownJob => {
+            FailureKind::Panic => TaskError::Panicked { message, worker, pid },
+            FailureKind::Unencodable => TaskError::Unencodable { message, worker, pid },
+            FailureKind::UnknownJob => {
                 TaskError::UnknownJob { job: message, known: self.workers.job_names() }
             }
-            What::Refused => TaskError::Refused { worker, message },
+            FailureKind::Refused => TaskError::Refused { worker, message },
         }
     }
 

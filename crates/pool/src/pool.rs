@@ -215,7 +215,7 @@ impl Pool {
         let mut tasks = self.0.tasks();
         loop {
             match tasks.workers.hub().reserve(items) {
-                Err(TransportError::NoRoom { .. }) if tasks.unfinished() > 0 => tasks.wait(None),
+                Err(TransportError::Full { .. }) if tasks.unfinished() > 0 => tasks.wait(None),
                 other => return Ok(Room::new(other?, tasks.id)),
             };
         }

@@ -14,7 +14,7 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 use shm::AnswerList;
-use transport::{Failure, Handover, Incoming, Received, Reply, Spoke, Value, What};
+use transport::{Failure, FailureKind, Handover, Incoming, Received, Reply, Spoke, Value};
 
 use crate::control::{Control, CoordinatorMessage, Report, WorkerMessage};
 use crate::job::{Call, Job};
@@ -169,7 +169,7 @@ fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -
         (Ok(list), Some(job)) => run(*job, &mut Call::of(task.arg, list, room, alive)),
         (Ok(_), None) => {
             let message = format!("number {} of {}", task.job, jobs.len());
-            Err(Failure::new(What::UnknownJob, message))
+            Err(Failure::new(FailureKind::UnknownJob, message))
         }
     };
     let stamps = task.phase.then(|| Box::new([received, decoded, now(), 0]));
@@ -188,11 +188,11 @@ fn run(job: &dyn Job, call: &mut Call<'_>) -> Result<(Value, usize), Box<Failure
         return Err(refused);
     }
     match (outcome, call.check()) {
-        (Err(_), _) => Err(Failure::new(What::Panic, LAST_PANIC.take())),
-        (Ok(_), Err(message)) => Err(Failure::new(What::Unencodable, message)),
+        (Err(_), _) => Err(Failure::new(FailureKind::Panic, LAST_PANIC.take())),
+        (Ok(_), Err(message)) => Err(Failure::new(FailureKind::Unencodable, message)),
         (Ok(Ok(value)), Ok(items)) => Ok((value, items)),
         (Ok(Err(JobError { name, message, detail })), Ok(_)) => {
-            Err(Failure::new(What::Error { name, detail }, message))
+            Err(Failure::new(FailureKind::Error { name, detail }, message))
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use measure::Timeline;
 use rustc_hash::FxHashMap;
-use transport::{Arrival, Hub, List, Task, TransportError, Value};
+use transport::{Hub, HubEvent, List, Task, TransportError, Value};
 
 use self::place::{Dying, Place, Stage};
 use crate::error::PoolError;
@@ -199,8 +199,8 @@ impl WorkerGroup {
     pub fn recv(&mut self, timeout: Option<Duration>) -> Result<Event, PoolError> {
         if self.settled {
             match self.hub.recv(timeout)? {
-                Arrival::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
-                Arrival::Nothing => return Ok(Event::Nothing),
+                HubEvent::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
+                HubEvent::TimedOut => return Ok(Event::Nothing),
                 other => self.note(other),
             }
         }
@@ -227,7 +227,9 @@ impl WorkerGroup {
     ) -> Result<(), PoolError> {
         match self.hub.send(worker, task, list, timeline) {
             Ok(()) => Ok(()),
-            Err(TransportError::Gone) => Err(self.cause(worker, TransportError::Gone.into())),
+            Err(TransportError::Disconnected) => {
+                Err(self.cause(worker, TransportError::Disconnected.into()))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -20,7 +20,7 @@ impl Alarm {
         Arc::new(Alarm { raised: AtomicBool::new(false), ringer })
     }
 
-    /// The hub's wait, this one or the next, ends with [`Arrival::Alarm`].
+    /// The hub's wait, this one or the next, ends with [`HubEvent::Alarm`].
     pub fn raise(&self) {
         // Release: what the raiser noted down before is seen by whoever finds the alarm raised.
         self.raised.store(true, Release);

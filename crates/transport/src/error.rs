@@ -10,10 +10,10 @@ use shm::SegmentError;
 pub enum TransportError {
     /// The worker's, or the coordinator's, end is closed.
     #[error("the other side has closed its end")]
-    Gone,
+    Disconnected,
     /// The transport has no such axis.
     #[error("transport `{transport}` has no {what}; it has {has}")]
-    NoSuchAxis {
+    Unsupported {
         /// Which transport.
         transport: &'static str,
         /// What was asked of it.
@@ -55,7 +55,7 @@ pub enum TransportError {
     },
     /// More tasks or lists at once than the setup says.
     #[error("no room for another {what}: collect an answer first")]
-    NoRoom {
+    Full {
         /// task or list.
         what: &'static str,
     },
@@ -75,7 +75,7 @@ pub enum TransportError {
     },
     /// A frame or plan makes no sense.
     #[error("the other side sent something that cannot be: {0}")]
-    Nonsense(String),
+    InvalidMessage(String),
     /// No segment.
     #[error(transparent)]
     Segment(#[from] SegmentError),
@@ -97,7 +97,9 @@ impl TransportError {
         move |cause| {
             let cause = cause.into();
             match cause.kind() {
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => TransportError::Gone,
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                    TransportError::Disconnected
+                }
                 _ => TransportError::System { what, cause },
             }
         }

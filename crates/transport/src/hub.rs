@@ -8,7 +8,7 @@ use shm::{MappedPages, Resident};
 
 use crate::alarm::Alarm;
 use crate::error::TransportError;
-use crate::list::{List, Room, Unanswered};
+use crate::list::{List, ListBuffer, UnansweredTask};
 use crate::message::{Reply, Task};
 use crate::residency::Residency;
 use crate::setup::Handover;
@@ -27,13 +27,13 @@ pub trait Hub: Send {
     /// Only after the worker was reaped: until then it might still read and write. And only after
     /// [`Hub::recv`] told what it had answered: an answer that nobody collected is lost, and its
     /// task is among these.
-    fn detach(&mut self, worker: usize) -> Vec<Unanswered>;
+    fn detach(&mut self, worker: usize) -> Vec<UnansweredTask>;
 
     /// Room for a list of `items` items, to be filled and then sent as [`List::Built`].
     ///
     /// # Errors
     /// It is longer than the room of [`Setup`], or all rooms are taken.
-    fn reserve(&mut self, items: usize) -> Result<Room, TransportError>;
+    fn reserve(&mut self, items: usize) -> Result<ListBuffer, TransportError>;
 
     /// Copies a list into the segment once, for any number of tasks.
     ///
@@ -47,9 +47,9 @@ pub trait Hub: Send {
     /// had answered, and [`Hub::detach`] gives the task back.
     ///
     /// # Errors
-    /// The task was not sent, and its worker will not do it: no such worker is attached ([`TransportError::Gone`]), as many tasks as
+    /// The task was not sent, and its worker will not do it: no such worker is attached ([`TransportError::Disconnected`]), as many tasks as
     /// [`Setup::depth`] are in flight, the list does not fit, or the system failed. Where it failed after
-    /// a part had been written, [`Hub::recv`] tells [`Arrival::Broken`].
+    /// a part had been written, [`Hub::recv`] tells [`HubEvent::Broken`].
     fn send(
         &mut self,
         worker: usize,
@@ -80,7 +80,7 @@ pub trait Hub: Send {
     ///
     /// # Errors
     /// The system failed in a way that concerns no single worker.
-    fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError>;
+    fn recv(&mut self, patience: Option<Duration>) -> Result<HubEvent, TransportError>;
 
     /// Tasks sent to `worker` and not answered.
     fn in_flight(&self, worker: usize) -> usize;
@@ -112,7 +112,7 @@ pub trait Hub: Send {
 
 /// What a hub's wait ended with.
 #[derive(Debug, PartialEq)]
-pub enum Arrival {
+pub enum HubEvent {
     /// An answer.
     Reply {
         /// From whom.
@@ -121,7 +121,7 @@ pub enum Arrival {
         reply: Reply,
     },
     /// This worker's end is closed.
-    Gone {
+    Disconnected {
         /// Whose.
         worker: usize,
     },
@@ -134,7 +134,7 @@ pub enum Arrival {
         what: String,
     },
     /// This worker answered what nobody asked: it must be ended.
-    Lie {
+    ProtocolViolation {
         /// Who.
         worker: usize,
         /// What it said.
@@ -143,5 +143,5 @@ pub enum Arrival {
     /// Somebody raised the [`Alarm`].
     Alarm,
     /// Patience ended.
-    Nothing,
+    TimedOut,
 }

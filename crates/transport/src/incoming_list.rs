@@ -142,7 +142,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::message::What;
+    use crate::message::FailureKind;
 
     #[test]
     fn a_list_whose_coordinator_ends_while_it_fills_it_is_cut_off_and_nobody_hangs() {
@@ -167,7 +167,7 @@ mod tests {
                 false => list.next_part(&alive).map(drop),
                 true => list.whole(&alive).map(drop),
             };
-            assert_eq!(cut.unwrap_err().what, What::Refused);
+            assert_eq!(cut.unwrap_err().kind, FailureKind::Refused);
             assert!(asked.get() >= 3, "it asked whether anybody is there, and again");
         }
         // The rest came after all.

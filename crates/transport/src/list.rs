@@ -14,35 +14,35 @@ pub enum List<'a> {
     /// nobody, but its answer may be wrong, or a failure.
     Copy(&'a [i64]),
     /// Built in the room that [`Hub::reserve`] gave.
-    Built(Room),
+    Built(ListBuffer),
     /// This part of a list that [`Hub::place`] left in the segment.
     Resident(&'a Resident, Range<usize>),
 }
 
 /// Room to build one list in, where the transport takes it from.
 #[derive(Debug)]
-pub enum Room {
+pub enum ListBuffer {
     /// In the shared segment.
     Slot(Slot),
     /// In the coordinator's own memory.
     Buffer(Vec<i64>),
 }
 
-impl Room {
+impl ListBuffer {
     /// The list's items; what an earlier list left may still be there.
     pub fn items_mut(&mut self) -> &mut [i64] {
         match self {
-            Room::Slot(slot) => slot.items_mut(),
-            Room::Buffer(items) => items,
+            ListBuffer::Slot(slot) => slot.items_mut(),
+            ListBuffer::Buffer(items) => items,
         }
     }
 }
 
 /// A task that was sent and never answered.
 #[derive(Debug)]
-pub struct Unanswered {
+pub struct UnansweredTask {
     /// Its number.
     pub task: u32,
     /// The room that its list was built in ([`List::Built`]), as it was sent and to be sent again.
-    pub room: Option<Room>,
+    pub room: Option<ListBuffer>,
 }

@@ -100,14 +100,14 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which kind of failure.
-    pub what: What,
+    pub kind: FailureKind,
     /// In words.
     pub message: String,
 }
 
 /// Kinds of failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum What {
+pub enum FailureKind {
     /// The job returned this type of error.
     Error {
         /// The error's name.
@@ -218,8 +218,9 @@ impl Reply {
             let (task, list) = (descriptor.task, AnswerList::default());
             return Ok(Reply { task, outcome: Ok(value), list, stamps: None });
         }
-        let payload: Payload = postcard::from_bytes(payload)
-            .map_err(|fault| TransportError::Nonsense(format!("a reply's payload: {fault}")))?;
+        let payload: Payload = postcard::from_bytes(payload).map_err(|fault| {
+            TransportError::InvalidMessage(format!("a reply's payload: {fault}"))
+        })?;
         let outcome = payload.failure.map_or(Ok(value), Err);
         Ok(Reply {
             task: descriptor.task,
@@ -232,13 +233,13 @@ impl Reply {
 
 impl Failure {
     /// That went wrong, in these words.
-    pub fn new(what: What, message: String) -> Box<Failure> {
-        Box::new(Failure { what, message })
+    pub fn new(kind: FailureKind, message: String) -> Box<Failure> {
+        Box::new(Failure { kind, message })
     }
 
     /// Why the rest of a list will not come.
     pub(crate) fn cut_off(why: &str) -> Box<Failure> {
-        Failure::new(What::Refused, format!("a list that was cut off: {why}"))
+        Failure::new(FailureKind::Refused, format!("a list that was cut off: {why}"))
     }
 
     /// With names and messages short enough for any payload.
@@ -250,7 +251,7 @@ impl Failure {
             }
         };
         cut(&mut self.message, MAX_MESSAGE_BYTES);
-        if let What::Error { name, detail } = &mut self.what {
+        if let FailureKind::Error { name, detail } = &mut self.kind {
             cut(name, MAX_NAME_BYTES);
             // Half of it would be none.
             if detail.len() > MAX_DETAIL_BYTES {
@@ -274,7 +275,7 @@ mod tests {
             }
             let stamps = Some(Box::new([1, 2, 3, u64::MAX]));
             let failure = Failure {
-                what: What::Error { name: "InvalidRange".into(), detail: "{}".into() },
+                kind: FailureKind::Error { name: "InvalidRange".into(), detail: "{}".into() },
                 message: "-1".into(),
             };
             for outcome in [Ok(arg), Err(Box::new(failure))] {
@@ -294,8 +295,8 @@ mod tests {
         for length in [1, 100, 255, 256, 511, 512, 1023, 1024, 10_000] {
             for letter in ["x", "ä"] {
                 let text = letter.repeat(length / letter.len());
-                let what = What::Error { name: text.clone(), detail: text.clone() };
-                let outcome = Err(Box::new(Failure { what, message: text }));
+                let kind = FailureKind::Error { name: text.clone(), detail: text.clone() };
+                let outcome = Err(Box::new(Failure { kind, message: text }));
                 let (list, stamps) = (AnswerList::default(), Some(Box::new([u64::MAX; 4])));
                 let (_, payload) = Reply { task: 1, outcome, list, stamps }.describe(0);
                 assert!(payload.len() <= shm::payloads::ROOM_BYTES, "{length}: {}", payload.len());

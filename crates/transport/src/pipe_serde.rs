@@ -29,7 +29,7 @@ impl Codec for Postcard {
 
     fn decode(&self, body: &[u8]) -> Result<Vec<i64>, TransportError> {
         postcard::from_bytes(body)
-            .map_err(|fault| TransportError::Nonsense(format!("a serialised list: {fault}")))
+            .map_err(|fault| TransportError::InvalidMessage(format!("a serialised list: {fault}")))
     }
 
     fn longest(&self, items: usize) -> usize {

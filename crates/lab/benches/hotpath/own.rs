@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use measure::now;
 use shm::{Kind, Pages};
-use transport::{Arrival, List, Received, Reply, Setup, Task, Value};
+use transport::{HubEvent, List, Received, Reply, Setup, Task, Value};
 
 use super::middle;
 
@@ -37,7 +37,7 @@ pub(crate) fn ns_each() -> f64 {
         let list = incoming.list.as_mut().expect("a list").whole(&|| true).expect("all of it");
         let (outcome, list) = (Ok(Value::Int(black_box(list[0]))), Default::default());
         spoke.reply(Reply { task: id, outcome, list, stamps: None }, 0).expect("a reply sent");
-        let Ok(Arrival::Reply { reply, .. }) = hub.recv(None) else { panic!("no answer came") };
+        let Ok(HubEvent::Reply { reply, .. }) = hub.recv(None) else { panic!("no answer came") };
         assert_eq!(reply.outcome, Ok(Value::Int(7)));
     };
     let took = (0..SAMPLES).map(|_| {

@@ -1,7 +1,7 @@
 //! What becomes of the tasks of a worker that died.
 
 use rustc_hash::FxHashMap;
-use transport::Unanswered;
+use transport::UnansweredTask;
 
 use super::{Dispatcher, State};
 use crate::data::{Data, Room};
@@ -13,12 +13,12 @@ impl<W: Workers> Dispatcher<W> {
     /// Handles the tasks of a dead worker, and has it replaced. Only the first can have begun: it is begun
     /// again if its job is repeatable, and fails otherwise. The others go back to the head of the pending
     /// ones.
-    pub(crate) fn handle_exit(&mut self, exit: WorkerExit, unanswered: Vec<Unanswered>) {
+    pub(crate) fn handle_exit(&mut self, exit: WorkerExit, unanswered: Vec<UnansweredTask>) {
         let queue = std::mem::take(&mut self.queues[exit.worker]);
         let began = unanswered.first().map(|first| first.task);
-        let mut rooms: FxHashMap<u32, transport::Room> = unanswered
+        let mut rooms: FxHashMap<u32, transport::ListBuffer> = unanswered
             .into_iter()
-            .filter_map(|Unanswered { task, room }| Some((task, room?)))
+            .filter_map(|UnansweredTask { task, room }| Some((task, room?)))
             .collect();
         for key in queue.tasks.into_iter().rev() {
             if queue.overdue == Some(key) {
@@ -43,7 +43,7 @@ impl<W: Workers> Dispatcher<W> {
     }
 
     /// Puts a task at the head of the pending ones; false if its list is gone.
-    fn requeue(&mut self, key: u32, room: Option<transport::Room>) -> bool {
+    fn requeue(&mut self, key: u32, room: Option<transport::ListBuffer>) -> bool {
         let pool = self.id;
         let Some(entry) = self.tasks.get_mut(key as usize) else { return true };
         let built = room.map(|room| Data::Built(Room::new(room, pool)));

@@ -48,7 +48,7 @@ impl<W: Workers> Dispatcher<W> {
         };
         match self.workers.send_task(worker, &entry.task, list) {
             // A closed end: the worker's death will be told. Until then the task is in its queue.
-            Ok(()) | Err(TransportError::Gone) => {
+            Ok(()) | Err(TransportError::Disconnected) => {
                 entry.state = State::Sent;
                 let now = self.limits.task_timeout.map(|_| self.workers.now());
                 let queue = &mut self.queues[worker];
@@ -59,12 +59,12 @@ impl<W: Workers> Dispatcher<W> {
                 true
             }
             // An answer will free a room.
-            Err(TransportError::NoRoom { .. }) if self.is_busy() => {
+            Err(TransportError::Full { .. }) if self.is_busy() => {
                 self.pending.push_front(key);
                 false
             }
             Err(error) => {
-                let no_room = matches!(error, TransportError::NoRoom { .. });
+                let no_room = matches!(error, TransportError::Full { .. });
                 match no_room.then(|| self.next_with_a_room()).flatten() {
                     // Pending tasks may hold all rooms: one of them goes first, and gives its own back.
                     Some(next) => {

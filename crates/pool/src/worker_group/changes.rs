@@ -3,7 +3,7 @@
 use std::mem::replace;
 use std::time::{Duration, Instant};
 
-use transport::Arrival;
+use transport::HubEvent;
 
 use super::WorkerGroup;
 use super::place::{Dying, Place, State};
@@ -36,9 +36,9 @@ impl WorkerGroup {
                 dying.arrivals_left = dying.arrivals_left.saturating_sub(1);
             }
             match arrival {
-                Arrival::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
-                Arrival::Nothing if !self.dying.is_empty() => return Ok(self.tell_death()),
-                Arrival::Nothing => {
+                HubEvent::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
+                HubEvent::TimedOut if !self.dying.is_empty() => return Ok(self.tell_death()),
+                HubEvent::TimedOut => {
                     if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                         return Ok(Event::Nothing);
                     }
@@ -49,11 +49,11 @@ impl WorkerGroup {
     }
 
     /// Notes what is no answer.
-    pub(super) fn note(&mut self, arrival: Arrival) {
+    pub(super) fn note(&mut self, arrival: HubEvent) {
         self.settled = false;
         match arrival {
-            Arrival::Alarm => {}
-            Arrival::Gone { worker } => {
+            HubEvent::Alarm => {}
+            HubEvent::Disconnected { worker } => {
                 let place = &mut self.places[worker];
                 place.state = match replace(&mut place.state, State::Empty) {
                     State::Ready(there) => State::Closing(there, Instant::now()),
@@ -62,12 +62,12 @@ impl WorkerGroup {
                 // It ends by itself, and the hub says this again and again until then.
                 self.supervisor.wait_for(worker, Duration::from_millis(1));
             }
-            Arrival::Broken { worker, what: _ } => self.end(worker),
-            Arrival::Lie { worker, what: _ } => {
+            HubEvent::Broken { worker, what: _ } => self.end(worker),
+            HubEvent::ProtocolViolation { worker, what: _ } => {
                 self.places[worker].lied = true;
                 self.end(worker);
             }
-            Arrival::Reply { .. } | Arrival::Nothing => {}
+            HubEvent::Reply { .. } | HubEvent::TimedOut => {}
         }
         self.hear_starting();
         let exits = self.supervisor.take_exits();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use transport::{Arrival, List, TransportError};
+use transport::{HubEvent, List, TransportError};
 
 use super::place::State;
 use super::{PARK, WorkerGroup};
@@ -43,8 +43,12 @@ impl Drop for WorkerGroup {
             self.ask_to_park(&mut leaving);
             // Answers are taken, so that whoever has written one can go on.
             match self.hub.recv(Some(LOOK_INTERVAL)) {
-                Ok(Arrival::Reply { .. } | Arrival::Nothing | Arrival::Alarm) => {}
-                Ok(Arrival::Gone { .. } | Arrival::Broken { .. } | Arrival::Lie { .. })
+                Ok(HubEvent::Reply { .. } | HubEvent::TimedOut | HubEvent::Alarm) => {}
+                Ok(
+                    HubEvent::Disconnected { .. }
+                    | HubEvent::Broken { .. }
+                    | HubEvent::ProtocolViolation { .. },
+                )
                 | Err(_) => {
                     self.supervisor.wait_for_all(Duration::from_millis(1));
                 }
@@ -64,7 +68,7 @@ impl WorkerGroup {
             }
             match self.hub.send(*worker, &PARK, List::None, None) {
                 // It has as much as it may hold: it is asked after its next answer.
-                Err(TransportError::NoRoom { .. }) => {}
+                Err(TransportError::Full { .. }) => {}
                 Ok(()) | Err(_) => *control = None,
             }
         }

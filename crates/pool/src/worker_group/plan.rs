@@ -1,6 +1,6 @@
 //! What a group is made for, and what comes of it.
 
-use transport::{Reply, Setup, Transport, Unanswered, Value};
+use transport::{Reply, Setup, Transport, UnansweredTask, Value};
 
 use crate::supervisor::WorkerExit;
 use crate::worker_command::WorkerCommand;
@@ -52,7 +52,7 @@ pub enum Event {
         /// Which worker, and how it ended.
         exit: WorkerExit,
         /// Tasks that it had not answered, in order: only the first can have begun.
-        unanswered: Vec<Unanswered>,
+        unanswered: Vec<UnansweredTask>,
     },
     /// A replacement has taken its place, and may be sent tasks.
     Started {

@@ -21,8 +21,8 @@ use super::link::{Holds, Link};
 use super::plan::{Layout, Plan, wakeup_by_name};
 use crate::alarm::Alarm;
 use crate::error::TransportError;
-use crate::hub::{Arrival, Hub};
-use crate::list::{List, Room, Unanswered};
+use crate::hub::{Hub, HubEvent};
+use crate::list::{List, ListBuffer, UnansweredTask};
 use crate::message::{FILLING, Task};
 use crate::residency::Residency;
 use crate::setup::{Handover, Setup};
@@ -117,33 +117,33 @@ impl Hub for SharedHub {
         Ok(Handover { plan: serde_json::to_string(&plan).expect("a plan is plain data"), fds })
     }
 
-    fn detach(&mut self, worker: usize) -> Vec<Unanswered> {
+    fn detach(&mut self, worker: usize) -> Vec<UnansweredTask> {
         self.links[worker].take().map_or_else(Vec::new, Link::unanswered)
     }
 
-    fn reserve(&mut self, items: usize) -> Result<Room, TransportError> {
+    fn reserve(&mut self, items: usize) -> Result<ListBuffer, TransportError> {
         let room = self.setup.room;
         let too_long = TransportError::TooLong { items, room };
         let Some(slots) = self.lists.as_ref().filter(|_| items <= room) else {
             return Err(too_long);
         };
-        slots.reserve(items).map(Room::Slot).ok_or(TransportError::NoRoom { what: "list" })
+        slots.reserve(items).map(ListBuffer::Slot).ok_or(TransportError::Full { what: "list" })
     }
 
     fn place(&mut self, list: &[i64]) -> Result<Resident, TransportError> {
         // Those that stay have rooms of their own: more of them would take a task's.
         self.residents.retain(|list| !list.is_gone());
         if self.residents.len() >= self.setup.residents {
-            return Err(TransportError::NoRoom { what: "resident list" });
+            return Err(TransportError::Full { what: "resident list" });
         }
         match self.reserve(list.len())? {
-            Room::Slot(mut slot) => {
+            ListBuffer::Slot(mut slot) => {
                 slot.items_mut().copy_from_slice(list);
                 let resident = slot.freeze();
                 self.residents.push(resident.downgrade());
                 Ok(resident)
             }
-            Room::Buffer(_) => unreachable!("this hub's rooms are slots"),
+            ListBuffer::Buffer(_) => unreachable!("this hub's rooms are slots"),
         }
     }
 
@@ -160,15 +160,15 @@ impl Hub for SharedHub {
                 timeline.mark(stamp);
             }
         };
-        let Some(link) = &mut self.links[worker] else { return Err(TransportError::Gone) };
+        let Some(link) = &mut self.links[worker] else { return Err(TransportError::Disconnected) };
         if link.in_flight.len() >= self.setup.depth {
-            return Err(TransportError::NoRoom { what: "task" });
+            return Err(TransportError::Full { what: "task" });
         }
         let mut descriptor = task.describe(!matches!(list, List::None));
         let holds = match list {
             List::None => Holds::Nothing,
             List::Copy(items) => {
-                let Room::Slot(mut slot) = self.reserve(items.len())? else {
+                let ListBuffer::Slot(mut slot) = self.reserve(items.len())? else {
                     unreachable!("this hub's rooms are slots");
                 };
                 slot.describe(0..items.len(), &mut descriptor);
@@ -179,7 +179,7 @@ impl Hub for SharedHub {
                 self.link(worker).slots.push_back(slot);
                 Holds::Copied
             }
-            List::Built(Room::Slot(slot)) => {
+            List::Built(ListBuffer::Slot(slot)) => {
                 if !self.lists.as_ref().is_some_and(|slots| slots.own(&slot)) {
                     return Err(TransportError::Foreign { what: "a room" });
                 }
@@ -187,8 +187,8 @@ impl Hub for SharedHub {
                 link.slots.push_back(slot);
                 Holds::Built
             }
-            List::Built(Room::Buffer(_)) => {
-                return Err(TransportError::NoSuchAxis {
+            List::Built(ListBuffer::Buffer(_)) => {
+                return Err(TransportError::Unsupported {
                     transport: "shared",
                     what: "list outside its segment".into(),
                     has: "rooms from reserve".into(),
@@ -232,21 +232,21 @@ impl Hub for SharedHub {
     }
 
     #[inline]
-    fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError> {
+    fn recv(&mut self, patience: Option<Duration>) -> Result<HubEvent, TransportError> {
         let mut started = None;
         loop {
             if let Some((worker, descriptor)) = self.take_descriptor() {
                 return Ok(self.arrival(worker, &descriptor));
             }
             if self.alarm.take() {
-                return Ok(Arrival::Alarm);
+                return Ok(HubEvent::Alarm);
             }
             let left = patience.map(|patience| {
                 let started: &mut Instant = started.get_or_insert_with(Instant::now);
                 patience.saturating_sub(started.elapsed()).min(LIVENESS_INTERVAL)
             });
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(Arrival::Nothing);
+                return Ok(HubEvent::TimedOut);
             }
             let (links, alarm) = (&self.links, &self.alarm);
             let mut ready =
@@ -399,11 +399,11 @@ impl SharedHub {
 
     /// What came of the descriptor that was taken last.
     #[inline]
-    fn arrival(&mut self, worker: usize, descriptor: &Descriptor) -> Arrival {
+    fn arrival(&mut self, worker: usize, descriptor: &Descriptor) -> HubEvent {
         let Some(link) = &mut self.links[worker] else { unreachable!("it was just heard") };
         match link.collect(descriptor) {
-            Ok(reply) => Arrival::Reply { worker, reply },
-            Err(fault) => Arrival::Lie { worker, what: fault.to_string() },
+            Ok(reply) => HubEvent::Reply { worker, reply },
+            Err(fault) => HubEvent::ProtocolViolation { worker, what: fault.to_string() },
         }
     }
 }

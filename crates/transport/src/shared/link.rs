@@ -7,7 +7,7 @@ use shm::wakeup::Ringer;
 use shm::{AnswerList, Answers, Descriptor, Resident, Slot, Span, Watermark, payloads};
 
 use crate::error::TransportError;
-use crate::list::{Room, Unanswered};
+use crate::list::{ListBuffer, UnansweredTask};
 use crate::message::Reply;
 
 /// The coordinator's ends to one worker.
@@ -116,14 +116,14 @@ impl Link {
 
     /// The tasks in flight, and the rooms that the caller built lists in. The slots come back as
     /// they were sent: workers map them read-only.
-    pub(super) fn unanswered(self) -> Vec<Unanswered> {
+    pub(super) fn unanswered(self) -> Vec<UnansweredTask> {
         let mut slots = self.slots.into_iter();
         let mut room = |holds| match holds {
-            Holds::Built => slots.next().map(Room::Slot),
+            Holds::Built => slots.next().map(ListBuffer::Slot),
             Holds::Copied => slots.next().and(None),
             Holds::Nothing | Holds::Resident => None,
         };
-        let given = |InFlight { task, holds, .. }| Unanswered { task, room: room(holds) };
+        let given = |InFlight { task, holds, .. }| UnansweredTask { task, room: room(holds) };
         self.in_flight.into_iter().map(given).collect()
     }
 
@@ -141,7 +141,10 @@ impl Link {
                 == (reply.task, descriptor.slot, descriptor.generation)
         });
         if !asked {
-            return Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)));
+            return Err(TransportError::InvalidMessage(format!(
+                "an answer to task {}",
+                reply.task
+            )));
         }
         if descriptor.offset != 0 {
             reply.list = self.list(descriptor)?;
@@ -169,6 +172,6 @@ impl Link {
         let items = descriptor.offset as usize;
         let list = self.answers.as_mut().and_then(|answers| answers.collect(items));
         let too_long = || format!("an answer of {items} items, more than its room holds");
-        list.ok_or_else(|| TransportError::Nonsense(too_long()))
+        list.ok_or_else(|| TransportError::InvalidMessage(too_long()))
     }
 }

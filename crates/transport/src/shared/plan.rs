@@ -51,7 +51,7 @@ impl Layout {
 }
 
 pub(super) fn wakeup_by_name(name: &str) -> Result<&'static dyn Wakeup, TransportError> {
-    wakeup::by_name(name).ok_or_else(|| TransportError::NoSuchAxis {
+    wakeup::by_name(name).ok_or_else(|| TransportError::Unsupported {
         transport: "shared",
         what: format!("wake-up `{name}`"),
         has: wakeup::ALL.iter().map(|wakeup| wakeup.name()).collect::<Vec<_>>().join(", "),

@@ -9,7 +9,7 @@ use shm::{AnswerRooms, Grant, Lists, MappedPages, Segment, Span, WatermarkReader
 use super::plan::{Layout, Plan, wakeup_by_name};
 use crate::error::TransportError;
 use crate::incoming_list::IncomingList;
-use crate::message::{FILLING, Failure, Reply, Task, What};
+use crate::message::{FILLING, Failure, FailureKind, Reply, Task};
 use crate::setup::Handover;
 use crate::spoke::{Incoming, Received, Spoke};
 
@@ -36,7 +36,7 @@ impl Spoke for SharedSpoke {
         self.named = (descriptor.slot, descriptor.generation);
         let (task, has_list) = Task::from_descriptor(&descriptor);
         let received = if task.phase { now() } else { 0 };
-        let refused = |message: String| Failure::new(What::Refused, message);
+        let refused = |message: String| Failure::new(FailureKind::Refused, message);
         let list = match (&self.lists, has_list) {
             (_, false) => Ok(IncomingList::here(&[])),
             (None, true) => Err(refused("a list, and no segment to look for it".into())),
@@ -65,9 +65,9 @@ impl Spoke for SharedSpoke {
         if !payload.is_empty() {
             payloads::write(&self.results, self.replies.position(), &payload);
         }
-        self.replies
-            .push(descriptor)
-            .map_err(|_| TransportError::Nonsense("a ring without room for an answer".into()))?;
+        self.replies.push(descriptor).map_err(|_| {
+            TransportError::InvalidMessage("a ring without room for an answer".into())
+        })?;
         if let Some(answers) = &mut self.answers {
             answers.pass();
         }
@@ -82,13 +82,13 @@ impl Spoke for SharedSpoke {
 
 #[cold]
 fn no_such_room() -> TransportError {
-    TransportError::Nonsense("a room for an answer that is not there".into())
+    TransportError::InvalidMessage("a room for an answer that is not there".into())
 }
 
 impl SharedSpoke {
     pub(super) fn new(handover: Handover) -> Result<SharedSpoke, TransportError> {
         let plan: Plan = serde_json::from_str(&handover.plan)
-            .map_err(|fault| TransportError::Nonsense(format!("a plan: {fault}")))?;
+            .map_err(|fault| TransportError::InvalidMessage(format!("a plan: {fault}")))?;
         let wakeup = wakeup_by_name(&plan.wakeup)?;
         let mut fds = handover.fds.into_iter();
         let mut fd_of = |grant: &Grant| if grant.name.is_some() { None } else { fds.next() };
@@ -104,7 +104,9 @@ impl SharedSpoke {
         let ring_fd = if plan.ring_fd { fds.next() } else { None };
         let layout = Layout::new(plan.entries);
         if control.bytes() != layout.bytes || bell.bytes() != DOORBELL_BYTES {
-            return Err(TransportError::Nonsense("a control segment of another layout".into()));
+            return Err(TransportError::InvalidMessage(
+                "a control segment of another layout".into(),
+            ));
         }
         let ring = |at| Span::of(&control, at, ring::bytes(plan.entries));
         let hub = match wakeup.fallback() {

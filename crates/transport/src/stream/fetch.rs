@@ -11,7 +11,7 @@ use shm::{Descriptor, ITEM_BYTES};
 
 use super::frame::LINE;
 use crate::error::TransportError;
-use crate::message::{Failure, What};
+use crate::message::{Failure, FailureKind};
 
 /// What a worker reads first, to see whether it may.
 static PROBE: u64 = 0x6970_636c_6162;
@@ -53,7 +53,9 @@ impl Fetched {
         let mut word = [0; size_of::<u64>()];
         match there.read(source.probe, &mut word) {
             Ok(()) if word == PROBE.to_ne_bytes() => Ok(Fetched { there, memory: Vec::new() }),
-            Ok(()) => Err(TransportError::Nonsense("another process where lists should be".into())),
+            Ok(()) => {
+                Err(TransportError::InvalidMessage("another process where lists should be".into()))
+            }
             Err(cause) => Err(TransportError::Forbidden {
                 transport: "vm_read",
                 call: "process_vm_readv",
@@ -133,7 +135,7 @@ impl<'a> Fetching<'a> {
         let missing = &mut self.room[self.got..items];
         let address = self.address.wrapping_add(self.got * ITEM_BYTES);
         self.there.read(address, bytemuck::cast_slice_mut(missing)).map_err(|cause| Failure {
-            what: What::Refused,
+            kind: FailureKind::Refused,
             message: format!("a list of {items} items that cannot be read: {cause}"),
         })?;
         self.got = items;
@@ -194,7 +196,7 @@ mod tests {
         let mut fetched = Fetched::open(Source::here()).unwrap();
         let nowhere = Descriptor { slot: 8, length: 10, ..Descriptor::default() };
         let refused = fetched.fetch(&nowhere).map(drop).unwrap_err();
-        assert_eq!(refused.what, What::Refused);
+        assert_eq!(refused.kind, FailureKind::Refused);
         assert!(refused.message.contains("10 items"), "{refused:?}");
         let list = [1, 2];
         assert_eq!(fetched.fetch(&described(&list)).unwrap().whole().unwrap(), list);
@@ -209,6 +211,6 @@ mod tests {
         let other = 1u64;
         let elsewhere = Source { probe: (&raw const other).addr(), ..Source::here() };
         let refused = Fetched::open(elsewhere).map(drop).unwrap_err();
-        assert!(matches!(refused, TransportError::Nonsense(_)));
+        assert!(matches!(refused, TransportError::InvalidMessage(_)));
     }
 }

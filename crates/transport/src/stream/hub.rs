@@ -21,8 +21,8 @@ use super::plan::Plan;
 use super::wait::{looks, wait_strategy};
 use crate::alarm::Alarm;
 use crate::error::TransportError;
-use crate::hub::{Arrival, Hub};
-use crate::list::{List, Room, Unanswered};
+use crate::hub::{Hub, HubEvent};
+use crate::list::{List, ListBuffer, UnansweredTask};
 use crate::message::Task;
 use crate::residency::Residency;
 use crate::setup::{Handover, MAX_LIST_ITEMS, Setup};
@@ -63,19 +63,19 @@ impl Hub for StreamHub {
         Ok(Handover { plan, fds: vec![there.read, back.write] })
     }
 
-    fn detach(&mut self, worker: usize) -> Vec<Unanswered> {
+    fn detach(&mut self, worker: usize) -> Vec<UnansweredTask> {
         self.links.take(worker).map_or_else(Vec::new, Link::unanswered)
     }
 
-    fn reserve(&mut self, items: usize) -> Result<Room, TransportError> {
+    fn reserve(&mut self, items: usize) -> Result<ListBuffer, TransportError> {
         self.check_length(items)?;
         let mut buffer = self.links.spare.pop().unwrap_or_default();
         buffer.resize(items, 0);
-        Ok(Room::Buffer(buffer))
+        Ok(ListBuffer::Buffer(buffer))
     }
 
     fn place(&mut self, _list: &[i64]) -> Result<Resident, TransportError> {
-        Err(TransportError::NoSuchAxis {
+        Err(TransportError::Unsupported {
             transport: self.streams.name,
             what: "residency `resident`".into(),
             has: "place, build".into(),
@@ -100,15 +100,15 @@ impl Hub for StreamHub {
         let items: &[i64] = match &list {
             List::None => &[],
             List::Copy(items) => items,
-            List::Built(Room::Buffer(items)) => items,
-            List::Built(Room::Slot(_)) | List::Resident(..) => {
+            List::Built(ListBuffer::Buffer(items)) => items,
+            List::Built(ListBuffer::Slot(_)) | List::Resident(..) => {
                 return self.place(&[]).map(drop);
             }
         };
         self.check_length(items.len())?;
-        let link = self.links.get_mut(worker).ok_or(TransportError::Gone)?;
+        let link = self.links.get_mut(worker).ok_or(TransportError::Disconnected)?;
         if link.in_flight.len() >= self.setup.depth {
-            return Err(TransportError::NoRoom { what: "task" });
+            return Err(TransportError::Full { what: "task" });
         }
         let mut heads = std::mem::take(&mut link.heads);
         let turn = link.turn;
@@ -144,7 +144,7 @@ impl Hub for StreamHub {
         let sent = self.carry(worker, head, body);
         self.encoded = encoded;
         let built = match list {
-            List::Built(Room::Buffer(buffer)) => Some(buffer),
+            List::Built(ListBuffer::Buffer(buffer)) => Some(buffer),
             _ => None,
         };
         match self.links.get_mut(worker) {
@@ -179,7 +179,7 @@ impl Hub for StreamHub {
         self.empty_outbox(worker)
     }
 
-    fn recv(&mut self, patience: Option<Duration>) -> Result<Arrival, TransportError> {
+    fn recv(&mut self, patience: Option<Duration>) -> Result<HubEvent, TransportError> {
         let started = patience.map(|_| Instant::now());
         let mut looked = false;
         loop {
@@ -187,19 +187,19 @@ impl Hub for StreamHub {
                 return Ok(arrival);
             }
             if self.links.alarm.take() {
-                return Ok(Arrival::Alarm);
+                return Ok(HubEvent::Alarm);
             }
             let broken = self.links.broken();
             if looked && let Some((worker, what)) = broken {
                 let what = what.to_string();
-                return Ok(Arrival::Broken { worker, what });
+                return Ok(HubEvent::Broken { worker, what });
             }
             // Without any patience it still looks once, and so it does before it tells of a broken link.
             let spent = started.map_or(Duration::ZERO, |started| started.elapsed());
             let patience = if broken.is_some() { Some(Duration::ZERO) } else { patience };
             let left = patience.map(|patience| patience.saturating_sub(spent));
             if looked && left.is_some_and(|left| left.is_zero()) {
-                return Ok(Arrival::Nothing);
+                return Ok(HubEvent::TimedOut);
             }
             self.links.wait_for_replies(left)?;
             looked = true;
@@ -305,7 +305,7 @@ impl StreamHub {
             let body = &body[written.saturating_sub(head.len())..];
             let head = head.get(written..).unwrap_or_default();
             let body = &body[..body.len().min(at_once.saturating_sub(head.len()))];
-            let link = self.links.get(worker).ok_or(TransportError::Gone)?;
+            let link = self.links.get(worker).ok_or(TransportError::Disconnected)?;
             if link.closed || !matches!(link.write_state, WriteState::Open) {
                 return Ok(());
             }

@@ -12,7 +12,7 @@ use shm::{Descriptor, ITEM_BYTES};
 
 use super::frame::MAX_HEAD_WORDS;
 use crate::error::TransportError;
-use crate::list::{Room, Unanswered};
+use crate::list::{ListBuffer, UnansweredTask};
 use crate::message::{KNOCK, Reply};
 
 /// Bytes of heads and payloads that are read at once: more than the longest head and payload.
@@ -160,8 +160,9 @@ impl Link {
     }
 
     /// The tasks in flight, and the buffers that the caller built lists in.
-    pub(super) fn unanswered(self) -> Vec<Unanswered> {
-        let given = |InFlight { task, built }| Unanswered { task, room: built.map(Room::Buffer) };
+    pub(super) fn unanswered(self) -> Vec<UnansweredTask> {
+        let given =
+            |InFlight { task, built }| UnansweredTask { task, room: built.map(ListBuffer::Buffer) };
         self.in_flight.into_iter().map(given).collect()
     }
 
@@ -212,17 +213,20 @@ impl Link {
         let (length, items) = (descriptor.length as usize, descriptor.offset as usize);
         if length > ROOM_BYTES {
             let what = format!("a reply with {length} bytes of payload");
-            return Err(TransportError::Nonsense(what));
+            return Err(TransportError::InvalidMessage(what));
         }
         if items > self.answer {
             let what = format!("an answer of {items} items, where {} is the most", self.answer);
-            return Err(TransportError::Nonsense(what));
+            return Err(TransportError::InvalidMessage(what));
         }
         let Some((payload, rest)) = rest.split_at_checked(length) else { return Ok(None) };
         let reply = Reply::from_descriptor(&descriptor, payload)?;
         let asked = self.in_flight.get(self.whole.len());
         if asked.is_none_or(|asked| asked.task != reply.task) {
-            return Err(TransportError::Nonsense(format!("an answer to task {}", reply.task)));
+            return Err(TransportError::InvalidMessage(format!(
+                "an answer to task {}",
+                reply.task
+            )));
         }
         self.taken += DESCRIPTOR_BYTES + length;
         if items == 0 {

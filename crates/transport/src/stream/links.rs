@@ -13,7 +13,7 @@ use super::wait::poll_fds;
 use crate::alarm::Alarm;
 use crate::alarm_event::AlarmEvent;
 use crate::error::TransportError;
-use crate::hub::Arrival;
+use crate::hub::HubEvent;
 
 /// Descriptors that are polled without a memory allocation.
 const MAX_INLINE: usize = 64;
@@ -79,7 +79,7 @@ impl Links {
 
     /// What was read and not yet told.
     #[inline]
-    pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
+    pub(super) fn take_arrival(&mut self) -> Option<HubEvent> {
         let count = self.links.len();
         for step in 0..count {
             let worker = (self.turn + step) % count;
@@ -89,12 +89,12 @@ impl Links {
             match link.take_reply(&mut self.spare) {
                 Ok(Some(reply)) => {
                     self.turn = worker + 1;
-                    return Some(Arrival::Reply { worker, reply });
+                    return Some(HubEvent::Reply { worker, reply });
                 }
-                Ok(None) if link.closed => return Some(Arrival::Gone { worker }),
+                Ok(None) if link.closed => return Some(HubEvent::Disconnected { worker }),
                 Ok(None) => {}
                 Err(fault) => {
-                    return Some(Arrival::Lie { worker, what: fault.to_string() });
+                    return Some(HubEvent::ProtocolViolation { worker, what: fault.to_string() });
                 }
             }
         }

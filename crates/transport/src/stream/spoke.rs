@@ -76,7 +76,7 @@ impl Spoke for StreamSpoke {
         let room = self.room.len();
         assert!(items <= room, "{items} items of an answer in a room of {room}");
         if !self.read_the_rest()? {
-            return Err(TransportError::Gone);
+            return Err(TransportError::Disconnected);
         }
         if let Some(stamps) = &mut reply.stamps {
             stamps[3] = now();
@@ -94,10 +94,10 @@ impl StreamSpoke {
         handover: Handover,
     ) -> Result<StreamSpoke, TransportError> {
         let plan: Plan = serde_json::from_str(&handover.plan)
-            .map_err(|fault| TransportError::Nonsense(format!("a plan: {fault}")))?;
+            .map_err(|fault| TransportError::InvalidMessage(format!("a plan: {fault}")))?;
         let wait = wait_strategy(streams.name, &plan.wait)?;
         let [read, write] = <[OwnedFd; 2]>::try_from(handover.fds)
-            .map_err(|fds| TransportError::Nonsense(format!("{} descriptors", fds.len())))?;
+            .map_err(|fds| TransportError::InvalidMessage(format!("{} descriptors", fds.len())))?;
         Ok(StreamSpoke {
             body: streams.body,
             fetched: plan.source.map(Fetched::open).transpose()?,
@@ -139,7 +139,9 @@ impl StreamSpoke {
             match self.read.when_ready(|fd| readv(fd, &mut slices))? {
                 0 if got == 0 => return Ok(None),
                 0 => {
-                    return Err(TransportError::Nonsense("a frame cut off in its head".into()));
+                    return Err(TransportError::InvalidMessage(
+                        "a frame cut off in its head".into(),
+                    ));
                 }
                 count => got += count,
             }
@@ -150,12 +152,12 @@ impl StreamSpoke {
         let bytes = descriptor.length as usize * if coded { 1 } else { ITEM_BYTES };
         if bytes > self.longest {
             let what = format!("a list of {bytes} bytes, where {} is the most", self.longest);
-            return Err(TransportError::Nonsense(what));
+            return Err(TransportError::InvalidMessage(what));
         }
         let bytes = if self.fetched.is_some() { 0 } else { bytes };
         let padding = descriptor.offset as usize;
         if padding >= LINE || !padding.is_multiple_of(size_of::<u64>()) {
-            return Err(TransportError::Nonsense(format!("{padding} bytes of padding")));
+            return Err(TransportError::InvalidMessage(format!("{padding} bytes of padding")));
         }
         let payload = padding + bytes;
         let mut got = got - DESCRIPTOR_BYTES;
@@ -176,7 +178,9 @@ impl StreamSpoke {
         while got < needed {
             match self.read.when_ready(|fd| read(fd, &mut body[got..payload]))? {
                 0 => {
-                    return Err(TransportError::Nonsense("a frame cut off in its body".into()));
+                    return Err(TransportError::InvalidMessage(
+                        "a frame cut off in its body".into(),
+                    ));
                 }
                 count => got += count,
             }

@@ -29,7 +29,7 @@ pub(super) fn wait_strategy(
     wait: &str,
 ) -> Result<WaitStrategy, TransportError> {
     let found = WAITS.iter().find(|(name, _)| *name == wait);
-    found.map(|(_, wait)| *wait).ok_or_else(|| TransportError::NoSuchAxis {
+    found.map(|(_, wait)| *wait).ok_or_else(|| TransportError::Unsupported {
         transport,
         what: format!("wake-up `{wait}`"),
         has: WAITS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),

@@ -1,6 +1,6 @@
 //! Answers that are lists.
 
-use transport::{ALL, Arrival, Failure, List, Received, Setup, Task, Value, What};
+use transport::{ALL, Failure, FailureKind, HubEvent, List, Received, Setup, Task, Value};
 
 use crate::ledgers::{TASKS, counted};
 use crate::support::{ANSWER, Pair, SUM, every, list, plain, setup, task};
@@ -101,12 +101,12 @@ fn a_failure_and_stamps_travel_beside_a_list() {
         let Received::Task(incoming) = spoke.recv().unwrap() else { panic!("no task") };
         assert_eq!(incoming.room.len(), 1000, "{} {wakeup}", transport.name());
         incoming.room.fill(7);
-        let failure = Failure::new(What::Unencodable, "long".repeat(100));
+        let failure = Failure::new(FailureKind::Unencodable, "long".repeat(100));
         let mut reply = plain(1);
         reply.outcome = Err(failure.clone());
         reply.stamps = Some(Box::new([1, 2, 3, 0]));
         spoke.reply(reply, 999).unwrap();
-        let Arrival::Reply { reply, .. } = hub.recv(None).unwrap() else { panic!("no reply") };
+        let HubEvent::Reply { reply, .. } = hub.recv(None).unwrap() else { panic!("no reply") };
         assert_eq!(reply.outcome, Err(failure));
         assert_eq!(reply.list, [7; 999]);
         assert_eq!(reply.stamps.unwrap()[..3], [1, 2, 3]);
@@ -159,7 +159,7 @@ fn more_items_than_fit_are_a_lie_and_none_is_read() {
         let liar = std::thread::spawn(move || spoke.reply(plain(1), FIT + 1));
         let mut arrival = None;
         let counted = allocation_counter::measure(|| arrival = hub.recv(None).ok());
-        let lie = matches!(arrival, Some(Arrival::Lie { worker: 0, .. }));
+        let lie = matches!(arrival, Some(HubEvent::ProtocolViolation { worker: 0, .. }));
         assert!(lie, "{} {wakeup}: {arrival:?}", transport.name());
         assert!(counted.bytes_total < 1000, "{} {wakeup}: {counted:?}", transport.name());
         assert_eq!(hub.in_flight(0), 1);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::time::Duration;
 
 use shm::list_file::ListFile;
-use transport::{Arrival, List, Received, Setup, Value};
+use transport::{HubEvent, List, Received, Setup, Value};
 
 use crate::support::{Pair, SUM, every, plain, setup, task};
 
@@ -40,9 +40,9 @@ fn after_half_a_frame_a_worker_is_sent_nothing_more_and_its_other_tasks_come_bac
         assert!(matches!(spoke.recv(), Ok(Received::Task(_))));
         spoke.reply(plain(1), 0).unwrap();
         let told = hub.recv(Some(Duration::from_secs(5))).unwrap();
-        assert!(matches!(told, Arrival::Reply { worker: 1, .. }), "{name}: {told:?}");
+        assert!(matches!(told, HubEvent::Reply { worker: 1, .. }), "{name}: {told:?}");
         let told = hub.recv(None).unwrap();
-        assert!(matches!(told, Arrival::Broken { worker: 1, .. }), "{name}: {told:?}");
+        assert!(matches!(told, HubEvent::Broken { worker: 1, .. }), "{name}: {told:?}");
         let left: Vec<u32> = hub.detach(1).iter().map(|task| task.task).collect();
         assert_eq!(left, [3], "{name}");
         // The other worker is well.

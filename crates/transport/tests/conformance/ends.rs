@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use transport::{Arrival, Hub, List, Received, Room, Setup, Unanswered, Value};
+use transport::{Hub, HubEvent, List, ListBuffer, Received, Setup, UnansweredTask, Value};
 
 use crate::support::{Pair, SUM, every, list, plain, setup, task};
 
-fn built(hub: &mut dyn Hub, items: &[i64]) -> Room {
+fn built(hub: &mut dyn Hub, items: &[i64]) -> ListBuffer {
     let mut room = hub.reserve(items.len()).unwrap();
     room.items_mut().copy_from_slice(items);
     room
@@ -50,11 +50,11 @@ fn what_was_answered_and_collected_does_not_come_back() {
         }
         assert!(matches!(spoke.recv(), Ok(Received::Task(_))));
         spoke.reply(plain(1), 0).unwrap();
-        assert!(matches!(hub.recv(None), Ok(Arrival::Reply { .. })));
+        assert!(matches!(hub.recv(None), Ok(HubEvent::Reply { .. })));
         drop(spoke);
         let left = hub.detach(0);
         assert_eq!(left.iter().map(|task| task.task).collect::<Vec<_>>(), [2, 3]);
-        for Unanswered { task, room } in left {
+        for UnansweredTask { task, room } in left {
             assert_eq!(room.unwrap().items_mut(), [i64::from(task); 10]);
         }
     }
@@ -75,11 +75,11 @@ fn a_task_sent_to_a_closed_end_is_told_after_what_that_worker_had_answered_and_c
         hub.send(0, &task(2, SUM, 0), List::Built(room), None).expect(&name);
         hub.send(0, &task(3, SUM, 0), List::None, None).expect(&name);
         hub.send(0, &task(4, SUM, 0), List::Copy(&[2; 100_000]), None).expect(&name);
-        assert!(matches!(hub.recv(None), Ok(Arrival::Reply { reply, .. }) if reply.task == 1));
+        assert!(matches!(hub.recv(None), Ok(HubEvent::Reply { reply, .. }) if reply.task == 1));
         match hub.recv(Some(Duration::from_millis(20))).unwrap() {
-            Arrival::Gone { worker: 0 } => {}
+            HubEvent::Disconnected { worker: 0 } => {}
             // Shared memory has no end of file.
-            Arrival::Nothing if transport.has_segment() => {}
+            HubEvent::TimedOut if transport.has_segment() => {}
             other => panic!("{name}: {other:?}"),
         }
         let left = hub.detach(0);
@@ -105,13 +105,13 @@ fn what_a_worker_had_answered_is_told_though_it_ended_with_tasks_unread() {
         drop(spoke);
         for id in 1..=2 {
             match hub.recv(Some(Duration::from_secs(5))).expect(&name) {
-                Arrival::Reply { worker: 0, reply } => assert_eq!(reply.task, id, "{name}"),
+                HubEvent::Reply { worker: 0, reply } => assert_eq!(reply.task, id, "{name}"),
                 other => panic!("{name}: {other:?} instead of answer {id}, which was given"),
             }
         }
         let end = hub.recv(Some(Duration::from_millis(20))).expect(&name);
-        let told = end == Arrival::Gone { worker: 0 };
-        assert!(told || transport.has_segment() && end == Arrival::Nothing, "{name}: {end:?}");
+        let told = end == HubEvent::Disconnected { worker: 0 };
+        assert!(told || transport.has_segment() && end == HubEvent::TimedOut, "{name}: {end:?}");
         let left: Vec<u32> = hub.detach(0).iter().map(|task| task.task).collect();
         assert_eq!(left, [3, 4], "{name}");
     }

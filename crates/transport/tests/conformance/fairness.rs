@@ -1,6 +1,6 @@
 //! Two workers of which one has far more to say.
 
-use transport::{Arrival, List, Received, Setup, Spoke};
+use transport::{HubEvent, List, Received, Setup, Spoke};
 
 use crate::support::{SUM, every, plain, setup, task};
 
@@ -24,7 +24,7 @@ fn an_answer_is_told_after_at_most_two_of_a_worker_that_floods() {
             answer_one(&mut *spokes[other]);
             let told: Vec<usize> = (0..=FLOOD)
                 .map(|_| match hub.recv(None).unwrap() {
-                    Arrival::Reply { worker, .. } => worker,
+                    HubEvent::Reply { worker, .. } => worker,
                     arrival => panic!("{arrival:?}"),
                 })
                 .collect();

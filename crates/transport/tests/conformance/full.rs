@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use transport::{Arrival, Hub, List, Setup, Value};
+use transport::{Hub, HubEvent, List, Setup, Value};
 
 use crate::support::{Pair, SUM, every, list, setup, task, within};
 
@@ -25,7 +25,7 @@ fn tasks_that_find_the_way_full_wait_and_each_is_answered_in_order() {
                 send_all(&mut *pair.hub, 0, &list);
                 for id in 0..DEPTH as u32 {
                     let told = pair.hub.recv(Some(LIMIT)).unwrap();
-                    let Arrival::Reply { worker: 0, reply } = told else {
+                    let HubEvent::Reply { worker: 0, reply } = told else {
                         panic!("{name}: {told:?} instead of answer {id}: was its task dropped?");
                     };
                     assert_eq!((reply.task, reply.outcome), (id, Ok(Value::Int(sum))), "{name}");

@@ -1,7 +1,7 @@
 //! Lists on their way to a worker.
 
 use measure::{Stamp, Timeline};
-use transport::{ALL, Arrival, List, Received, Residency, Setup, Task, TransportError, Value};
+use transport::{ALL, HubEvent, List, Received, Residency, Setup, Task, TransportError, Value};
 
 use crate::support::{FAIL, Pair, SUM, every, list, no, plain, setup, task};
 
@@ -38,7 +38,7 @@ fn a_built_list_and_any_part_of_a_resident_one_arrive_as_they_are() {
         room.items_mut().copy_from_slice(&list);
         assert_eq!(pair.ask(1, 0, List::Built(room)), Ok(Value::Int(sum)));
         if !transport.residencies().contains(&Residency::Resident) {
-            assert!(matches!(pair.hub.place(&list), Err(TransportError::NoSuchAxis { .. })));
+            assert!(matches!(pair.hub.place(&list), Err(TransportError::Unsupported { .. })));
             continue;
         }
         let resident = pair.hub.place(&list).unwrap();
@@ -60,7 +60,7 @@ fn as_many_large_lists_as_may_be_in_flight_never_deadlock() {
             pair.hub.send(0, &task(id, SUM, 0), List::Copy(list), None).unwrap();
         }
         let refused = pair.hub.send(0, &task(99, SUM, 0), List::None, None);
-        assert!(matches!(refused, Err(TransportError::NoRoom { .. })));
+        assert!(matches!(refused, Err(TransportError::Full { .. })));
         assert_eq!(pair.hub.in_flight(0), DEPTH);
         for (id, (_, sum)) in (0..).zip(&lists) {
             let reply = pair.reply();
@@ -154,7 +154,7 @@ fn an_answer_to_a_task_that_nobody_sent_is_a_lie() {
         hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
         assert!(matches!(spoke.recv().unwrap(), Received::Task(incoming) if incoming.task.id == 1));
         spoke.reply(plain(2), 0).unwrap();
-        assert!(matches!(hub.recv(None).unwrap(), Arrival::Lie { worker: 0, .. }));
+        assert!(matches!(hub.recv(None).unwrap(), HubEvent::ProtocolViolation { worker: 0, .. }));
     }
 }
 

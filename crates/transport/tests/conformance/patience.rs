@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use transport::{Arrival, List, Setup};
+use transport::{HubEvent, List, Setup};
 
 use crate::support::{Pair, SUM, every, setup, task, within};
 
@@ -16,7 +16,7 @@ fn patience_ends_in_time_with_nothing_while_a_task_is_unanswered() {
         hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
         for _ in 0..3 {
             let asked = Instant::now();
-            assert_eq!(hub.recv(Some(PATIENCE)).unwrap(), Arrival::Nothing, "{name}");
+            assert_eq!(hub.recv(Some(PATIENCE)).unwrap(), HubEvent::TimedOut, "{name}");
             let took = asked.elapsed();
             assert!(took >= PATIENCE, "{name} gave up after {took:?}");
             assert!(took < Duration::from_millis(500), "{name} waited {took:?}");
@@ -34,7 +34,7 @@ fn without_any_patience_a_hub_looks_once_and_does_not_sleep() {
             let asked = Instant::now();
             for _ in 0..LOOKS {
                 let arrival = pair.hub.recv(Some(Duration::ZERO)).unwrap();
-                assert_eq!(arrival, Arrival::Nothing, "{name}");
+                assert_eq!(arrival, HubEvent::TimedOut, "{name}");
             }
             asked.elapsed()
         };
@@ -49,8 +49,11 @@ fn without_any_patience_a_hub_looks_once_and_does_not_sleep() {
             pair.hub.recv(Some(Duration::ZERO)).unwrap()
         })
         .take_while(|_| Instant::now() < deadline)
-        .find(|arrival| *arrival != Arrival::Nothing);
-        assert!(matches!(answered, Some(Arrival::Reply { worker: 0, .. })), "{name}: {answered:?}");
+        .find(|arrival| *arrival != HubEvent::TimedOut);
+        assert!(
+            matches!(answered, Some(HubEvent::Reply { worker: 0, .. })),
+            "{name}: {answered:?}"
+        );
     }
 }
 
@@ -62,7 +65,7 @@ fn an_answer_ends_a_wait_before_its_patience_does() {
         for id in 0..10 {
             pair.hub.send(0, &task(id, SUM, 0), List::None, None).unwrap();
             let arrival = pair.hub.recv(Some(Duration::from_secs(20))).unwrap();
-            assert!(matches!(arrival, Arrival::Reply { worker: 0, .. }));
+            assert!(matches!(arrival, HubEvent::Reply { worker: 0, .. }));
         }
         // A hub that nobody wakes looks by itself every 200 ms.
         let took = asked.elapsed();
@@ -76,7 +79,7 @@ fn the_alarm_ends_a_wait() {
         let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
         pair.hub.alarm().raise();
         let alarm = pair.hub.recv(Some(Duration::from_millis(500))).unwrap();
-        assert_eq!(alarm, Arrival::Alarm, "{} {wakeup}", transport.name());
+        assert_eq!(alarm, HubEvent::Alarm, "{} {wakeup}", transport.name());
     }
 }
 
@@ -98,7 +101,7 @@ fn an_alarm_that_another_thread_raises_ends_a_wait_without_patience() {
                 alarm.raise();
             });
             let arrival = within(Duration::from_secs(5), &name, move || hub.recv(None).unwrap());
-            assert_eq!(arrival, Arrival::Alarm, "{name}");
+            assert_eq!(arrival, HubEvent::Alarm, "{name}");
             raising.join().unwrap();
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use shm::{AnswerList, Kind, Pages};
 use transport::{
-    ALL, Arrival, Failure, Hub, Incoming, IncomingList, List, Received, Reply, Setup, Spoke, Task,
-    Transport, Value, What,
+    ALL, Failure, FailureKind, Hub, HubEvent, Incoming, IncomingList, List, Received, Reply, Setup,
+    Spoke, Task, Transport, Value,
 };
 
 pub(crate) const SUM: u16 = 0;
@@ -50,7 +50,7 @@ pub(crate) struct Pair {
 
 /// What the job FAIL ends with.
 pub(crate) fn no() -> Box<Failure> {
-    Failure::new(What::Error { name: "No".into(), detail: String::new() }, "no".into())
+    Failure::new(FailureKind::Error { name: "No".into(), detail: String::new() }, "no".into())
 }
 
 impl Pair {
@@ -78,7 +78,7 @@ impl Pair {
 
     pub(crate) fn reply(&mut self) -> Reply {
         match self.hub.recv(None).unwrap() {
-            Arrival::Reply { worker: 0, reply } => reply,
+            HubEvent::Reply { worker: 0, reply } => reply,
             other => panic!("{other:?} instead of a reply"),
         }
     }

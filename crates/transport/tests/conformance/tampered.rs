@@ -5,8 +5,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use transport::{
-    ALL, Arrival, Failure, Hub, List, Received, Reply, Setup, Spoke, Transport, TransportError,
-    What,
+    ALL, Failure, FailureKind, Hub, HubEvent, List, Received, Reply, Setup, Spoke, Transport,
+    TransportError,
 };
 
 use crate::support::{SUM, alone, list, plain, setup, task};
@@ -58,24 +58,28 @@ impl Tapped {
         let Ok(Received::Task(incoming)) = self.spoke.recv() else { panic!("no task") };
         let id = incoming.task.id;
         incoming.room.fill(i64::from(id));
-        let outcome = Err(Failure::new(What::Unencodable, format!("{id} ").repeat(20)));
+        let outcome = Err(Failure::new(FailureKind::Unencodable, format!("{id} ").repeat(20)));
         let stamps = Some(Box::new([1, 2, 3, 4]));
         self.spoke.reply(Reply { outcome, stamps, ..plain(id) }, ITEMS).unwrap();
         self.tap.pass_to_hub(change);
     }
 
     /// What the hub tells until the end, once nothing more can come.
-    fn told(mut self) -> (Vec<Reply>, Arrival, Vec<u32>) {
+    fn told(mut self) -> (Vec<Reply>, HubEvent, Vec<u32>) {
         drop((self.tap, self.spoke));
         let mut replies = Vec::new();
         let end = loop {
             match self.hub.recv(Some(Duration::from_secs(5))).unwrap() {
-                Arrival::Reply { worker: 0, reply } => replies.push(reply),
+                HubEvent::Reply { worker: 0, reply } => replies.push(reply),
                 other => break other,
             }
         };
         assert!(
-            matches!(end, Arrival::Gone { worker: 0 } | Arrival::Lie { worker: 0, .. }),
+            matches!(
+                end,
+                HubEvent::Disconnected { worker: 0 }
+                    | HubEvent::ProtocolViolation { worker: 0, .. }
+            ),
             "{}: {end:?}",
             self.name
         );
@@ -113,7 +117,7 @@ fn an_answer_of_which_anything_is_missing_is_none() {
             // What lay there before must not be taken for what is missing.
             tapped.answer(|_| {});
             let first = tapped.hub.recv(Some(Duration::from_secs(5))).unwrap();
-            assert!(matches!(first, Arrival::Reply { worker: 0, .. }), "{first:?}");
+            assert!(matches!(first, HubEvent::Reply { worker: 0, .. }), "{first:?}");
             tapped.answer(cut(missing));
             let name = format!("{} without the last {missing} bytes", transport.name());
             let (replies, _, left) = tapped.told();
@@ -169,7 +173,8 @@ fn a_task_with_any_one_bit_turned_is_taken_as_what_it_says_or_refused() {
                             list.map_or(0, |list| list.iter().fold(0, |a, b| a ^ b)),
                         );
                     }
-                    Ok(Received::Closed | Received::Idle) | Err(TransportError::Nonsense(_)) => {}
+                    Ok(Received::Closed | Received::Idle)
+                    | Err(TransportError::InvalidMessage(_)) => {}
                     Err(fault) => panic!("{name}: {fault}"),
                 });
                 assert!(counted.bytes_max < MAX_BYTES, "{name}: {} bytes", counted.bytes_max);

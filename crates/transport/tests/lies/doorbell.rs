@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 use shm::{AnswerList, Grant, Segment, Span};
-use transport::{Arrival, List, Received, Reply, Setup, Value};
+use transport::{HubEvent, List, Received, Reply, Setup, Value};
 
 use crate::bounds::{setup, task};
 
@@ -32,7 +32,7 @@ fn an_alarm_is_heard_by_a_hub_that_sleeps_and_of_which_its_worker_wrote_that_it_
         alarm.raise();
         let arrival = told.recv_timeout(Duration::from_secs(5));
         let arrival = arrival.unwrap_or_else(|_| panic!("{wakeup}: the hub sleeps on"));
-        assert_eq!(arrival.unwrap(), Arrival::Alarm, "{wakeup}");
+        assert_eq!(arrival.unwrap(), HubEvent::Alarm, "{wakeup}");
         waiting.join().unwrap().unwrap();
     }
 }
@@ -62,7 +62,7 @@ fn an_eventfd_that_one_worker_has_filled_still_wakes_the_hub_for_another_worker(
             });
             let asked = Instant::now();
             let told = hub.recv(None).unwrap();
-            assert!(matches!(told, Arrival::Reply { worker: 1, .. }), "{told:?}");
+            assert!(matches!(told, HubEvent::Reply { worker: 1, .. }), "{told:?}");
             asked.elapsed()
         })
     };

@@ -10,7 +10,7 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
 use shm::wakeup::DOORBELL_BYTES;
 use shm::{Access, AnswerList, Descriptor, Grant, Segment, Span, payloads};
-use transport::{Arrival, Handover, Hub, List, Received, Reply, Room, Spoke, Task, Value};
+use transport::{Handover, Hub, HubEvent, List, ListBuffer, Received, Reply, Spoke, Task, Value};
 
 use crate::bounds::{
     ANSWER, DEPTH, LIST, MOST_BYTES, PAYLOAD, RESIDENTS, ROOM, bounded, descriptor, setup, task,
@@ -65,7 +65,7 @@ pub(crate) struct Worker {
     replies: Consumer,
     control: Control,
     _hub: Box<dyn Hub>,
-    _lists: Vec<Room>,
+    _lists: Vec<ListBuffer>,
 }
 
 impl Worker {
@@ -74,10 +74,10 @@ impl Worker {
         let mut hub = transport.hub(&setup("spin")).expect("a hub");
         let handover = hub.attach(0).expect("a link");
         let control = Control::of(&handover);
-        let mut lists: Vec<Room> =
+        let mut lists: Vec<ListBuffer> =
             (0..SLOTS).map(|_| hub.reserve(ROOM).expect("a free slot")).collect();
         for room in &mut lists {
-            let Room::Slot(slot) = room else { panic!("rooms of shared memory are slots") };
+            let ListBuffer::Slot(slot) = room else { panic!("rooms of shared memory are slots") };
             let mut named = Descriptor::default();
             slot.describe(0..ROOM, &mut named);
             let first = (named.slot as usize * ROOM) as i64;
@@ -190,22 +190,22 @@ impl Coordinator {
             let pushed = answer.is_some_and(|answer| replies.push(answer).is_ok());
             let arrival = bounded(MOST_BYTES, || hub.recv(Some(Duration::ZERO)));
             match arrival.expect("a hub that is well") {
-                Arrival::Reply { worker: 0, reply } => {
+                HubEvent::Reply { worker: 0, reply } => {
                     assert_eq!(reply.task as usize, told);
                     assert!(told < DEPTH && reply.list.len() <= ANSWER);
                     let names = |said: Descriptor| (said.task, said.slot, said.generation);
                     assert!(scribbled || answer.is_some_and(|said| names(said) == names(asked)));
                     told += 1;
                 }
-                Arrival::Lie { worker: 0, .. } => break,
+                HubEvent::ProtocolViolation { worker: 0, .. } => break,
                 // Somebody who scribbles may hide what was said, also by himself.
-                Arrival::Nothing => assert!(!pushed || scribbled),
+                HubEvent::TimedOut => assert!(!pushed || scribbled),
                 other => panic!("{other:?}"),
             }
         }
         let left: Vec<u32> = hub.detach(0).iter().map(|task| task.task).collect();
         assert_eq!(left, (told as u32..DEPTH as u32).collect::<Vec<_>>());
-        let rooms: Vec<Room> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
+        let rooms: Vec<ListBuffer> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
         assert_eq!(rooms.len(), SLOTS, "a lie cost a room");
     }
 
@@ -226,11 +226,11 @@ impl Coordinator {
                         Descriptor { task: id, slot: 0, generation: 1, ..Descriptor::default() };
                     replies.push(said).expect("a ring with room");
                     match hub.recv(Some(Duration::ZERO)).expect("a hub that is well") {
-                        Arrival::Reply { worker: 0, reply } => {
+                        HubEvent::Reply { worker: 0, reply } => {
                             assert_eq!(reply.task, id);
                             assert!(reply.list.iter().count() <= ANSWER);
                         }
-                        Arrival::Lie { worker: 0, .. } => honest = false,
+                        HubEvent::ProtocolViolation { worker: 0, .. } => honest = false,
                         other => panic!("{other:?}"),
                     }
                     answered += 1;
@@ -238,7 +238,7 @@ impl Coordinator {
             });
             hub.detach(0);
         }
-        let rooms: Vec<Room> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
+        let rooms: Vec<ListBuffer> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
         assert_eq!(rooms.len(), SLOTS, "a lie cost a room");
     }
 }
@@ -265,7 +265,7 @@ impl Coordinator {
                 let said = Descriptor { task: id, offset, ..Descriptor::default() };
                 replies.push(said).expect("a ring with room");
                 let arrival = hub.recv(Some(Duration::ZERO)).expect("a hub that is well");
-                let Arrival::Reply { worker: 0, reply } = arrival else { panic!("{arrival:?}") };
+                let HubEvent::Reply { worker: 0, reply } = arrival else { panic!("{arrival:?}") };
                 assert_eq!((reply.list.len(), reply.list.iter().count()), (ANSWER, ANSWER));
                 if id % 7 == 0 {
                     kept.push(reply.list);

@@ -8,7 +8,7 @@ use rustix::pipe::pipe;
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::{AnswerList, Descriptor, ITEM_BYTES};
 use transport::{
-    Arrival, Handover, Hub, List, Received, Reply, Task, Transport, TransportError, Value,
+    Handover, Hub, HubEvent, List, Received, Reply, Task, Transport, TransportError, Value,
 };
 
 use crate::bounds::{ANSWER, DEPTH, KNOCK, MOST_BYTES, ROOM, bounded, descriptor, setup, task};
@@ -56,7 +56,9 @@ impl Worker {
                         let list = incoming.list.and_then(|mut list| list.whole(&|| true));
                         if whole && list.is_err() {
                             // The end of file came within it.
-                            return Err(TransportError::Nonsense("a list that was cut off".into()));
+                            return Err(TransportError::InvalidMessage(
+                                "a list that was cut off".into(),
+                            ));
                         }
                         let cut_off = list.is_err();
                         let list = list.unwrap_or_default();
@@ -75,7 +77,7 @@ impl Worker {
                 let reply = Reply { task, outcome, list: AnswerList::default(), stamps: None };
                 match spoke.reply(reply, items) {
                     // Words that say a list, and it is not there: nobody waits for this answer.
-                    Err(TransportError::Gone) if cut_off => return Ok(()),
+                    Err(TransportError::Disconnected) if cut_off => return Ok(()),
                     answered => answered.expect("room for any answer"),
                 }
             }
@@ -84,7 +86,7 @@ impl Worker {
             assert!(wanted.next().is_none(), "a frame was not taken");
             assert_eq!(ended.is_ok(), wanted.0.is_empty(), "{ended:?}");
         }
-        assert!(matches!(ended, Ok(()) | Err(TransportError::Nonsense(_))), "{ended:?}");
+        assert!(matches!(ended, Ok(()) | Err(TransportError::InvalidMessage(_))), "{ended:?}");
     }
 }
 
@@ -137,10 +139,10 @@ impl Coordinator {
             // Each look reads something, until the end.
             for _ in 0..=LONGEST {
                 match hub.recv(Some(std::time::Duration::ZERO)).expect("a hub that is well") {
-                    Arrival::Reply { worker: 0, reply } => told.push(reply),
-                    Arrival::Lie { worker: 0, what } => return Some(what),
-                    Arrival::Gone { worker: 0 } => return None,
-                    Arrival::Nothing => {}
+                    HubEvent::Reply { worker: 0, reply } => told.push(reply),
+                    HubEvent::ProtocolViolation { worker: 0, what } => return Some(what),
+                    HubEvent::Disconnected { worker: 0 } => return None,
+                    HubEvent::TimedOut => {}
                     other => panic!("{other:?}"),
                 }
             }
