@@ -31,10 +31,10 @@ fn setup(wakeup: &str) -> Setup {
         pages: shm::Pages::Ready,
         workers: 1,
         depth: 1,
-        room: 100,
-        answer: 0,
-        residents: 0,
-        apart: false,
+        max_list_items: 100,
+        max_answer_items: 0,
+        max_residents: 0,
+        cross_core: false,
     }
 }
 

@@ -199,10 +199,10 @@ impl Lone {
             pages: shm::Pages::Ready,
             workers: 1,
             depth: 2,
-            room: ITEMS,
-            answer: ITEMS,
-            residents: 0,
-            apart: false,
+            max_list_items: ITEMS,
+            max_answer_items: ITEMS,
+            max_residents: 0,
+            cross_core: false,
         };
         let (launch, initialiser, transport) = (launch(), None, transport::by_name("shared"));
         let (cores, padding, order, transport) = (Vec::new(), 0, Vec::new(), transport.unwrap());

@@ -390,10 +390,10 @@ pub(crate) fn crew(transport: &'static dyn Transport, wakeup: &str, depth: usize
         pages: shm::Pages::Ready,
         workers: 1,
         depth,
-        room: 100,
-        answer: 0,
-        residents: 0,
-        apart: false,
+        max_list_items: 100,
+        max_answer_items: 0,
+        max_residents: 0,
+        cross_core: false,
     };
     let (launch, initialiser) = (launch(), None);
     let (cores, padding, order) = (Vec::new(), 0, Vec::new());

@@ -207,10 +207,10 @@ impl Cell {
             pages: arm.pages,
             workers: self.workers,
             depth: self.depth,
-            room,
-            answer: 0,
-            residents: 1,
-            apart: self.placement.name() != "same",
+            max_list_items: room,
+            max_answer_items: 0,
+            max_residents: 1,
+            cross_core: self.placement.name() != "same",
         }
     }
 

@@ -80,10 +80,10 @@ impl Builder {
             pages: Pages::Ready,
             workers: workers.min(MAX_WORKERS),
             depth: 2,
-            room: 0,
-            residents: 0,
-            answer: 0,
-            apart: workers > 1,
+            max_list_items: 0,
+            max_residents: 0,
+            max_answer_items: 0,
+            cross_core: workers > 1,
         };
         Builder {
             launch: WorkerCommand::current_exe(),
@@ -339,7 +339,7 @@ impl Builder {
     /// # Ok(()) });
     /// ```
     pub fn longest_list(mut self, items: usize) -> Builder {
-        self.setup.room = items;
+        self.setup.max_list_items = items;
         self
     }
 
@@ -358,7 +358,7 @@ impl Builder {
     /// # Ok(()) });
     /// ```
     pub fn longest_answer(mut self, items: usize) -> Builder {
-        self.setup.answer = items;
+        self.setup.max_answer_items = items;
         self
     }
 
@@ -376,7 +376,7 @@ impl Builder {
     /// # Ok(()) });
     /// ```
     pub fn resident_lists(mut self, count: usize) -> Builder {
-        self.setup.residents = count;
+        self.setup.max_residents = count;
         self
     }
 
@@ -393,7 +393,7 @@ impl Builder {
     /// # Ok(()) });
     /// ```
     pub fn apart(mut self, apart: bool) -> Builder {
-        self.setup.apart = apart;
+        self.setup.cross_core = apart;
         self
     }
 

@@ -21,13 +21,13 @@ pub enum TransportError {
         /// What it has instead.
         has: String,
     },
-    /// A list is longer than the rooms that were asked for.
-    #[error("a list of {items} items does not fit: this transport was set up for {room}")]
+    /// A list is longer than [`crate::Setup::max_list_items`].
+    #[error("a list of {items} items does not fit: this transport was set up for {max}")]
     TooLong {
         /// Items of the list.
         items: usize,
         /// Items that fit.
-        room: usize,
+        max: usize,
     },
     /// The setup asks for more than any transport carries.
     #[error("a setup for {asked} {what}: at most {max} can be had")]

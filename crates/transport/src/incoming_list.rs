@@ -54,12 +54,12 @@ impl<'a> IncomingList<'a> {
     }
 
     /// How many of those can be had without waiting.
-    pub fn there(&self) -> usize {
+    pub fn ready(&self) -> usize {
         match &self.0 {
             Way::Here(list) => list.len(),
             Way::Filling(list) => list.ready(),
-            Way::Stream(list) => list.there(),
-            Way::Fetching(list) => list.there(),
+            Way::Stream(list) => list.ready(),
+            Way::Fetching(list) => list.ready(),
         }
     }
 

@@ -121,7 +121,7 @@ pub enum FailureKind {
     UnknownJob,
     /// The worker refused the task's list.
     Refused,
-    /// The answer cannot be encoded: its list is longer than [`crate::Setup::answer`].
+    /// The answer cannot be encoded: its list is longer than [`crate::Setup::max_answer_items`].
     Unencodable,
 }
 

@@ -27,26 +27,26 @@ pub struct Setup {
     /// Tasks in flight per worker.
     pub depth: usize,
     /// Items of the longest list; 0 where no task has one.
-    pub room: usize,
+    pub max_list_items: usize,
     /// Items of the longest list that an answer may have; 0 where no answer has one. A segment has room
     /// for two for each task in flight: the one is built while the other is read.
-    pub answer: usize,
+    pub max_answer_items: usize,
     /// Lists that are placed once and stay.
-    pub residents: usize,
+    pub max_residents: usize,
     /// Whether workers run on other cores than the coordinator: both sides can then work on one
     /// list at the same time.
-    pub apart: bool,
+    pub cross_core: bool,
 }
 
 impl Setup {
     /// Refuses what a descriptor's words cannot say, and what no memory holds.
     pub(crate) fn check(&self) -> Result<(), TransportError> {
         let limits = [
-            ("items in a list", self.room, MAX_LIST_ITEMS),
-            ("items in an answer's list", self.answer, MAX_LIST_ITEMS),
+            ("items in a list", self.max_list_items, MAX_LIST_ITEMS),
+            ("items in an answer's list", self.max_answer_items, MAX_LIST_ITEMS),
             ("tasks in flight", self.depth, MAX_DEPTH),
             ("workers", self.workers, MAX_WORKERS),
-            ("resident lists", self.residents, MAX_RESIDENTS),
+            ("resident lists", self.max_residents, MAX_RESIDENTS),
         ];
         match limits.into_iter().find(|(_, asked, max)| asked > max) {
             Some((what, asked, max)) => Err(TransportError::TooLarge { what, asked, max }),

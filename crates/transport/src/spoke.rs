@@ -51,7 +51,7 @@ pub struct Incoming<'a> {
     /// Its list, empty if it has none; or why it was refused. What a job does not ask for does not
     /// hold up the next task.
     pub list: Result<IncomingList<'a>, Box<Failure>>,
-    /// Room for the list of its answer, [`Setup::answer`] items long; what an earlier answer left
+    /// Room for the list of its answer, [`Setup::max_answer_items`] items long; what an earlier answer left
     /// may still be there.
     pub room: &'a mut [i64],
     /// When it was received and decoded, for phase tasks.

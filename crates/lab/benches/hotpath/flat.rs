@@ -37,10 +37,10 @@ impl Flat {
             pages: Pages::Ready,
             workers: 1,
             depth: 1,
-            room: items,
-            answer,
-            residents: 1,
-            apart: core != here,
+            max_list_items: items,
+            max_answer_items: answer,
+            max_residents: 1,
+            cross_core: core != here,
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(60);

@@ -22,10 +22,10 @@ pub(crate) fn ns_each() -> f64 {
         pages: Pages::Ready,
         workers: 1,
         depth: 1,
-        room: 1,
-        answer: 0,
-        residents: 1,
-        apart: true,
+        max_list_items: 1,
+        max_answer_items: 0,
+        max_residents: 1,
+        cross_core: true,
     };
     let mut hub = shared.hub(&setup).expect("a hub");
     let mut spoke = shared.spoke(hub.attach(0).expect("a place")).expect("a spoke");

@@ -49,10 +49,10 @@ impl<'a> Ours<'a> {
             pages: Pages::Ready,
             workers: cores.len(),
             depth: 1,
-            room,
-            answer: 0,
-            residents: 1,
-            apart: cores[0] != here(),
+            max_list_items: room,
+            max_answer_items: 0,
+            max_residents: 1,
+            cross_core: cores[0] != here(),
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);

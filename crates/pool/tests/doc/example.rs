@@ -96,10 +96,10 @@ pub fn plan() -> WorkerGroupPlan {
         pages: shm::Pages::Ready,
         workers: 1,
         depth: 1,
-        room: 3,
-        answer: 0,
-        residents: 0,
-        apart: true,
+        max_list_items: 3,
+        max_answer_items: 0,
+        max_residents: 0,
+        cross_core: true,
     };
     WorkerGroupPlan {
         launch: WorkerCommand::current_exe(),

@@ -67,7 +67,7 @@ impl Hub for SharedHub {
         let bell_error = TransportError::system::<std::io::Error>;
         let (ringer, wait_fd) =
             self.ringer(words(layout.bell), words(layout.back)).map_err(bell_error("a bell"))?;
-        let answers = match self.setup.answer {
+        let answers = match self.setup.max_answer_items {
             0 => None,
             items => Some(Answers::create(self.setup.depth, items)?),
         };
@@ -101,9 +101,9 @@ impl Hub for SharedHub {
         let plan = Plan {
             wakeup: self.setup.wakeup.clone(),
             entries: self.entries,
-            room: self.setup.room,
+            room: self.setup.max_list_items,
             places: self.setup.depth,
-            answer: self.setup.answer,
+            answer: self.setup.max_answer_items,
             lists,
             answers,
             control,
@@ -122,9 +122,9 @@ impl Hub for SharedHub {
     }
 
     fn reserve(&mut self, items: usize) -> Result<ListBuffer, TransportError> {
-        let room = self.setup.room;
-        let too_long = TransportError::TooLong { items, room };
-        let Some(slots) = self.lists.as_ref().filter(|_| items <= room) else {
+        let max = self.setup.max_list_items;
+        let too_long = TransportError::TooLong { items, max };
+        let Some(slots) = self.lists.as_ref().filter(|_| items <= max) else {
             return Err(too_long);
         };
         slots.reserve(items).map(ListBuffer::Slot).ok_or(TransportError::Full { what: "list" })
@@ -133,7 +133,7 @@ impl Hub for SharedHub {
     fn place(&mut self, list: &[i64]) -> Result<Resident, TransportError> {
         // Those that stay have rooms of their own: more of them would take a task's.
         self.residents.retain(|list| !list.is_gone());
-        if self.residents.len() >= self.setup.residents {
+        if self.residents.len() >= self.setup.max_residents {
             return Err(TransportError::Full { what: "resident list" });
         }
         match self.reserve(list.len())? {
@@ -280,12 +280,12 @@ impl SharedHub {
     pub(super) fn new(setup: &Setup) -> Result<SharedHub, TransportError> {
         setup.check()?;
         let wakeup = wakeup_by_name(&setup.wakeup)?;
-        let lists = match setup.room {
+        let lists = match setup.max_list_items {
             0 => None,
             room => {
                 // One slot for each task in flight, one that is being filled, and those that stay.
                 let in_flight = setup.workers.saturating_mul(setup.depth);
-                let count = in_flight.saturating_add(1).saturating_add(setup.residents);
+                let count = in_flight.saturating_add(1).saturating_add(setup.max_residents);
                 Some(Slots::create(setup.segment, count, room, setup.pages)?)
             }
         };
@@ -303,7 +303,7 @@ impl SharedHub {
             wakeup,
             entries: (setup.depth + 1).next_power_of_two().max(FEWEST_ENTRIES),
             lists,
-            filler: Filler::new(setup.apart),
+            filler: Filler::new(setup.cross_core),
             residents: Vec::new(),
             bell,
             bell_ring_fd: ends.ring,
@@ -341,7 +341,7 @@ impl SharedHub {
     /// Whether a list of `items` items is placed while its worker already reads it. On one core it
     /// could not, and one memcpy is faster than several.
     fn in_pieces(&self, items: usize) -> bool {
-        self.setup.apart && items >= IN_PIECES
+        self.setup.cross_core && items >= IN_PIECES
     }
 
     /// Sends a task as soon as the first piece of its list lies in the slot, and then fills the rest.

@@ -105,7 +105,7 @@ impl<'a> Fetching<'a> {
         self.room.len()
     }
 
-    pub(crate) fn there(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.got
     }
 

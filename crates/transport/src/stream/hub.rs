@@ -50,13 +50,13 @@ impl Hub for StreamHub {
         let blocks = self.links.reads_block();
         set_blocking(&there.read, blocks)?;
         set_blocking(&back.read, blocks)?;
-        let Setup { depth, answer, .. } = self.setup;
+        let Setup { depth, max_answer_items: answer, .. } = self.setup;
         let link = Link::new(there.write, back.read, there.capacity, depth, answer);
         self.links.set(worker, link);
-        let bytes = self.setup.room * ITEM_BYTES;
+        let bytes = self.setup.max_list_items * ITEM_BYTES;
         let codec = self.streams.body.codec();
-        let longest = codec.map_or(bytes, |codec| codec.longest(self.setup.room));
-        let (wait, apart) = (self.setup.wakeup.clone(), self.setup.apart);
+        let longest = codec.map_or(bytes, |codec| codec.longest(self.setup.max_list_items));
+        let (wait, apart) = (self.setup.wakeup.clone(), self.setup.cross_core);
         let source = matches!(self.streams.body, Body::Address).then(Source::here);
         let plan = Plan { wait, longest, answer, apart, source };
         let plan = serde_json::to_string(&plan).expect("a plan is plain data");
@@ -122,8 +122,8 @@ impl Hub for StreamHub {
                 encoded.clear();
                 encoded = codec.encode(items, encoded);
                 let Ok(bytes) = u32::try_from(encoded.len()) else {
-                    let room = MAX_LIST_ITEMS / codec.longest(1);
-                    return Err(TransportError::TooLong { items: items.len(), room });
+                    let max = MAX_LIST_ITEMS / codec.longest(1);
+                    return Err(TransportError::TooLong { items: items.len(), max });
                 };
                 descriptor.length = bytes;
                 &encoded
@@ -212,7 +212,7 @@ impl Hub for StreamHub {
 
     fn overlaps(&self, bytes: usize, _residency: Residency) -> bool {
         let fetched = matches!(self.streams.body, Body::Address);
-        let early = fetched || self.setup.apart;
+        let early = fetched || self.setup.cross_core;
         let holds = |link: &Link| if early { self.streams.overlap_from } else { link.capacity };
         self.links.attached().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
     }
@@ -239,7 +239,7 @@ impl StreamHub {
         let wait = wait_strategy(streams.name, &setup.wakeup)?;
         Ok(StreamHub {
             streams,
-            links: Links::new(setup.workers, wait, looks(setup.apart))?,
+            links: Links::new(setup.workers, wait, looks(setup.cross_core))?,
             setup: setup.clone(),
             encoded: Vec::new(),
             spliced: 0,
@@ -248,8 +248,8 @@ impl StreamHub {
     }
 
     fn check_length(&self, items: usize) -> Result<(), TransportError> {
-        let room = self.setup.room;
-        if items > room { Err(TransportError::TooLong { items, room }) } else { Ok(()) }
+        let max = self.setup.max_list_items;
+        if items > max { Err(TransportError::TooLong { items, max }) } else { Ok(()) }
     }
 
     /// Writes a frame; in a corked link a small one waits in the outbox.
@@ -297,7 +297,7 @@ impl StreamHub {
         head: &[u8],
         body: &[u8],
     ) -> Result<(), TransportError> {
-        let at_once = if self.setup.apart { self.streams.piece } else { usize::MAX };
+        let at_once = if self.setup.cross_core { self.streams.piece } else { usize::MAX };
         let pages = matches!(self.streams.body, Body::Pages) && body.len() >= PAGE;
         let mut written = 0;
         let mut full_since = None;

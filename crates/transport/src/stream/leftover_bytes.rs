@@ -31,7 +31,7 @@ impl<'a> LeftoverBytes<'a> {
         self.room.len()
     }
 
-    pub(crate) fn there(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.got / ITEM_BYTES
     }
 

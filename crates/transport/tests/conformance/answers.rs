@@ -13,7 +13,10 @@ fn every_answer_arrives_whole_and_in_order_whatever_its_length_and_the_one_befor
     for (transport, wakeup) in every() {
         for depth in [1, 3] {
             let answer = 50_000;
-            let mut pair = Pair::new(transport, &Setup { answer, ..setup(wakeup, depth, 10) });
+            let mut pair = Pair::new(
+                transport,
+                &Setup { max_answer_items: answer, ..setup(wakeup, depth, 10) },
+            );
             let mut sent = 0;
             for told in 0..3 * ANSWERS.len() {
                 while sent < 3 * ANSWERS.len() && pair.hub.in_flight(0) < depth {
@@ -38,7 +41,7 @@ fn every_answer_arrives_whole_and_in_order_whatever_its_length_and_the_one_befor
 fn answers_that_are_kept_stay_as_they_are_and_hold_up_nobody() {
     for (transport, wakeup) in every() {
         for depth in [1, 3] {
-            let setup = Setup { answer: 1000, ..setup(wakeup, depth, 0) };
+            let setup = Setup { max_answer_items: 1000, ..setup(wakeup, depth, 0) };
             let mut pair = Pair::new(transport, &setup);
             let name = format!("{} {wakeup} at {depth}", transport.name());
             let (mut kept, mut sent) = (Vec::new(), 0);
@@ -71,7 +74,8 @@ fn an_answer_of_80_kb_brings_at_most_128_bytes_home_where_it_is_shared_and_all_o
     const ITEMS: usize = 10_000;
     // A bell's own bytes do not depend on it; whoever spins would take a while where others want the core.
     for (transport, wakeup) in every().filter(|(_, wakeup)| *wakeup != "spin") {
-        let mut pair = Pair::new(transport, &Setup { answer: ITEMS, ..setup(wakeup, 1, 0) });
+        let mut pair =
+            Pair::new(transport, &Setup { max_answer_items: ITEMS, ..setup(wakeup, 1, 0) });
         let (_, rung) = pair.hub.uncounted_bytes();
         let send = |pair: &mut Pair, id| {
             pair.hub.send(0, &task(id, ANSWER, ITEMS as i64), List::None, None).unwrap();
@@ -94,7 +98,8 @@ fn an_answer_of_80_kb_brings_at_most_128_bytes_home_where_it_is_shared_and_all_o
 #[test]
 fn a_failure_and_stamps_travel_beside_a_list() {
     for (transport, wakeup) in every() {
-        let mut hub = transport.hub(&Setup { answer: 1000, ..setup(wakeup, 1, 0) }).unwrap();
+        let mut hub =
+            transport.hub(&Setup { max_answer_items: 1000, ..setup(wakeup, 1, 0) }).unwrap();
         let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
         let phase = Task { phase: true, ..task(1, SUM, 0) };
         hub.send(0, &phase, List::None, None).unwrap();
@@ -118,7 +123,7 @@ fn large_lists_both_ways_at_once_never_deadlock() {
     const ITEMS: usize = 300_000;
     const DEPTH: usize = 3;
     for (transport, wakeup) in every() {
-        let setup = Setup { answer: ITEMS, ..setup(wakeup, DEPTH, ITEMS) };
+        let setup = Setup { max_answer_items: ITEMS, ..setup(wakeup, DEPTH, ITEMS) };
         let mut pair = Pair::new(transport, &setup);
         let (sent, sum) = list(-1, ITEMS);
         // The worker blocks in writing the first answer while the hub writes the third task.
@@ -143,7 +148,8 @@ fn expect(pair: &mut Pair, id: u32, items: usize, sum: i64) {
 fn more_items_than_fit_are_a_lie_and_none_is_read() {
     const FIT: usize = 1 << 16;
     for (transport, wakeup) in every() {
-        let mut hub = transport.hub(&Setup { answer: FIT, ..setup(wakeup, 2, 0) }).unwrap();
+        let mut hub =
+            transport.hub(&Setup { max_answer_items: FIT, ..setup(wakeup, 2, 0) }).unwrap();
         let mut handover = hub.attach(0).unwrap();
         // A spoke that believes in one place of twice the length, where there are two.
         let mut plan: serde_json::Value = serde_json::from_str(&handover.plan).unwrap();
@@ -173,7 +179,8 @@ fn a_spoke_that_would_send_more_than_its_room_holds_is_stopped() {
     for transport in ALL {
         let wakeup = transport.wakeups()[0].0;
         for answer in [0, 10] {
-            let mut hub = transport.hub(&Setup { answer, ..setup(wakeup, 1, 0) }).unwrap();
+            let mut hub =
+                transport.hub(&Setup { max_answer_items: answer, ..setup(wakeup, 1, 0) }).unwrap();
             let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
             hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
             assert!(matches!(spoke.recv(), Ok(Received::Task(_))));

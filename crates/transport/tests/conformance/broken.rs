@@ -27,7 +27,7 @@ fn after_half_a_frame_a_worker_is_sent_nothing_more_and_its_other_tasks_come_bac
         let list = ListFile::open(&path).unwrap();
         File::options().write(true).open(&path).unwrap().set_len(8 * LEFT as u64).unwrap();
 
-        let setup = Setup { apart: at % 2 == 0, workers: 2, ..setup(wakeup, 4, ITEMS) };
+        let setup = Setup { cross_core: at % 2 == 0, workers: 2, ..setup(wakeup, 4, ITEMS) };
         let mut pair = Pair::of(transport, transport.hub(&setup).unwrap());
         let hub = &mut *pair.hub;
         let mut spoke = transport.spoke(hub.attach(1).unwrap()).unwrap();

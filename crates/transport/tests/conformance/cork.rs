@@ -59,7 +59,7 @@ fn corked_tasks_arrive_whole_and_in_order_whatever_their_lengths() {
     lengths.splice(10..10, [50_000, 0, 512, 1, 300_000]);
     for (transport, wakeup) in every() {
         for apart in [false, true] {
-            let setup = Setup { apart, ..setup(wakeup, lengths.len(), 300_000) };
+            let setup = Setup { cross_core: apart, ..setup(wakeup, lengths.len(), 300_000) };
             let mut pair = Pair::new(transport, &setup);
             let lists: Vec<_> = (0..).zip(&lengths).map(|(id, items)| list(id, *items)).collect();
             pair.hub.cork(0);

@@ -63,7 +63,7 @@ fn what_was_answered_and_collected_does_not_come_back() {
 #[test]
 fn a_task_sent_to_a_closed_end_is_told_after_what_that_worker_had_answered_and_comes_back() {
     for (at, (transport, wakeup)) in every().enumerate() {
-        let setup = Setup { apart: at % 2 == 0, ..setup(wakeup, 4, 100_000) };
+        let setup = Setup { cross_core: at % 2 == 0, ..setup(wakeup, 4, 100_000) };
         let mut hub = transport.hub(&setup).unwrap();
         let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
         hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();

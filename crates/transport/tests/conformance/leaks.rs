@@ -19,7 +19,7 @@ fn two_hundred_tasks_leave_no_descriptor_and_no_memory_behind() {
     alone("leaks::two_hundred_tasks_leave_no_descriptor_and_no_memory_behind", || {
         for (transport, wakeup) in every() {
             let name = format!("{} {wakeup}", transport.name());
-            let setup = Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) };
+            let setup = Setup { max_answer_items: ITEMS, ..setup(wakeup, 2, ITEMS) };
             let mut pair = Pair::new(transport, &setup);
             carry(&mut pair, 0..TASKS);
             let before = Held::now();
@@ -36,7 +36,7 @@ fn a_hundred_workers_one_after_the_other_leave_no_descriptor_and_no_memory_behin
         || {
             for (transport, wakeup) in every() {
                 let name = format!("{} {wakeup}", transport.name());
-                let setup = Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) };
+                let setup = Setup { max_answer_items: ITEMS, ..setup(wakeup, 2, ITEMS) };
                 let mut hub = transport.hub(&setup).unwrap();
                 let (list, _) = list(1, 4000);
                 let mut replace = |times| {
@@ -69,7 +69,7 @@ fn every_descriptor_of_either_side_is_closed_at_exec() {
                 new.filter(|fd| fd.stays_open).map(|fd| fd.link).collect::<Vec<_>>()
             };
             let nothing: [String; 0] = [];
-            let setup = Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) };
+            let setup = Setup { max_answer_items: ITEMS, ..setup(wakeup, 2, ITEMS) };
             let mut hub = transport.hub(&setup).unwrap();
             let handover = hub.attach(0).unwrap();
             assert_eq!(new_and_open_at_exec(), nothing, "{name}: what a worker is given");
@@ -120,7 +120,8 @@ fn no_descriptor_is_open_at_exec_even_for_a_moment() {
 
 fn start(transport: &'static dyn Transport) -> Pair {
     let wakeup = transport.wakeups()[0].0;
-    let mut pair = Pair::new(transport, &Setup { answer: ITEMS, ..setup(wakeup, 2, ITEMS) });
+    let mut pair =
+        Pair::new(transport, &Setup { max_answer_items: ITEMS, ..setup(wakeup, 2, ITEMS) });
     carry(&mut pair, 0..10);
     pair
 }

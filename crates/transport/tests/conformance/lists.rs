@@ -12,7 +12,8 @@ const LENGTHS: [usize; 10] = [1, 0, 7, 50_000, 512, 513, 300_000, 3, 300_000, 13
 fn every_list_arrives_whole_whatever_its_length_and_the_one_before() {
     for (transport, wakeup) in every() {
         let apart = wakeup != "block";
-        let mut pair = Pair::new(transport, &Setup { apart, ..setup(wakeup, 1, 300_000) });
+        let mut pair =
+            Pair::new(transport, &Setup { cross_core: apart, ..setup(wakeup, 1, 300_000) });
         for (id, items) in (0..).zip(LENGTHS) {
             let (list, sum) = list(i64::from(id), items);
             let got = pair.ask(id, 5, List::Copy(&list));
@@ -105,7 +106,7 @@ fn a_list_that_does_not_fit_is_refused_by_name_and_the_hub_stays_usable() {
         let wakeup = transport.wakeups()[0].0;
         let mut pair = Pair::new(*transport, &setup(wakeup, 1, 10));
         let refused = pair.hub.send(0, &task(1, SUM, 0), List::Copy(&[0; 11]), None);
-        assert!(matches!(refused, Err(TransportError::TooLong { items: 11, room: 10 })));
+        assert!(matches!(refused, Err(TransportError::TooLong { items: 11, max: 10 })));
         assert!(matches!(pair.hub.reserve(11), Err(TransportError::TooLong { .. })));
         assert_eq!(pair.ask(2, 1, List::Copy(&[2; 10])), Ok(Value::Int(21)));
     }
@@ -115,11 +116,11 @@ fn a_list_that_does_not_fit_is_refused_by_name_and_the_hub_stays_usable() {
 fn a_setup_for_more_than_can_be_is_refused_by_name_and_nothing_panics() {
     type Ask = fn(&mut Setup, usize);
     let fields: [(&str, Ask); 5] = [
-        ("items in a list", |setup, many| setup.room = many),
-        ("items in an answer's list", |setup, many| setup.answer = many),
+        ("items in a list", |setup, many| setup.max_list_items = many),
+        ("items in an answer's list", |setup, many| setup.max_answer_items = many),
         ("tasks in flight", |setup, many| setup.depth = many),
         ("workers", |setup, many| setup.workers = many),
-        ("resident lists", |setup, many| setup.residents = many),
+        ("resident lists", |setup, many| setup.max_residents = many),
     ];
     for transport in ALL {
         for (what, ask) in &fields {

@@ -17,7 +17,7 @@ fn every_list_arrives_whole_in_segments_of_every_kind_and_all_pages_and_each_say
         {
             let name = format!("{} {segment} {pages}", transport.name());
             let wakeup = transport.wakeups()[0].0;
-            let setup = Setup { segment, pages, apart: true, ..setup(wakeup, 1, ITEMS) };
+            let setup = Setup { segment, pages, cross_core: true, ..setup(wakeup, 1, ITEMS) };
             let mut pair = Pair::new(*transport, &setup);
             let resident = pair.hub.place(&list).unwrap();
             let got = [

@@ -40,7 +40,7 @@ fn a_job_that_asks_for_some_of_its_list_or_for_none_does_not_hold_up_the_next() 
     for (transport, wakeup) in every() {
         for (apart, parts) in [(true, 0), (false, 1), (true, usize::MAX)] {
             let name = format!("{} {wakeup} {apart} {parts}", transport.name());
-            let setup = Setup { apart, ..setup(wakeup, 1, LENGTHS[0]) };
+            let setup = Setup { cross_core: apart, ..setup(wakeup, 1, LENGTHS[0]) };
             let mut hub = transport.hub(&setup).unwrap();
             let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
             ask_for_parts(&mut *hub, &mut *spoke, parts, &name);
@@ -56,7 +56,7 @@ const OVERLAPPING: [&str; 6] = ["pipe", "pipe-serde", "socket", "vmsplice", "vm_
 fn long_lists_overlap_with_the_work_on_another_core_where_it_is_promised_and_resident_ones_never() {
     for transport in ALL {
         let wakeup = transport.wakeups()[0].0;
-        let mut hub = transport.hub(&Setup { apart: true, ..setup(wakeup, 1, 0) }).unwrap();
+        let mut hub = transport.hub(&Setup { cross_core: true, ..setup(wakeup, 1, 0) }).unwrap();
         hub.attach(0).unwrap();
         let name = transport.name();
         assert!(hub.overlaps(400_000, Residency::Place) || !OVERLAPPING.contains(&name), "{name}");

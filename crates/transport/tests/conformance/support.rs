@@ -26,10 +26,10 @@ pub(crate) fn setup(wakeup: &str, depth: usize, room: usize) -> Setup {
         pages: Pages::Ready,
         workers: 1,
         depth,
-        room,
-        answer: 0,
-        residents: 1,
-        apart: false,
+        max_list_items: room,
+        max_answer_items: 0,
+        max_residents: 1,
+        cross_core: false,
     }
 }
 

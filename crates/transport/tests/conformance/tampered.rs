@@ -36,7 +36,7 @@ fn tappable() -> impl Iterator<Item = &'static dyn Transport> {
 impl Tapped {
     fn new(transport: &'static dyn Transport) -> Tapped {
         let wakeup = transport.wakeups()[0].0;
-        let setup = Setup { answer: ROOM, ..setup(wakeup, DEPTH, ROOM) };
+        let setup = Setup { max_answer_items: ROOM, ..setup(wakeup, DEPTH, ROOM) };
         let mut hub = transport.hub(&setup).unwrap();
         let (handover, tap) = Tap::between(hub.attach(0).unwrap());
         let name = transport.name();

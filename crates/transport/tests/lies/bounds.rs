@@ -25,10 +25,10 @@ pub(crate) fn setup(wakeup: &str) -> Setup {
         pages: Pages::Ready,
         workers: 1,
         depth: DEPTH,
-        room: ROOM,
-        answer: ANSWER,
-        residents: RESIDENTS,
-        apart: false,
+        max_list_items: ROOM,
+        max_answer_items: ANSWER,
+        max_residents: RESIDENTS,
+        cross_core: false,
     }
 }
 

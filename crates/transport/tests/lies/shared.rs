@@ -116,7 +116,7 @@ impl Worker {
         };
         let task = incoming.task.id;
         // What is said to be still on its way is not waited for.
-        let here = incoming.list.as_ref().is_ok_and(|list| list.there() == list.left());
+        let here = incoming.list.as_ref().is_ok_and(|list| list.ready() == list.left());
         let mut first = None;
         let lent = incoming.list.as_ref().ok().map(|list| list.left());
         if let (Ok(mut list), true) = (incoming.list, here) {
