@@ -31,7 +31,7 @@ number cells 999999
 fresh "$out"
 find_coordinator
 
-# Two placements and two regimes of three sizes: 12 cells a run. Transports take turns.
+# Two placements and two wait strategies of three sizes: 12 cells a run. Transports take turns.
 planned=0
 run=0
 while ((planned < cells)); do
@@ -46,7 +46,7 @@ while ((planned < cells)); do
         echo "sweep    $transport against itself, into $out/$run-$transport" >&2
         code=0
         attend "${command[@]}" >/dev/null || code=$?
-        # 6 says that a control named a winner: that is what is counted here.
+        # 6 says that an A/A test found a difference: that is what is counted here.
         ((code == 0 || code == 6)) || exit "$code"
     fi
     planned=$((planned + 12))
@@ -56,7 +56,7 @@ if $dry_run; then exit; fi
 
 # count VERDICT: cells of all records with that verdict.
 count() {
-    cat "$out"/*/run.jsonl | grep '"kind":"control"' | grep -c "\"verdict\":\"$1\"" || true
+    cat "$out"/*/run.jsonl | grep '"kind":"aa_test"' | grep -c "\"verdict\":\"$1\"" || true
 }
 different=$(count DIFFERENT)
 same=$(count SAME)

@@ -51,7 +51,7 @@ for ((run = 0; run < runs; run++)); do
     echo "sweep    $beside, into $out/$run-$beside" >&2
     code=0
     attend "${command[@]}" >/dev/null || code=$?
-    # 6 says that a control named a winner: its run is invalid, and counted below.
+    # 6 says that an A/A test found a difference: its run is invalid, and counted below.
     ((code == 0 || code == 6)) || exit "$code"
     if [[ -n $busy ]]; then
         kill "$busy"

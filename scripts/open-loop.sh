@@ -36,8 +36,8 @@ needs jq "read the records"
 find_coordinator
 
 # A list of 64 KiB through a pipe, on one core: some 20 us.
-one=(--quiet --no-floor --sizes 64KiB --transport pipe --generations 1 --pairs 1)
-still=(--quiet --no-floor --sizes 64B --transport shared --residency place --generations 1 --pairs 1)
+one=(--quiet --no-limits --sizes 64KiB --transport pipe --generations 1 --pairs 1)
+still=(--quiet --no-limits --sizes 64B --transport shared --residency place --generations 1 --pairs 1)
 
 # run NAME OPTION…: a sweep to its end.
 run() {

@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help() {
     cat <<'HELP'
-Positive control: compares transports with themselves in `coordinator sweep --plant`, where the tasks of the
+Positive control: compares transports with themselves in `coordinator sweep --inject`, where the tasks of the
 second arm compute for a part of the round trip longer. Prints in how many runs that injected effect was
 found: the whole interval on the right side of the 5 % margin.
 
@@ -40,7 +40,7 @@ find_coordinator
 
 # plant NAME OPTION…: one sweep with a difference, into the folder NAME of $out.
 plant() {
-    local command=("$coordinator" sweep --plant "$part" --quiet --seed "$run" --out "$out/$1-$run"
+    local command=("$coordinator" sweep --inject "$part" --quiet --seed "$run" --out "$out/$1-$run"
         "${@:2}" "${more[@]}")
     if $dry_run; then
         quoted "${command[@]}"
@@ -63,9 +63,9 @@ if $dry_run; then exit; fi
 cat "$out"/*/run.jsonl | jq -rs '
   def found: .verdict == "DIFFERENT" and .high < 1;
   def times: [.[] | .ratio] | sort | "1/ratio \(1 / last | . * 1000 | round / 1000) to \(1 / first | . * 1000 | round / 1000)";
-  [.[] | select(.kind == "control" and .planted != null)]
+  [.[] | select(.kind == "aa_test" and .injected != null)]
   | group_by([.placement, .transport, .bytes])
-  | (.[] | "\(.[0].placement), \(.[0].regime): \(.[0].transport) \(.[0].residency), \(.[0].bytes) B: "
+  | (.[] | "\(.[0].placement), \(.[0].wait): \(.[0].transport) \(.[0].residency), \(.[0].bytes) B: "
       + "found in \([.[] | select(found)] | length) of \(length) runs, \(times)"),
     "all: found in \([.[][] | select(found)] | length) of \([.[][]] | length)",
     if length == 0 or any(.[]; ([.[] | select(found)] | length) < 0.95 * length)

@@ -69,12 +69,12 @@ named() {
 
 # begin SEGMENT MARK FOLDER: a coordinator at work, in the variable victim.
 begin() {
-    # Cells come in random order, and one of pipes alone would have no segment for minutes: nor would a
-    # control, of which there is none where nobody is pinned.
+    # Cells come in random order, and one of pipes alone would have no segment for minutes: nor would an
+    # A/A test, of which there is none in an unpinned run.
     local ways=pipe,shared
     if [[ $1 == posix ]]; then ways=shared; fi
     local command=("$coordinator" sweep --quiet --transport "$ways" --residency "place,resident" --pin none
-        --segment "$1" --workers 2 --sizes "4KiB,1MiB" --generations 1000 --no-floor --out "$3")
+        --segment "$1" --workers 2 --sizes "4KiB,1MiB" --generations 1000 --no-limits --out "$3")
     if $dry_run; then
         quoted "${command[@]}"
         return

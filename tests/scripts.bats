@@ -355,7 +355,7 @@ real_coordinator() {
     [ "${#lines[@]}" -eq 3 ]
     run "$root/scripts/planted.sh" --dry-run --runs 2 --part 8% -- --budget 9s
     [ "${#lines[@]}" -eq 8 ]
-    [[ ${lines[0]} == *" --plant '8%' "*" --budget 9s" ]]
+    [[ ${lines[0]} == *" --inject '8%' "*" --budget 9s" ]]
     [ "$(calls)" -eq 0 ]
 }
 
@@ -373,7 +373,7 @@ real_coordinator() {
     real_coordinator
     run stdout_of "$root/scripts/planted.sh" --runs 1 --out "$out" -- --generations 1 --pairs 1
     [ "$status" -eq 1 ]
-    [[ ${lines[0]} == "same, sleeping: pipe place, 262144 B: found in 0 of 1 runs, "* ]]
+    [[ ${lines[0]} == "same, sleep: pipe place, 262144 B: found in 0 of 1 runs, "* ]]
     [ "${lines[4]}" = "all: found in 0 of 4" ]
 }
 

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::pool::{Builder, ExitReason, Future, Pool, TaskError, Value};
-use measure::owners::{Fate, StormLine};
-use measure::record::Line;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use record::Kill;
 
-use crate::tools::{SHARED_FOLDER, coordinator, launch};
+use crate::tools::{SHARED_FOLDER, coordinator, launch, recorded};
 
 fn builder(transport: &str, workers: usize) -> Builder {
     let builder = Pool::builder().launch(launch()).transport(transport).workers(workers);
@@ -133,12 +132,6 @@ fn a_worker_that_hangs_before_it_has_taken_all_of_a_long_list_is_ended_by_the_ti
 
 #[test]
 fn three_hundred_workers_killed_at_random_lose_double_and_leave_nothing() {
-    let fate = |line: &Line| -> Option<Fate> {
-        match line {
-            Line::Fate(fate) => Some(fate.clone()),
-            _ => None,
-        }
-    };
     // It makes posix segments, and kills their owners.
     let _alone = SHARED_FOLDER.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -148,31 +141,28 @@ fn three_hundred_workers_killed_at_random_lose_double_and_leave_nothing() {
     let output = coordinator(&args).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let record = measure::run::read(&out).unwrap();
-    let storms = record.lines.iter().filter_map(|line| match line {
-        Line::Storm(storm) => Some(&**storm),
-        _ => None,
-    });
-    let storms: Vec<&StormLine> = storms.collect();
-    for storm in &storms {
-        assert!(storm.is_well() && storm.error.is_none() && storm.tasks > 0, "{storm:?}");
+    let record = recorded(&out);
+    let tests = &record.chaos;
+    for test in tests {
+        assert!(test.is_clean() && test.error.is_none() && test.tasks > 0, "{test:?}");
     }
-    let fates: Vec<Fate> = record.lines.iter().filter_map(fate).collect();
-    assert!(fates.len() >= 18 && fates.iter().all(|fate| fate.well), "{fates:#?}");
-    let held_for_ever = |fate: &&Fate| fate.owner == "lock" && fate.outcome.contains("for ever");
-    assert_eq!(fates.iter().filter(held_for_ever).count(), 1, "raw_sync's mutex is not robust");
-    let named = |fate: &&Fate| fate.owner == "segment" && fate.left > 0;
-    assert!(fates.iter().filter(named).all(|fate| fate.of == "posix"), "{fates:#?}");
-    let fallen = |fate: &&Fate| fate.owner == "coordinator" && fate.outcome.contains("at once");
-    let fallen: Vec<(&str, u64)> =
-        fates.iter().filter(fallen).map(|fate| (fate.of.as_str(), fate.left)).collect();
-    assert_eq!(fallen, [("memfd", 0), ("posix", 1)], "{fates:#?}");
-    assert_eq!(storms.iter().map(|storm| storm.kills).sum::<u32>(), 300);
+    let kills = &record.kills;
+    assert!(kills.len() >= 18 && kills.iter().all(|kill| kill.well), "{kills:#?}");
+    let held_for_ever = |kill: &&Kill| kill.owner == "lock" && kill.outcome.contains("for ever");
+    assert_eq!(kills.iter().filter(held_for_ever).count(), 1, "raw_sync's mutex is not robust");
+    let named = |kill: &&Kill| kill.owner == "segment" && kill.left > 0;
+    assert!(kills.iter().filter(named).all(|kill| kill.of == "posix"), "{kills:#?}");
+    let coordinators =
+        |kill: &&Kill| kill.owner == "coordinator" && kill.outcome.contains("at once");
+    let coordinators: Vec<(&str, u64)> =
+        kills.iter().filter(coordinators).map(|kill| (kill.of.as_str(), kill.left)).collect();
+    assert_eq!(coordinators, [("memfd", 0), ("posix", 1)], "{kills:#?}");
+    assert_eq!(tests.iter().map(|test| test.kills).sum::<u32>(), 300);
     for (wakeup, _) in transport::by_name("shared").unwrap().wakeups() {
-        assert!(storms.iter().any(|storm| storm.wakeup == wakeup), "{wakeup}");
+        assert!(tests.iter().any(|test| test.wakeup == wakeup), "{wakeup}");
     }
-    assert!(storms.iter().map(|storm| storm.again).sum::<u64>() > 0, "some were hit at work");
+    assert!(tests.iter().map(|test| test.again).sum::<u64>() > 0, "some were hit at work");
     for transport in transport::ALL {
-        assert!(storms.iter().any(|storm| storm.transport == transport.name()));
+        assert!(tests.iter().any(|test| test.transport == transport.name()));
     }
 }

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use measure::record::Line;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::tools::{
-    COORDINATOR, SHARED_FOLDER, TINY, alive, children, coordinator, segments_of, skip, wait_until,
+    COORDINATOR, SHARED_FOLDER, TINY, alive, children, coordinator, lines_of, recorded,
+    segments_of, skip, wait_until,
 };
 
 /// A run that would take long, once its first cell is on the disk.
@@ -42,8 +42,7 @@ fn start(out: &Path, segment: &str, generations: &str) -> Child {
 }
 
 fn trials(out: &Path) -> usize {
-    let record = measure::run::read(out).unwrap_or_default();
-    record.lines.iter().filter(|line| matches!(line, Line::Trial(_))).count()
+    lines_of(out).iter().filter(|line| line["kind"] == "trial").count()
 }
 
 fn send(child: &Child, signal: Signal) {
@@ -62,9 +61,9 @@ fn ctrl_c_and_sigterm_keep_what_was_measured_and_end_the_workers() {
             assert_eq!(child.wait().unwrap().code(), Some(code));
             wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
             assert!(segments_of(pid).is_empty(), "{segment}: {:?}", segments_of(pid));
-            let record = measure::run::read(folder.path()).unwrap();
-            assert!(record.faults.is_empty());
-            let Some(Line::End(end)) = record.lines.last() else { panic!("no end line") };
+            let stored = record::store::read(folder.path()).unwrap();
+            assert!(stored.faults.is_empty());
+            let end = stored.record.end.expect("an end line");
             assert_eq!((end.status.as_str(), end.lost), ("interrupted", 0));
             assert_eq!((end.segments_left, end.workers_left), (0, 0));
             assert!(folder.path().join("trials.csv").exists());
@@ -89,9 +88,8 @@ fn a_killed_coordinator_leaves_no_worker_and_no_segment_and_every_line_it_wrote(
         child.wait().unwrap();
         wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
         assert!(segments_of(pid).is_empty());
-        let record = measure::run::read(folder.path()).unwrap();
         assert!(trials(folder.path()) >= before && before > 0);
-        assert!(!record.lines.iter().any(|line| matches!(line, Line::End(_))));
+        assert_eq!(recorded(folder.path()).end, None);
         let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
         assert!(pairs.lines().count() > 30, "pairs are written as they are measured");
     }
@@ -122,12 +120,9 @@ fn what_a_killed_coordinator_leaves_of_posix_segments_is_removed_and_a_living_ru
     }
     send(&living, Signal::SIGINT);
     assert_eq!(living.wait().unwrap().code(), Some(130));
-    let record = measure::run::read(&folder.path().join("living")).unwrap();
-    for line in &record.lines {
-        if let Line::Trial(trial) = line {
-            let well = trial.error.as_ref().is_none_or(|why| why.contains("interrupted"));
-            assert!(well, "{trial:?}");
-        }
+    for trial in &recorded(&folder.path().join("living")).trials {
+        let well = trial.error.as_ref().is_none_or(|why| why.contains("interrupted"));
+        assert!(well, "{trial:?}");
     }
 }
 
@@ -136,23 +131,23 @@ fn a_worker_that_is_killed_makes_a_failed_row_and_code_4_and_the_other_cells_go_
     let folder = tempfile::tempdir().unwrap();
     let mut child = begin(folder.path(), "memfd", "3");
     let pid = child.id();
-    wait_until("a victim", Duration::from_secs(10), || {
-        let victim = children(pid).first().cloned();
-        victim
-            .is_some_and(|(victim, _)| kill(Pid::from_raw(victim as i32), Signal::SIGKILL).is_ok())
+    // One that is killed while it starts is replaced: the next one gets another chance.
+    wait_until("a failed row", Duration::from_secs(60), || {
+        if let Some((victim, _)) = children(pid).first() {
+            let _ = kill(Pid::from_raw(*victim as i32), Signal::SIGKILL);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        lines_of(folder.path()).iter().any(|line| !line["error"].is_null())
     });
     let code = child.wait().unwrap().code();
-    let record = measure::run::read(folder.path()).unwrap();
-    let failed = record.lines.iter().filter_map(|line| match line {
-        Line::Trial(trial) => trial.error.clone(),
-        Line::Control(control) => control.error.clone(),
-        _ => None,
-    });
-    let failed: Vec<String> = failed.collect();
+    let record = recorded(folder.path());
+    let of_trials = record.trials.iter().filter_map(|trial| trial.error.clone());
+    let of_tests = record.aa_tests.iter().filter_map(|test| test.error.clone());
+    let failed: Vec<String> = of_trials.chain(of_tests).collect();
     assert!(failed.iter().any(|error| error.contains("SIGKILL")), "{failed:?}");
     assert_eq!(code, Some(4));
     assert_eq!(trials(folder.path()), 4 * 3, "the other cells are measured");
-    assert!(matches!(record.lines.last(), Some(Line::End(_))));
+    assert!(record.end.is_some());
     assert!(children(pid).is_empty());
 }
 
@@ -165,8 +160,7 @@ fn two_signals_at_once_are_one_and_a_later_one_ends_at_once() {
     send(&child, Signal::SIGTERM);
     send(&child, Signal::SIGTERM);
     assert_eq!(child.wait().unwrap().code(), Some(143));
-    let record = measure::run::read(folder.path()).unwrap();
-    assert!(matches!(record.lines.last(), Some(Line::End(_))));
+    assert!(recorded(folder.path()).end.is_some());
     wait_until("workers end", Duration::from_secs(1), || !workers.iter().any(alive));
 
     let folder = tempfile::tempdir().unwrap();
@@ -204,15 +198,16 @@ fn a_cell_that_was_interrupted_is_measured_anew_when_the_run_is_continued() {
     send(&child, Signal::SIGINT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(coordinator(&args).output().unwrap().status.code(), Some(0));
-    let record = measure::run::read(folder.path()).unwrap();
-    let whole = record.lines.iter().filter(|line| {
-        matches!(line, Line::Trial(trial) if trial.error.is_none() && trial.generations >= 6)
-    });
-    assert_eq!(whole.count(), 2 * 3);
-    let cut = record.lines.iter().filter(|line| {
-        matches!(line, Line::Trial(trial) if trial.error.as_ref().is_some_and(|e| e.contains("interrupted")))
-    });
-    assert_eq!(cut.count(), 3);
+    let lines = lines_of(folder.path());
+    let cut = |line: &&serde_json::Value| {
+        line["error"].as_str().is_some_and(|e| e.contains("interrupted"))
+    };
+    assert_eq!(lines.iter().filter(cut).count(), 3, "what was cut short stays in the record");
+    let record = recorded(folder.path());
+    assert_eq!(record.trials.len(), 2 * 3, "and is measured again");
+    assert!(record.trials.iter().all(|of| of.error.is_none() && of.generations >= 6));
+    let batches = |id| record.generation_medians(id).len();
+    assert!(record.trials.iter().all(|of| batches(of.id) == of.generations as usize));
 }
 
 #[test]
@@ -231,8 +226,7 @@ fn however_few_descriptors_there_are_it_is_an_error_in_words_and_nobody_is_left(
         let code = output.status.code();
         assert!(matches!(code, Some(0 | 2 | 3)), "{most}: {code:?} {said}");
         assert!(!said.contains("panicked"), "{most}: {said}");
-        let record = measure::run::read(&out).unwrap_or_default();
-        if let Some(Line::End(end)) = record.lines.last() {
+        if let Some(end) = recorded(&out).end {
             assert_eq!((end.workers_left, end.segments_left), (0, 0), "{most}: {said}");
         }
     }
@@ -259,19 +253,13 @@ fn a_worker_that_is_moved_from_its_core_makes_the_run_invalid_and_is_named() {
         std::thread::sleep(Duration::from_millis(5));
     };
     assert_eq!(code, Some(6));
-    let record = measure::run::read(folder.path()).unwrap();
-    let Some(Line::End(end)) = record.lines.last() else { panic!("no end line") };
+    let record = recorded(folder.path());
+    let end = record.end.as_ref().expect("an end line");
     assert_eq!(end.status, "invalid");
     assert!(end.reason.as_ref().is_some_and(|why| why.contains("core")), "{end:?}");
-    let named = record.lines.iter().any(|line| match line {
-        Line::Trial(trial) => {
-            trial.error.as_ref().is_some_and(|why| why.contains("worker 0 was moved"))
-        }
-        Line::Control(line) => {
-            line.error.as_ref().is_some_and(|why| why.contains("worker 0 was moved"))
-        }
-        _ => false,
-    });
+    let errors = record.trials.iter().filter_map(|trial| trial.error.as_ref());
+    let mut errors = errors.chain(record.aa_tests.iter().filter_map(|test| test.error.as_ref()));
+    let named = errors.any(|why| why.contains("worker 0 was moved"));
     assert!(named);
 }
 
@@ -291,13 +279,9 @@ fn a_call_that_is_forbidden_is_the_error_of_its_rows_and_the_others_go_on() {
             return skip(&format!("strace may not trace here: {said}"));
         }
         assert_eq!(output.status.code(), Some(3), "{said}");
-        let record = measure::run::read(&out).unwrap();
-        let trials = record.lines.iter().filter_map(|line| match line {
-            Line::Trial(trial) => Some(trial),
-            _ => None,
-        });
+        let record = recorded(&out);
         let (forbidden, well): (Vec<_>, Vec<_>) =
-            trials.partition(|trial| trial.cell.transport == transport);
+            record.trials.iter().partition(|trial| trial.params.arm.transport == transport);
         assert!(!forbidden.is_empty() && well.len() >= 2, "{transport}");
         for trial in forbidden {
             let error = trial.error.as_deref().unwrap_or_default();

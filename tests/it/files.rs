@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use measure::record::{Line, Trial};
+use record::Trial;
 use serde_json::Value as Json;
 
 use crate::tools::{coordinator, skip};
@@ -49,12 +49,7 @@ fn said(output: &Output) -> String {
 }
 
 fn trials(folder: &Path) -> Vec<Trial> {
-    let lines = measure::run::read(folder).unwrap().lines;
-    let trials = lines.into_iter().filter_map(|line| match line {
-        Line::Trial(trial) => Some(*trial),
-        _ => None,
-    });
-    trials.collect()
+    record::store::read(folder).unwrap().record.trials
 }
 
 #[test]
@@ -109,7 +104,7 @@ fn every_form_shows_the_same_texts_and_the_record_s_numbers() {
         let want = trial.round_trip_ns.p99.to_string();
         assert!(reader.iter().any(|row| row[4] == "p99_ns" && row[5] == want), "{want}");
     }
-    assert!(markdown.contains("| ---: |") && markdown.contains("## same core, sleeping"));
+    assert!(markdown.contains("| ---: |") && markdown.contains("## same core, sleep"));
 }
 
 /// Rows of comma-separated values without a quoted comma in a quoted line break.
@@ -152,7 +147,7 @@ fn percentiles_are_a_file_for_each_trial_that_agrees_with_the_record() {
     assert_eq!(names.len(), trials.len());
     for (name, trial) in names.iter().zip(&trials) {
         let text = fs::read_to_string(name).unwrap();
-        assert!(name.contains(&trial.cell.transport) && name.contains("same"), "{name}");
+        assert!(name.contains(&trial.params.arm.transport) && name.contains("same"), "{name}");
         assert!(text.starts_with("#[") && text.contains("microseconds (scaling ratio 1000 "));
         let rt = &trial.round_trip_ns;
         let us = |ns: u64| format!("{:.3}", ns as f64 / 1000.0);
@@ -225,7 +220,7 @@ fn an_interval_log_is_read_by_others_with_the_same_counts_and_percentiles() {
         let want = [rt.count, rt.p50, rt.p90, rt.p99, rt.p999, rt.max].map(|of| of.to_string());
         let (tag, numbers) = read.split_once(' ').unwrap();
         assert_eq!(numbers, want.join(" "), "{tag}");
-        assert!(tag.starts_with(&trial.cell.transport), "{tag}");
+        assert!(tag.starts_with(&trial.params.arm.transport), "{tag}");
     }
 }
 
@@ -274,10 +269,10 @@ fn what_can_be_read_of_a_broken_record_is_shown_and_the_rest_is_named_by_line() 
     assert_eq!(said(&many).lines().count(), 11, "{}", said(&many));
     assert!(said(&many).ends_with("and 15 more lines like these\n"), "{}", said(&many));
 
-    let newer = broken(|lines| lines[0] = lines[0].replace("\"schema\":1", "\"schema\":7"));
+    let newer = broken(|lines| lines[0] = lines[0].replace("\"schema\":2", "\"schema\":7"));
     assert_eq!(newer.status.code(), Some(0));
     assert_eq!(said(&newer).lines().count(), 1);
-    assert!(said(&newer).contains("has schema 7, and this program knows 1"), "{}", said(&newer));
+    assert!(said(&newer).contains("has schema 7, and this program knows 2"), "{}", said(&newer));
 
     let elsewhere =
         broken(|lines| lines[1] = lines[1].replace("\"cpu\":\"", "\"cpu\":\"Elsewhere "));
@@ -296,12 +291,12 @@ fn where_nothing_can_be_shown_one_sentence_says_why_and_the_code_is_2() {
     let binary: Vec<u8> =
         (0..9999u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let cases = [
-        (file("empty", b""), "is no record", 1),
-        (file("binary", &binary), "is no record", 12),
-        (file("words", b"a poem\nin two lines\n"), "is no record", 3),
+        (file("empty", b""), "is not a record", 1),
+        (file("binary", &binary), "is not a record", 12),
+        (file("words", b"a poem\nin two lines\n"), "is not a record", 3),
         (at.path().join("folder").to_str().unwrap().to_owned(), "there is no record", 1),
         (at.path().join("missing").to_str().unwrap().to_owned(), "there is no run", 1),
-        ("/dev/zero".to_owned(), "is no file", 1),
+        ("/dev/zero".to_owned(), "is not a file", 1),
         ("".to_owned(), "there is no run", 1),
     ];
     let whole = folder();
@@ -412,7 +407,7 @@ fn other_machines_other_builds_and_cells_of_one_run_alone_are_said() {
         assert!(text.contains(word), "no {word}: {text}");
     }
     assert!(
-        text.contains("same core, sleeping: 4 KiB, shared resident (futex)")
+        text.contains("same core, sleep: 4 KiB, shared resident (futex)")
             && !text.contains("only in B"),
         "{text}"
     );
@@ -422,8 +417,7 @@ fn other_machines_other_builds_and_cells_of_one_run_alone_are_said() {
 fn what_is_asserted_of_a_run_ends_it_with_5_if_it_does_not_hold() {
     let run = folder();
     let assert = |expression: &str| report(&[path(&run), "--assert", expression]);
-    for holds in ["share.p99<1h@4KiB", "copy.p50>1ns@64KiB,same,sleeping", "pipe/share>0.001@4KiB"]
-    {
+    for holds in ["share.p99<1h@4KiB", "copy.p50>1ns@64KiB,same,sleep", "pipe/share>0.001@4KiB"] {
         let output = assert(holds);
         assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""), "{holds}");
     }

@@ -2,20 +2,38 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use serde_json::Value as Json;
+
+use crate::imports;
 use crate::tools::root;
 
-const CRATES: [&str; 7] = ["shm", "measure", "transport", "pool", "workload", "report", "lab"];
-
-/// Which rooms each room may use: arrows run one way, and what is absent is a promise.
-const ARROWS: [(&str, &[&str]); 7] = [
+/// Which crates each crate may use: arrows run one way, and what is absent is a promise.
+const ARROWS: [(&str, &[&str]); 10] = [
     ("shm", &[]),
     ("measure", &[]),
+    ("stats", &[]),
+    ("record", &["measure", "stats"]),
     ("transport", &["shm", "measure"]),
     ("pool", &["transport", "measure", "shm"]),
     ("workload", &["pool", "shm"]),
-    ("report", &["measure"]),
-    ("lab", &CRATES),
+    ("harness", &["pool", "workload", "record", "stats", "transport", "measure", "shm"]),
+    ("report", &["record", "stats", "measure"]),
+    (
+        "lab",
+        &[
+            "harness",
+            "report",
+            "record",
+            "stats",
+            "pool",
+            "workload",
+            "transport",
+            "measure",
+            "shm",
+        ],
+    ),
 ];
 
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
@@ -34,20 +52,94 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path.as_ref()).unwrap_or_else(|e| panic!("{}: {e}", path.as_ref().display()))
 }
 
+/// What cargo knows of the workspace.
+fn metadata() -> Json {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[test]
-fn arrows_between_rooms_run_one_way() {
-    for (name, may_use) in ARROWS {
-        let manifest = read(root().join("crates").join(name).join("Cargo.toml"));
-        let used = CRATES.iter().filter(|other| manifest.contains(&format!("\n{other}.workspace")));
+fn arrows_between_crates_run_one_way() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let names: Vec<&str> = packages.iter().map(|of| of["name"].as_str().unwrap()).collect();
+    let mut listed: Vec<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    listed.sort_unstable();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, listed, "ARROWS names each crate of the workspace");
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let (_, may_use) = ARROWS.iter().find(|(of, _)| *of == name).unwrap();
+        let dependencies = package["dependencies"].as_array().unwrap().iter();
+        let used = dependencies
+            .filter(|of| of["kind"].is_null())
+            .map(|of| of["name"].as_str().unwrap())
+            .filter(|of| names.contains(of));
         for other in used {
-            assert!(may_use.contains(other), "{name} uses {other}");
+            assert!(may_use.contains(&other), "{name} uses {other}");
+            let place = |of| ARROWS.iter().position(|(name, _)| *name == of);
+            assert!(place(other) < place(name), "{name} stands before {other}, which it uses");
         }
     }
 }
 
 #[test]
+fn no_file_of_a_crate_imports_another_that_imports_it() {
+    for (name, _) in ARROWS {
+        let circles = imports::circles(&root().join("crates").join(name).join("src"));
+        assert!(circles.is_empty(), "{name}: circles of files\n{}", circles.join("\n"));
+    }
+}
+
+#[test]
+fn a_circle_of_files_is_found_also_through_a_re_export_and_a_parent() {
+    let circles = |files: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        imports::circles(folder.path())
+    };
+    let fine = [
+        ("lib.rs", "mod a; mod b; pub use a::A;"),
+        ("a.rs", "pub struct A;"),
+        ("b.rs", "use crate::A;"),
+    ];
+    assert_eq!(circles(&fine), [""; 0]);
+    let two =
+        [("lib.rs", "mod a; mod b;"), ("a.rs", "use crate::b::B;"), ("b.rs", "use super::a;")];
+    assert_eq!(circles(&two), ["a.rs -> b.rs -> a.rs"]);
+    let parent = [
+        ("lib.rs", "mod a;"),
+        ("a/mod.rs", "mod b; use self::b::B; pub struct A;"),
+        ("a/b.rs", "use super::A;"),
+    ];
+    assert_eq!(circles(&parent), ["a/mod.rs -> a/b.rs -> a/mod.rs"]);
+    let path = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "fn f() { crate::b::g() }"),
+        ("b.rs", "use crate::a::f;"),
+    ];
+    assert_eq!(circles(&path).len(), 1);
+    let tests = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "#[cfg(test)] mod tests { use crate::b::B; }"),
+        ("b.rs", "use crate::a::A;"),
+    ];
+    assert_eq!(circles(&tests), [""; 0]);
+}
+
+#[test]
 fn unsafe_code_lives_in_shm_alone_and_each_block_is_argued() {
-    for name in CRATES.iter().filter(|name| **name != "shm") {
+    for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "shm") {
         let folder = root().join("crates").join(name);
         for file in ["src/lib.rs", "src/bin/coordinator.rs", "src/bin/worker.rs"] {
             let file = folder.join(file);
@@ -72,12 +164,23 @@ fn unsafe_code_lives_in_shm_alone_and_each_block_is_argued() {
 }
 
 #[test]
-fn the_pool_names_no_workload_and_measure_no_process() {
-    for file in files(&root().join("crates/pool/src"), "rs") {
-        assert!(!read(&file).contains("workload::"), "{}", file.display());
-    }
+fn measure_knows_no_process_and_stats_and_record_no_name_of_a_job_or_a_lab() {
     for file in files(&root().join("crates/measure/src"), "rs") {
         assert!(!read(&file).contains("std::process"), "{}", file.display());
+    }
+    let jobs = workload::ALL.iter().map(|job| job.name());
+    let names: Vec<&str> = jobs.chain(lab::labs::ALL.iter().map(|lab| lab.name())).collect();
+    for folder in ["crates/stats/src", "crates/record/src", "crates/report/src"] {
+        // Records of schema 1 are known by the names of their time.
+        let named = |path: &PathBuf| !path.ends_with("schema1.rs");
+        for file in files(&root().join(folder), "rs").into_iter().filter(named) {
+            let text = read(&file);
+            let code = text.split("#[cfg(test)]").next().unwrap_or("");
+            let code: String = code.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+            for name in &names {
+                assert!(!code.contains(&format!("== \"{name}\"")), "{}: {name}", file.display());
+            }
+        }
     }
 }
 
@@ -118,7 +221,7 @@ fn each_dependency_says_why_it_is_there() {
 
 #[test]
 fn files_stay_small_enough_to_be_read() {
-    for name in CRATES {
+    for (name, _) in ARROWS {
         for file in files(&root().join("crates").join(name).join("src"), "rs") {
             let text = read(&file);
             let code = text.split("#[cfg(test)]").next().unwrap_or("").lines().count();

@@ -4,10 +4,10 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use measure::record::{Line, Trial};
+use record::Trial;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
-use crate::tools::{COORDINATOR, coordinator, skip};
+use crate::tools::{COORDINATOR, coordinator, recorded, skip};
 
 const FEW: &[&str] = &["--generations", "1", "--pairs", "1", "--tasks", "8", "--quiet"];
 
@@ -24,21 +24,20 @@ fn only_the_long_list_failed(output: &Output, out: &Path, reason: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(!said.contains("panicked"), "{said}");
-    let record = measure::run::read(out).unwrap();
+    let record = recorded(out);
     let (mut well, mut failed) = (0, 0);
-    for line in &record.lines {
-        let Line::Trial(trial) = line else { continue };
+    for trial in &record.trials {
         match &trial.error {
             None => well += 1,
             Some(error) => {
                 failed += 1;
                 assert!(error.contains(reason), "{error}");
-                assert!(trial.cell.bytes > 4096, "{trial:?}");
+                assert!(trial.params.bytes > 4096, "{trial:?}");
             }
         }
     }
     assert!(well > 0 && failed > 0, "{well} rows and {failed} failed ones: {said}");
-    let Some(Line::End(end)) = record.lines.last() else { panic!("no end line") };
+    let end = record.end.expect("an end line");
     assert_eq!((end.segments_left, end.workers_left, end.lost), (0, 0, 0));
 }
 
@@ -145,13 +144,9 @@ fn pipes_at_their_user_s_limit_are_smaller_and_the_record_says_so() {
         return skip(&format!("no user namespace of one's own: {said}"));
     }
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let record = measure::run::read(&out).unwrap();
-    let trials = record.lines.iter().filter_map(|line| match line {
-        Line::Trial(trial) => Some(&**trial),
-        _ => None,
-    });
+    let record = recorded(&out);
     let (shared, streams): (Vec<&Trial>, Vec<_>) =
-        trials.partition(|trial| trial.cell.transport == "shared");
+        record.trials.iter().partition(|trial| trial.params.arm.shares());
     assert!(!shared.is_empty() && streams.len() >= 4);
     assert!(shared.iter().all(|trial| trial.buffer_bytes.is_none()));
     for trial in streams {

@@ -13,18 +13,18 @@ fn lines(output: &[u8]) -> Vec<Json> {
 }
 
 #[test]
-fn the_floor_has_each_limit_on_one_core_and_across_two_and_its_table_shows_them() {
+fn the_machine_has_each_limit_on_one_core_and_across_two_and_its_table_shows_them() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let args = ["floor", "--json", "-", "--quiet", "--out", out.to_str().unwrap()];
+    let args = ["limits", "--json", "-", "--quiet", "--out", out.to_str().unwrap()];
     let output = coordinator(&args).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = lines(&output.stdout);
     let cores = lines.iter().find(|line| line["kind"] == "machine").unwrap()["cores"].clone();
-    let floors: Vec<&Json> = lines.iter().filter(|line| line["kind"] == "floor").collect();
+    let limits: Vec<&Json> = lines.iter().filter(|line| line["kind"] == "limit").collect();
     let on = |placement: &str| -> Vec<&str> {
-        let of = floors.iter().filter(|floor| floor["placement"] == placement);
-        of.map(|floor| floor["what"].as_str().unwrap()).collect()
+        let of = limits.iter().filter(|limit| limit["placement"] == placement);
+        of.map(|limit| limit["what"].as_str().unwrap()).collect()
     };
     let one = [
         "clock",
@@ -44,8 +44,8 @@ fn the_floor_has_each_limit_on_one_core_and_across_two_and_its_table_shows_them(
         let wakes = ["cache_line_round_trip", "futex_round_trip", "pipe_round_trip"];
         assert_eq!(on("spread"), [&["compute", "list_copied_and_read"], &wakes[..]].concat());
     }
-    for floor in floors {
-        assert!(floor["ns"]["count"].as_u64().unwrap() > 0, "{floor}");
+    for limit in limits {
+        assert!(limit["ns"]["count"].as_u64().unwrap() > 0, "{limit}");
     }
     let table = String::from_utf8_lossy(&output.stderr);
     assert!(table.contains("a pipe there and back, sleeping"), "{table}");

@@ -1,7 +1,7 @@
 //! Records made by hand, line by line, for what shows them.
 
 use measure::Histogram;
-use measure::record::Line;
+use record::Record;
 use serde_json::{Value as Json, json};
 
 use crate::tools::root;
@@ -96,10 +96,10 @@ pub(crate) fn text(lines: &[Json]) -> String {
 }
 
 /// The lines as a reader understands them.
-pub(crate) fn parsed(lines: &[Json]) -> Vec<Line> {
-    let record = measure::run::parse(&text(lines));
-    assert_eq!((record.faults.len(), record.unknown.len()), (0, 0), "{:?}", record.faults);
-    record.lines
+pub(crate) fn parsed(lines: &[Json]) -> Record {
+    let stored = record::store::parse(&text(lines), Vec::new());
+    assert_eq!((stored.faults.len(), stored.unknown.len()), (0, 0), "{:?}", stored.faults);
+    stored.record
 }
 
 /// Four hundred round trips about the median that stands there, and phases.

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use measure::model::hinges;
-use measure::plans::{Question, advise};
+use report::analysis::advice::{Question, advise};
+use report::analysis::cost_models::hinges;
 use serde_json::{Value as Json, json};
 
 use crate::browser::Browser;
@@ -93,8 +93,8 @@ fn the_browser_of_the_user_is_given_the_page_and_without_one_a_sentence_says_whe
 
 /// The page of a record with these lines, as a file.
 fn page(folder: &Path, name: &str, lines: &[Json]) -> PathBuf {
-    let lines = parsed(lines);
-    let page = report::page(&[report::Source { name, lines: &lines, folder: Path::new("runs/x") }]);
+    let record = &parsed(lines);
+    let page = report::page(&[report::Source { name, record, folder: Path::new("runs/x") }]);
     assert!(page.len() < LARGEST, "{name}: {} bytes", page.len());
     let path = folder.join(format!("{name}.html"));
     fs::write(&path, page).unwrap();
@@ -238,14 +238,14 @@ fn in_a_browser_a_page_shows_verdict_and_pictures_asks_for_nothing_and_sliders_c
 /// The page's plans are those of `advise`.
 fn agree(browser: &mut Browser, file: &Path) {
     browser.open(file);
-    let lines = parsed(&whole());
+    let record = parsed(&whole());
     let mut asked = 0;
     for bytes in [0, 8, 64, 5000, 65_536, 100_000, 400_000, 900_000, 64 << 20, 1 << 30] {
         for (compute_ns, tasks) in
             [(0, 1), (0, 40), (10_000, 7), (1_000_000, 1000), (1_000_000_000, 3)]
         {
             let question = Question { bytes, compute_ns, tasks, workers: 4 };
-            let rust = advise(&lines, &hinges(&lines), &question).unwrap();
+            let rust = advise(&record, &hinges(&record), &question).unwrap();
             let of_page = browser.evaluate(&format!(
                 "plans.advise(chosen.terms, {{ bytes: {bytes}, compute_ns: {compute_ns}, tasks: {tasks} }})"
             ));
@@ -274,8 +274,8 @@ fn agree(browser: &mut Browser, file: &Path) {
 
 /// A page of two runs says of each what its verdict is.
 fn overlay(browser: &mut Browser, folder: &Path) {
-    let (lines, nowhere) = (parsed(&whole()), Path::new("runs/x"));
-    let of = |name| report::Source { name, lines: &lines, folder: nowhere };
+    let (record, nowhere) = (&parsed(&whole()), Path::new("runs/x"));
+    let of = |name| report::Source { name, record, folder: nowhere };
     let path = folder.join("overlaid.html");
     fs::write(&path, report::page(&[of("one"), of("two")])).unwrap();
     browser.open(&path);

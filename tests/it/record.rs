@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use measure::record::Line;
+use report::analysis::cost_models::{cost_models, hinges};
 use serde_json::Value as Json;
 
-use crate::tools::{TINY, coordinator, skip};
+use crate::tools::{TINY, coordinator, recorded, skip};
 
 fn lines(text: &str) -> Vec<Json> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -33,7 +33,7 @@ fn quick_writes_a_trial_for_each_arm_with_every_answer_verified() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("run.jsonl")).unwrap(), text);
     let lines = lines(&text);
-    assert_eq!((&lines[0]["kind"], &lines[0]["schema"]), (&"run".into(), &1.into()));
+    assert_eq!((&lines[0]["kind"], &lines[0]["schema"]), (&"run".into(), &2.into()));
     assert_eq!((&lines[0]["seed"], &lines[1]["kind"]), (&7.into(), &"machine".into()));
     let trials = of_kind(&lines, "trial");
     let lecture = |transport: &str, residency: &str| {
@@ -151,27 +151,19 @@ fn a_sweep_goes_on_where_it_was_cut_off_and_only_with_the_same_plan() {
     assert!(String::from_utf8_lossy(&other.stderr).contains("another plan"));
 
     assert_eq!(run(&sizes).status.code(), Some(0));
-    let read = measure::run::read(folder.path()).unwrap();
+    let read = record::store::read(folder.path()).unwrap();
     assert!(read.faults.is_empty(), "{:?}", read.faults);
     let text = fs::read_to_string(&record).unwrap();
     assert!(text.starts_with(&(kept.join("\n") + "\n")), "what was there stays as it was");
-    let mut cells: Vec<(usize, String, String)> = read
-        .lines
-        .iter()
-        .filter_map(|line| match line {
-            Line::Trial(t) => {
-                Some((t.cell.bytes, t.cell.transport.clone(), t.cell.residency.clone()))
-            }
-            _ => None,
-        })
-        .collect();
+    let trials = text.lines().map(|line| lines(line).remove(0)).filter(|l| l["kind"] == "trial");
+    let mut cells: Vec<String> =
+        trials.map(|t| format!("{} {} {}", t["bytes"], t["transport"], t["residency"])).collect();
     let count = cells.len();
     cells.sort();
     cells.dedup();
     assert_eq!((count, cells.len()), (9, 9), "each arm once, none twice");
-    let resumed =
-        read.lines.iter().filter(|line| matches!(line, Line::Run(run) if run.resumes.is_some()));
-    assert_eq!(resumed.count(), 1);
+    assert_eq!(read.record.continued.len(), 1);
+    assert!(read.record.continued[0].resumes.is_some());
     let ids: Vec<u64> = text.lines().filter_map(|l| lines(l)[0]["id"].as_u64()).collect();
     assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
 }
@@ -198,12 +190,12 @@ fn every_axis_of_a_sweep_reaches_the_record() {
     let text = fs::read_to_string(folder.path().join("run.jsonl")).unwrap();
     let lines = lines(&text);
     let trials = of_kind(&lines, "trial");
-    // A control for each placement, regime, number of workers and depth.
-    let controls = of_kind(&lines, "control");
-    assert_eq!(controls.len(), 2 * 2 * 2);
-    for control in &controls {
-        assert_eq!((&control["bytes"], &control["transport"]), (&4096.into(), &"pipe".into()));
-        assert_eq!(control["verdict"], "TOO CLOSE TO CALL", "one generation carries no verdict");
+    // An A/A test for each placement, wait strategy, number of workers and depth.
+    let tests = of_kind(&lines, "aa_test");
+    assert_eq!(tests.len(), 2 * 2 * 2);
+    for test in &tests {
+        assert_eq!((&test["bytes"], &test["transport"]), (&4096.into(), &"pipe".into()));
+        assert_eq!(test["verdict"], "TOO CLOSE TO CALL", "one generation carries no verdict");
     }
     // 4 wake-ups x 2 numbers of workers x 2 depths x (5 streams x 2 + 3 residencies).
     assert_eq!(trials.len(), 4 * 2 * 2 * 13);
@@ -211,7 +203,7 @@ fn every_axis_of_a_sweep_reaches_the_record() {
         assert_eq!(trial["verified"], trial["tasks"], "{trial}");
         let shares = trial["transport"] == "shared";
         assert_eq!(trial["segment"] == "posix", shares);
-        assert!(!trial["wakeup"].is_null() && !trial["regime"].is_null());
+        assert!(!trial["wakeup"].is_null() && !trial["wait"].is_null());
         assert_eq!(
             trial["cores"].as_array().unwrap().len() as u64,
             trial["workers"].as_u64().unwrap() + 1
@@ -220,11 +212,11 @@ fn every_axis_of_a_sweep_reaches_the_record() {
     let table = fs::read_to_string(folder.path().join("trials.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 208);
     let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
-    assert_eq!(pairs.lines().count(), 1 + 208 + 2 * controls.len());
-    assert_eq!(pairs.matches(",control,").count(), 2 * controls.len());
-    assert_eq!(pairs.matches(",pipe again,").count(), controls.len());
+    assert_eq!(pairs.lines().count(), 1 + 208 + 2 * tests.len());
+    assert_eq!(pairs.matches(",aa_test,").count(), 2 * tests.len());
+    assert_eq!(pairs.matches(",pipe again,").count(), tests.len());
     assert!(pairs.starts_with(
-        "run,case,placement,regime,wakeup,workers,depth,generation,pair,order,arm,size,compute,median,mean,min,n,time"
+        "run,trial,case,placement,wait,wakeup,workers,depth,generation,pair,order,arm,size,compute,median,mean,min,n,time"
     ));
 }
 
@@ -235,7 +227,7 @@ fn pages_that_are_asked_for_are_arms_of_their_own_and_the_record_says_what_was_g
         let out = folder.path().to_str().unwrap();
         let args = ["sweep", "--out", out, "--sizes", "64KiB,4MiB", "--segment", segment];
         let pages = ["--pages", "ready,lazy,huge,huge-lazy", "--residency", "place"];
-        let few = ["--generations", "1", "--pairs", "1", "--tasks", "3", "--no-floor", "--quiet"];
+        let few = ["--generations", "1", "--pairs", "1", "--tasks", "3", "--no-limits", "--quiet"];
         let output = coordinator(&[&args[..], &pages, &few].concat()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let shown = report(folder.path());
@@ -280,7 +272,7 @@ fn pages_that_are_asked_for_are_arms_of_their_own_and_the_record_says_what_was_g
 #[test]
 fn the_machine_s_limits_stand_in_the_record_and_beside_the_rows_unless_they_are_not_wanted() {
     for (more, wanted) in
-        [(&["--pin", "same"][..], true), (&["--pin", "same", "--no-floor"], false)]
+        [(&["--pin", "same"][..], true), (&["--pin", "same", "--no-limits"], false)]
     {
         let folder = tempfile::tempdir().unwrap();
         let (code, said) = sweep(folder.path(), more);
@@ -289,10 +281,10 @@ fn the_machine_s_limits_stand_in_the_record_and_beside_the_rows_unless_they_are_
         assert_eq!(shown.contains("× limit"), wanted, "{shown}");
         assert!(!shown.contains("this machine's own limits"), "{shown}");
         let lines = lines(&fs::read_to_string(folder.path().join("run.jsonl")).unwrap());
-        let floors = of_kind(&lines, "floor");
+        let limits = of_kind(&lines, "limit");
         let of = |what: &str| -> Vec<u64> {
-            let of = |floor: &&&Json| floor["what"] == what && floor["placement"] == "same";
-            floors.iter().filter(of).map(|floor| floor["bytes"].as_u64().unwrap()).collect()
+            let of = |limit: &&&Json| limit["what"] == what && limit["placement"] == "same";
+            limits.iter().filter(of).map(|limit| limit["bytes"].as_u64().unwrap()).collect()
         };
         // Before the cells, and after them.
         let each: &[u64] = if wanted { &[4096, 4096] } else { &[] };
@@ -305,7 +297,7 @@ fn the_machine_s_limits_stand_in_the_record_and_beside_the_rows_unless_they_are_
 #[test]
 fn computing_is_added_to_each_task_of_its_cells_and_to_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let more = ["--compute", "0us,2ms", "--transport", "pipe,shared", "--no-floor"];
+    let more = ["--compute", "0us,2ms", "--transport", "pipe,shared", "--no-limits"];
     let (code, said) = sweep(folder.path(), &more);
     assert_eq!(code, 0, "{said}");
     let shown = report(folder.path());
@@ -329,16 +321,16 @@ fn computing_is_added_to_each_task_of_its_cells_and_to_no_other() {
 }
 
 #[test]
-fn a_planted_difference_is_there_and_is_no_fault_of_the_run() {
+fn an_injected_effect_is_there_and_is_no_fault_of_the_run() {
     let folder = tempfile::tempdir().unwrap();
-    let more = ["--transport", "pipe,pipe", "--plant", "300%", "--pin", "same"];
+    let more = ["--transport", "pipe,pipe", "--inject", "300%", "--pin", "same"];
     let (code, said) = sweep(folder.path(), &more);
     assert_eq!(code, 0, "{said}");
     let shown = report(folder.path());
     assert!(shown.contains("pipe, the second + 300 %"), "{shown}");
     let lines = lines(&fs::read_to_string(folder.path().join("run.jsonl")).unwrap());
-    let control = of_kind(&lines, "control")[0];
-    assert_eq!(control["planted"], 3.0);
+    let test = of_kind(&lines, "aa_test")[0];
+    assert_eq!(test["injected"], 3.0);
     let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
     let rows: Vec<Vec<&str>> = pairs.lines().map(|row| row.split(',').collect()).collect();
     let column = |name: &str| rows[0].iter().position(|column| *column == name).unwrap();
@@ -370,20 +362,13 @@ fn the_same_name_twice_is_set_against_itself_in_workers_of_its_own() {
     let more = ["--transport", "shared,shared", "--residency", "place,resident"];
     let (code, said) = sweep(folder.path(), &more);
     assert_eq!(code, 0, "{said}");
-    let record = measure::run::read(folder.path()).unwrap();
-    let controls: Vec<_> = record
-        .lines
-        .iter()
-        .filter_map(|line| match line {
-            Line::Control(control) => Some(control),
-            _ => None,
-        })
-        .collect();
-    let mut found: Vec<&str> = controls.iter().map(|line| line.cell.residency.as_str()).collect();
+    let record = recorded(folder.path());
+    let residencies = record.aa_tests.iter().map(|test| test.params.arm.residency.to_string());
+    let mut found: Vec<String> = residencies.collect();
     found.sort_unstable();
     assert_eq!(found, ["place", "resident"]);
-    assert!(controls.iter().all(|line| line.error.is_none() && line.pairs == 1));
-    assert!(!record.lines.iter().any(|line| matches!(line, Line::Trial(_) | Line::Comparison(_))));
+    assert!(record.aa_tests.iter().all(|test| test.error.is_none() && test.pairs == 1));
+    assert!(record.trials.is_empty() && record.comparisons.is_empty());
 }
 
 #[test]
@@ -392,14 +377,12 @@ fn a_sweep_looks_and_stops_and_the_cap_is_what_was_asked_for() {
     let args = ["sweep", "--quiet", "--sizes", "1MiB", "--generations", "8", "--pairs", "2"];
     let out = folder.path().to_str().unwrap();
     assert!(coordinator(&[&args[..], &["--out", out]].concat()).status().unwrap().success());
-    let record = measure::run::read(folder.path()).unwrap();
-    for line in &record.lines {
-        let Line::Comparison(comparison) = line else { continue };
-        assert!([6, 7, 8].contains(&comparison.generations), "looks are at 6, 7 and 8");
+    let record = recorded(folder.path());
+    for comparison in &record.comparisons {
+        assert!([6, 7, 8].contains(&comparison.generations), "analyses are at 6, 7 and 8");
         assert_eq!(comparison.confidence, 0.975);
     }
-    for line in &record.lines {
-        let Line::Trial(trial) = line else { continue };
+    for trial in &record.trials {
         match trial.stopped.as_deref() {
             Some("cap") => assert_eq!(trial.generations, 8),
             Some("decided" | "narrow") => assert!(trial.generations >= 6),
@@ -407,7 +390,7 @@ fn a_sweep_looks_and_stops_and_the_cap_is_what_was_asked_for() {
         }
         assert!(trial.warnings.iter().all(|warning| !warning.contains("generations")));
     }
-    assert!(matches!(record.lines.last(), Some(Line::End(end)) if end.status == "done"));
+    assert!(record.end.is_some_and(|end| end.status == "done"));
 }
 
 #[test]
@@ -415,28 +398,24 @@ fn four_sizes_make_a_model_of_each_arm_and_three_make_none() {
     let folder = tempfile::tempdir().unwrap();
     let sweep = |sizes: &str, out: &str| {
         let out = folder.path().join(out);
-        let args =
-            ["--generations", "1", "--pairs", "1", "--quiet", "--json", "-", "--sizes", sizes];
+        let args = ["--generations", "1", "--pairs", "1", "--quiet", "--sizes", sizes];
         let more = ["--out", out.to_str().unwrap()];
         let output = coordinator(&[&["sweep"], &args[..], &more].concat()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).unwrap();
-        let all = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
-        let models: Vec<_> = all.filter(|line| line["kind"] == "model").collect();
-        (models, String::from_utf8(output.stderr).unwrap())
+        (recorded(&out), String::from_utf8(output.stdout).unwrap())
     };
-    let (models, said) = sweep("64B..256KiB*16", "four");
+    let (record, said) = sweep("64B..256KiB*16", "four");
+    let models = cost_models(&record, &hinges(&record));
     assert_eq!(models.len(), 3, "pipe, place, resident");
-    for model in models {
-        assert_eq!(
-            (&model["sizes"], &model["from"], &model["to"]),
-            (&4.into(), &64.into(), &262_144.into())
-        );
-        let (slopes, hinges) = (&model["beta_ns_per_byte"], &model["hinges_bytes"]);
-        assert_eq!(slopes.as_array().unwrap().len(), hinges.as_array().unwrap().len() + 1);
-        assert!(model["alpha_ns"].as_f64().unwrap() >= 0.0, "{model}");
+    for of in &models {
+        let sizes: Vec<f64> = of.model.rising().iter().map(|(bytes, _)| *bytes).collect();
+        assert_eq!(sizes, [64.0, 1024.0, 16_384.0, 262_144.0]);
+        let line = &of.model.line;
+        assert_eq!(line.beta_ns_per_byte.len(), line.hinges_bytes.len() + 1);
+        assert!(line.alpha_ns >= 0.0, "{line:?}");
     }
+    assert!(record.trials.iter().all(|trial| trial.interleaved_p50_ns.is_some()));
     assert!(said.contains("GB/s of each piece"), "{said}");
-    let (none, said) = sweep("64B..16KiB*16", "three");
-    assert!(none.is_empty() && !said.contains("GB/s"), "{said}");
+    let (record, said) = sweep("64B..16KiB*16", "three");
+    assert!(cost_models(&record, &hinges(&record)).is_empty() && !said.contains("GB/s"), "{said}");
 }

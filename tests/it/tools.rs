@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use ::pool::WorkerCommand;
+use record::Record;
 
 pub(crate) const COORDINATOR: &str = env!("CARGO_BIN_EXE_coordinator");
 pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_worker");
@@ -20,7 +21,7 @@ pub(crate) fn launch() -> WorkerCommand {
     WorkerCommand {
         program: WORKER.into(),
         args: Vec::new(),
-        build: lab::BUILD.into(),
+        build: harness::BUILD.into(),
         patience: Duration::from_secs(10),
     }
 }
@@ -29,6 +30,17 @@ pub(crate) fn coordinator(args: &[&str]) -> Command {
     let mut command = Command::new(COORDINATOR);
     command.args(args).env("NO_COLOR", "1");
     command
+}
+
+/// The record in `folder`; an empty one if there is none yet.
+pub(crate) fn recorded(folder: &Path) -> Record {
+    record::store::read(folder).map(|stored| stored.record).unwrap_or_default()
+}
+
+/// Each line of the record in `folder` as it stands there, also such as were measured again since.
+pub(crate) fn lines_of(folder: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(folder.join("run.jsonl")).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_default()).collect()
 }
 
 /// A sweep that is over in a second: one size, few batches.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use measure::record::Line;
+use record::Record;
 use serde_json::Value as Json;
 
-use crate::tools::coordinator;
+use crate::tools::{coordinator, recorded};
 
 /// The trace of a sweep with these options, and its record.
-fn traced(more: &[&str]) -> (Vec<Json>, Vec<Line>) {
+fn traced(more: &[&str]) -> (Vec<Json>, Record) {
     let folder = tempfile::tempdir().unwrap();
     let at = |args: &[&str]| coordinator(args).current_dir(folder.path()).output().unwrap();
     let few = ["--sizes", "4KiB", "--generations", "1", "--pairs", "1", "--quiet"];
@@ -17,8 +17,8 @@ fn traced(more: &[&str]) -> (Vec<Json>, Vec<Line>) {
     let trace = at(&["report", "run", "--format", "trace"]);
     let text = String::from_utf8(trace.stdout).unwrap();
     let trace: Json = serde_json::from_str(&text).unwrap();
-    let lines = measure::run::read(&folder.path().join("run")).unwrap().lines;
-    (trace["traceEvents"].as_array().unwrap().clone(), lines)
+    let record = recorded(&folder.path().join("run"));
+    (trace["traceEvents"].as_array().unwrap().clone(), record)
 }
 
 /// A time of an event, in nanoseconds; nought where it has none.
@@ -33,7 +33,7 @@ fn span(slice: &Json) -> (i64, i64) {
 
 #[test]
 fn a_trace_has_each_recorded_task_with_its_phases_on_the_rows_of_who_did_them() {
-    let (events, lines) = traced(&["--pin", "same", "--tasks", "40"]);
+    let (events, record) = traced(&["--pin", "same", "--tasks", "40"]);
     let named = |ph: &str, name: &str| -> Vec<&Json> {
         events
             .iter()
@@ -41,8 +41,7 @@ fn a_trace_has_each_recorded_task_with_its_phases_on_the_rows_of_who_did_them() 
             .collect()
     };
     let mut tasks = 0;
-    for line in &lines {
-        let Line::Timelines(timelines) = line else { continue };
+    for timelines in &record.timelines {
         assert!(timelines.tasks.len() <= 24);
         for task in &timelines.tasks {
             let whole = named("X", "task ").into_iter().find(|e| {
@@ -59,7 +58,7 @@ fn a_trace_has_each_recorded_task_with_its_phases_on_the_rows_of_who_did_them() 
             tasks += 1;
         }
     }
-    let trials = lines.iter().filter(|line| matches!(line, Line::Trial(_))).count();
+    let trials = record.trials.len();
     assert!(trials == 3 && tasks >= trials, "{tasks} tasks of {trials} trials");
     assert_eq!(named("M", "process_name").len(), trials);
     assert_eq!((named("s", "").len(), named("f", "").len()), (2 * tasks, 2 * tasks));

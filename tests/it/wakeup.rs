@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use measure::record::{Line, Trial};
-
 use pool::Event;
 use transport::List;
 
 use super::pool::{crew, send, task};
-use super::tools::coordinator;
+use super::tools::{coordinator, recorded};
 
 /// Once in a while in the midst of ringing, with its lock in the dead one's hands.
 #[test]
@@ -42,21 +40,14 @@ fn the_lab_of_wake_ups_has_a_row_for_each_in_every_placement_beside_its_limit() 
     let tiny = ["lab", "wakeup", "--generations", "1", "--pairs", "1", "--quiet", "--out"];
     let output = coordinator(&tiny).arg(&out).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines = measure::run::read(&out).unwrap().lines;
-    let trials: Vec<&Trial> = lines
-        .iter()
-        .filter_map(|line| match line {
-            Line::Trial(trial) => Some(&**trial),
-            _ => None,
-        })
-        .collect();
+    let trials = recorded(&out).trials;
     let cores = std::thread::available_parallelism().unwrap().get();
     let places = if cores > 1 { 3 } else { 2 };
     assert_eq!(trials.len(), places * shm::wakeup::ALL.len());
     for trial in &trials {
-        assert!(trial.error.is_none() && trial.verified == trial.tasks, "{:?}", trial.cell);
+        assert!(trial.error.is_none() && trial.verified == trial.tasks, "{:?}", trial.params);
     }
-    assert!(trials.iter().any(|trial| trial.cell.workers == 2 * cores));
+    assert!(trials.iter().any(|trial| trial.params.stratum.workers == 2 * cores));
     let shown = String::from_utf8(output.stdout).unwrap();
     for wakeup in shm::wakeup::ALL {
         let row = [wakeup.name(), wakeup.wait_strategy().name()];

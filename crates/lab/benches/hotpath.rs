@@ -25,10 +25,10 @@ mod ring;
 
 use std::hint::black_box;
 
-use lab::placement::{allowed_cores, pin};
-use lab::source::{Source, Windows};
-use measure::compare::median;
+use harness::list::{List, Windows};
+use harness::placement::{allowed_cores, pin};
 use measure::now;
+use stats::median;
 use transport::Residency;
 use workload::sum::sum;
 
@@ -59,7 +59,7 @@ fn main() {
     );
     println!("{:44} {:>10} {:>10} {:>7} {:>7}", "", "ours", "yardstick", "ratio", "target");
     pin(&[here]).expect("pinning");
-    let source = Source::range(LECTURE_ITEMS);
+    let source = List::range(LECTURE_ITEMS);
     let one = source.windows(1);
     let lecture = source.windows(LECTURE_ITEMS);
 
@@ -125,7 +125,7 @@ fn main() {
             for windows in [&one, &lecture] {
                 let mut plain = PlainPipe::start(core, windows, polls);
                 let mut ours = Ours::start("pipe", wakeup, windows, Residency::Place, core);
-                let size = report::size(windows.items * 8);
+                let size = measure::units::size(windows.items * 8);
                 let name = format!("pipe {size}, {wakeup}, {placement} / plain loop, {regime}");
                 // A short frame's head is checked, a plain loop's is not; 2 % is this machine's noise.
                 let target = if windows.items == 1 { 1.15 } else { 1.02 };
@@ -254,8 +254,8 @@ fn beside(name: &str, target: f64, ours: f64, yardstick: f64, ratio: f64) {
     let verdict = if ratio <= target { "met" } else { "missed" };
     println!(
         "{name:44} {:>10} {:>10} {ratio:>6.2}x {target:>6.2}x  {verdict}",
-        report::time(ours as u64),
-        report::time(yardstick as u64)
+        measure::units::time(ours as u64),
+        measure::units::time(yardstick as u64)
     );
 }
 

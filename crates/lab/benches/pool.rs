@@ -69,13 +69,14 @@ fn main() {
 
 /// A pool on other cores than this thread's, which is pinned.
 fn builder(workers: usize) -> Builder {
-    let allowed = lab::placement::allowed_cores().expect("cores");
+    let allowed = harness::placement::allowed_cores().expect("cores");
     static PIN: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
     let cores = PIN.get_or_init(|| allowed);
-    lab::placement::pin(&cores[..1]).expect("pinning");
+    harness::placement::pin(&cores[..1]).expect("pinning");
     let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
     let patience = Duration::from_secs(5);
-    let launch = WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+    let launch =
+        WorkerCommand { program, args: Vec::new(), build: harness::BUILD.into(), patience };
     let of_workers = (1..=workers).map(|worker| cores[worker % cores.len()]).collect();
     Pool::builder().launch(launch).workers(workers).cores(of_workers)
 }

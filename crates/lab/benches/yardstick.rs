@@ -15,10 +15,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use lab::placement::{allowed_cores, pin};
-use lab::source::Source;
-use measure::compare::median;
+use harness::list::List;
+use harness::placement::{allowed_cores, pin};
 use ours::Ours;
+use stats::median;
 use transport::Residency::{self, Place, Resident};
 
 /// Pairs of batches in a row.
@@ -125,9 +125,9 @@ fn measure_row(
     let words = if *residency == Resident { "resident" } else { "place" };
     let name = format!(
         "{placement:6} {:8} {transport} {words} {wakeup} / {way} {wait}",
-        report::size(bytes)
+        measure::units::size(bytes)
     );
-    let source = Source::range(bytes / shm::ITEM_BYTES);
+    let source = List::range(bytes / shm::ITEM_BYTES);
     let windows = source.windows(bytes / shm::ITEM_BYTES);
     let mut ours = Ours::start(transport, wakeup, &windows, *residency, cores[1]);
     let mut ours = || ours.batch(trips) / trips as u64;
@@ -149,7 +149,7 @@ fn measure_row(
         |value: fn(&(f64, f64)) -> f64| median(&mut pairs.iter().map(value).collect::<Vec<_>>());
     let (a, b, ratio) = (of(|pair| pair.0), of(|pair| pair.1), of(|pair| pair.0 / pair.1));
     let verdict = if ratio <= target { "" } else { "  missed" };
-    let time = |ns: f64| report::time(ns as u64);
+    let time = |ns: f64| measure::units::time(ns as u64);
     println!("{name:58} {:>9} {:>9} {ratio:>6.2}x {target:>6.2}x{verdict}", time(a), time(b));
 }
 

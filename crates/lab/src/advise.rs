@@ -5,29 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use measure::compare::Ratio;
-use measure::model::hinges;
-use measure::plans::{self, AdviceLine, Question, SEQUENTIAL};
-use measure::record::Line;
+use harness::run_writer::RUNS;
+use harness::speedup::{self, Case, arms, calibrate};
+use harness::{LabContext, LabOptions, RunOptions, RunWriter, Scale, UsageError};
+use measure::units::{size, time};
 use pool::{Job, Value};
+use record::{AdviceLine, Line, Record};
+use report::analysis::advice::{self, Question, SEQUENTIAL};
+use report::analysis::cost_models::hinges;
+use stats::paired_ratio::Ratio;
 use transport::Residency;
 use workload::lecture::{
     HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, SimulateWork, pack_repeats,
 };
 
-use crate::args::Common;
-use crate::book::Book;
-use crate::refusal::Refusal;
-use crate::session::Session;
-use crate::speedup::{self, Case, arms, calibrate};
-use crate::wish::{Scale, Wish};
-
-/// Where runs are kept unless `--out` says otherwise.
-const RUNS: &str = "runs";
 /// Time to measure what is lacking, unless the user says otherwise.
-const LITTLE: Duration = Duration::from_secs(10);
+const SHORT_BUDGET: Duration = Duration::from_secs(10);
 /// Checking an advice takes no longer than this for one round of a plan, in nanoseconds.
-const LONGEST_ROUND_NS: u64 = 10_000_000_000;
+const MAX_ROUND_NS: u64 = 10_000_000_000;
 /// Tasks of a round that is measured to learn from, as in the lecture.
 const TASKS: usize = 8;
 /// Square roots of a heavy task: some tenths of a millisecond.
@@ -56,7 +51,7 @@ pub fn advise(
     question: &Question,
     run: Option<&Path>,
     check: bool,
-    common: &Common,
+    options: &RunOptions,
 ) -> anyhow::Result<Advised> {
     let (mut advice, lacked) = match known(question, run)? {
         Ok(advice) => (Some(advice), None),
@@ -73,7 +68,7 @@ pub fn advise(
     if need > free / 10 * 9 {
         return Err(refuse_memory(question.bytes, need, free).into());
     }
-    let wish = Wish {
+    let lab_options = LabOptions {
         workers: question.workers,
         scale: Scale::Calibrated,
         durations: None,
@@ -81,65 +76,68 @@ pub fn advise(
         sizes: None,
         generations: 3,
         pairs: 3,
-        common: common.clone(),
+        run: options.clone(),
     };
-    let mut book = Book::begin(common, format!("advise {question:?} {check}"))?;
-    let mut session = Session::new(&mut book, &wish, "advise");
+    let mut run = RunWriter::begin(options, format!("advise {question:?} {check}"))?;
+    let mut context = LabContext::new(&mut run, &lab_options, "advise");
     if let Some(lack) = &lacked {
-        if !common.quiet {
+        if !options.quiet {
             anstream::eprintln!("advise   no run has {lack}: measuring it");
         }
-        session.book.deadline = Some(Instant::now() + common.budget.map_or(LITTLE, |b| *b));
+        context.run.deadline = Some(Instant::now() + options.budget.unwrap_or(SHORT_BUDGET));
         let cases = little(question.bytes);
-        session.progress.expect(cases.len());
-        cases.iter().try_for_each(|case| speedup::measure(&mut session, case))?;
-        let learnt = plans::advise(&session.book.lines, &hinges(&session.book.lines), question);
+        context.progress.expect(cases.len());
+        cases.iter().try_for_each(|case| speedup::measure(&mut context, case))?;
+        let learnt = learn(&context.run.record, question);
         advice = Some(learnt.map_err(|lack| anyhow::anyhow!("measuring did not give {lack}"))?);
     }
     let mut advice = advice.ok_or_else(|| anyhow::anyhow!("there is no advice to check"))?;
     if check {
         checkable(&advice)?;
-        session.book.deadline = common.budget.map(|budget| Instant::now() + *budget);
-        session.progress.expect(1);
+        context.run.deadline = options.budget.map(|budget| Instant::now() + budget);
+        context.progress.expect(1);
         let case = asked(question);
-        speedup::measure(&mut session, &case)?;
-        fill_in(&mut advice, &session.book.lines, &case.name);
+        speedup::measure(&mut context, &case)?;
+        fill_in(&mut advice, &context.run.record, &case.name);
     }
-    let outcome = session.outcome;
-    book.say(Line::Advice(Box::new(advice.clone())))?;
-    let done = book.end(outcome)?;
+    let outcome = context.outcome;
+    run.append(Line::Advice(Box::new(advice.clone())))?;
+    let done = run.end(outcome)?;
     Ok(Advised { advice, lacked, folder: Some(done.folder), code: done.code })
 }
 
 /// Whether carrying all plans out takes no longer than people wait.
-fn checkable(advice: &AdviceLine) -> Result<(), Refusal> {
+fn checkable(advice: &AdviceLine) -> Result<(), UsageError> {
     let longest = advice.plans.iter().map(|plan| plan.predicted_ns).max().unwrap_or(0);
-    if longest <= LONGEST_ROUND_NS {
+    if longest <= MAX_ROUND_NS {
         return Ok(());
     }
-    Err(Refusal::usage(format!(
+    Err(UsageError::new(format!(
         "--measure: a round of the slowest plan would take about {}: ask for fewer --tasks or less --compute",
-        report::time(longest)
+        time(longest)
     )))
 }
 
 /// Why lists of `bytes` are too large.
-pub fn refuse_memory(bytes: usize, need: usize, free: usize) -> Refusal {
-    Refusal::usage(format!(
+pub fn refuse_memory(bytes: usize, need: usize, free: usize) -> UsageError {
+    UsageError::new(format!(
         "--bytes {}: lists of that size need about {} of memory, and {} are free",
-        report::size(bytes),
-        report::size(need),
-        report::size(free),
+        size(bytes),
+        size(need),
+        size(free),
     ))
 }
 
 /// What runs that are there say; or what they lack.
-fn known(question: &Question, run: Option<&Path>) -> Result<Result<AdviceLine, String>, Refusal> {
-    let of = |folder: &Path| -> Result<Result<AdviceLine, String>, Refusal> {
-        let record = measure::run::read(folder).map_err(|cause| {
-            Refusal::usage(format!("--run {}: there is no record ({cause})", folder.display()))
+fn known(
+    question: &Question,
+    run: Option<&Path>,
+) -> Result<Result<AdviceLine, String>, UsageError> {
+    let of = |folder: &Path| -> Result<Result<AdviceLine, String>, UsageError> {
+        let stored = record::store::read(folder).map_err(|cause| {
+            UsageError::new(format!("--run {}: there is no record ({cause})", folder.display()))
         })?;
-        Ok(plans::advise(&record.lines, &hinges(&record.lines), question))
+        Ok(learn(&stored.record, question))
     };
     if let Some(folder) = run {
         return of(folder);
@@ -158,17 +156,23 @@ fn known(question: &Question, run: Option<&Path>) -> Result<Result<AdviceLine, S
     Ok(lack)
 }
 
+/// What `record` says of `question`; or what it lacks.
+fn learn(record: &Record, question: &Question) -> Result<AdviceLine, String> {
+    advice::advise(record, &hinges(record), question)
+}
+
 /// The cases that a model of a pool needs: light without a list, light with one, heavy.
 fn little(bytes: usize) -> Vec<Case> {
-    let list: Option<Arc<[i64]>> = list(bytes);
+    let list = list(bytes);
     let one = Value::Int(1);
     let mut cases = vec![
         case("light".into(), &LightWorkSmallData, one, TASKS, 1, None),
         case("heavy".into(), &HeavyWorkSmallData, pack_repeats(ROOTS, 1), TASKS, 1, None),
     ];
     if list.is_some() {
-        let name = format!("light, {}", report::size(bytes));
-        cases.push(case(name, &LightWorkLargeData, Value::Int(0), TASKS, 1, list));
+        let name = format!("light, {}", size(bytes));
+        let of = case(name, &LightWorkLargeData, Value::Int(0), TASKS, 1, list);
+        cases.push(Case { only_reads: true, ..of });
     }
     cases
 }
@@ -179,8 +183,7 @@ fn asked(question: &Question) -> Case {
     let repeats = calibrate(&SimulateWork, &millisecond, &[], Duration::from_millis(1));
     let us = (question.compute_ns as f64 / 1000.0).round() as u32;
     let arg = pack_repeats(us, repeats);
-    let name =
-        format!("{} × {}, {} B", question.tasks, report::time(question.compute_ns), question.bytes);
+    let name = format!("{} × {}, {} B", question.tasks, time(question.compute_ns), question.bytes);
     let list = list(question.bytes);
     let of = case(name, &SimulateWork, arg, question.tasks, repeats, list);
     Case { compute_ns: question.compute_ns, ..of }
@@ -202,6 +205,8 @@ fn case(
         list,
         repeats,
         compute_ns: 0,
+        only_reads: false,
+        mixed: false,
         judge: Ratio::speedup,
     }
 }
@@ -211,21 +216,14 @@ fn list(bytes: usize) -> Option<Arc<[i64]>> {
 }
 
 /// Sets what each plan took beside what it was predicted to take.
-fn fill_in(advice: &mut AdviceLine, lines: &[Line], case: &str) {
-    for line in lines {
-        let (plan, took) = match line {
-            Line::Sequential(alone) if alone.lecture.case == case => {
-                (SEQUENTIAL.to_owned(), alone.wall_ns.p50)
-            }
-            Line::Trial(trial) if trial.lecture.as_ref().is_some_and(|of| of.case == case) => {
-                let way = match trial.cell.segment.is_some() {
-                    true => format!("{} {}", trial.cell.transport, trial.cell.residency),
-                    false => trial.cell.transport.clone(),
-                };
-                (way, trial.round_ns.as_ref().map_or(0, |rounds| rounds.p50))
-            }
-            _ => continue,
-        };
+fn fill_in(advice: &mut AdviceLine, record: &Record, case: &str) {
+    let alone = record.sequentials.iter().filter(|alone| alone.case.case == case);
+    let alone = alone.map(|alone| (SEQUENTIAL.to_owned(), alone.wall_ns.p50));
+    let of_case = |of: &&record::Trial| of.params.case.as_ref().is_some_and(|of| of.case == case);
+    let pools = record.trials.iter().filter(of_case).map(|trial| {
+        (trial.params.arm.name(), trial.round_ns.as_ref().map_or(0, |rounds| rounds.p50))
+    });
+    for (plan, took) in alone.chain(pools) {
         let of_plan = advice.plans.iter_mut().filter(|of| of.plan == plan && took > 0);
         of_plan.for_each(|of| of.measured_ns = Some(took));
     }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use harness::{placement, worker_program};
+use measure::units::size;
 use procfs::{Current, CurrentSI};
 use serde::Serialize;
 use shm::segment::StaleSegment;
-
-use crate::{launch, placement};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,11 +48,11 @@ impl Verdict {
 }
 
 /// The oldest kernel that has all that is needed: madvise that populates, and pidfds.
-const OLDEST_KERNEL: (u32, u32) = (5, 14);
+const MIN_KERNEL: (u32, u32) = (5, 14);
 /// How long stolen time and load are watched.
 const WATCH: Duration = Duration::from_millis(300);
 /// Memory below which the largest lists do not fit.
-const LITTLE_MEMORY: usize = 512 << 20;
+const MIN_MEMORY: usize = 512 << 20;
 
 /// Looks at everything, in half a second. With `clean`, what killed runs left in /dev/shm is removed;
 /// what a living one owns is not.
@@ -93,11 +93,7 @@ fn kernel() -> Finding {
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     let remedy = "Linux 5.14 or later is needed";
-    fine("kernel", format!("Linux {release}")).unless(
-        version >= OLDEST_KERNEL,
-        Verdict::Fatal,
-        remedy,
-    )
+    fine("kernel", format!("Linux {release}")).unless(version >= MIN_KERNEL, Verdict::Fatal, remedy)
 }
 
 fn cores() -> Finding {
@@ -133,7 +129,7 @@ fn load() -> Finding {
         return fine("load", "unknown");
     };
     let found = format!("{:.2} over the last minute, {:.2} over five", load.one, load.five);
-    let remedy = "others use this machine: stop them and wait a minute";
+    let remedy = "other programs use this machine: stop them and wait a minute";
     fine("load", found).unless(load.one <= 0.5, Verdict::Warning, remedy)
 }
 
@@ -183,8 +179,8 @@ fn memory() -> Finding {
         return fine("memory", "unknown");
     };
     let remedy = "lists of 64 MiB may not fit: free some, or ask for a smaller --sizes";
-    fine("memory", format!("{} free", report::size(free))).unless(
-        free >= LITTLE_MEMORY,
+    fine("memory", format!("{} free", size(free))).unless(
+        free >= MIN_MEMORY,
         Verdict::Warning,
         remedy,
     )
@@ -197,8 +193,8 @@ fn shm() -> Finding {
     };
     let free = (room.f_bavail * room.f_frsize) as usize;
     let remedy = "--segment posix has little room; memfd, which is the default, does not need it";
-    fine("/dev/shm", format!("{} free", report::size(free))).unless(
-        free >= LITTLE_MEMORY,
+    fine("/dev/shm", format!("{} free", size(free))).unless(
+        free >= MIN_MEMORY,
         Verdict::Warning,
         remedy,
     )
@@ -206,7 +202,7 @@ fn shm() -> Finding {
 
 fn pipes() -> Finding {
     let most = first_line("/proc/sys/fs/pipe-max-size").and_then(|text| text.parse().ok());
-    let found = most.map_or("unknown".into(), |most| format!("up to {}", report::size(most)));
+    let found = most.map_or("unknown".into(), |most| format!("up to {}", size(most)));
     let remedy =
         "the copying path is as fast as its pipe is large: raise fs.pipe-max-size to 1048576";
     fine("pipes", found).unless(most.unwrap_or(0) >= 1 << 20, Verdict::Warning, remedy)
@@ -227,7 +223,7 @@ fn stale_segments(clean: bool) -> Finding {
     let named = |left: &[StaleSegment]| {
         let bytes: u64 = left.iter().map(|left| left.bytes).sum();
         let names: Vec<&str> = left.iter().map(|left| left.name.as_str()).collect();
-        let size = report::size(bytes as usize);
+        let size = size(bytes as usize);
         format!("{} of {size} in /dev/shm: {}", names.len(), names.join(", "))
     };
     let found = match (&gone[..], &left[..]) {
@@ -244,7 +240,7 @@ fn stale_segments(clean: bool) -> Finding {
 }
 
 fn worker() -> Finding {
-    match launch::find(None) {
+    match worker_program::find(None) {
         Ok(found) if found.word == "self" => {
             fine("worker", "this program itself: there is none of this build beside it")
         }

@@ -1,23 +1,22 @@
 //! `coordinator sweep`: any axes, as a plan.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use harness::UsageError;
+use harness::list::List;
+use harness::placement::{Placement, allowed_cores};
+use harness::plan::{self, Arm, Cell, Plan, Purpose, wakeup_of};
+use measure::units::{Rate, Sizes, parse_duration_in};
 use pool::MAX_WORKERS;
+use record::{Stratum, TrialTable};
 use shm::wakeup::WaitStrategy;
 use shm::{Kind, Pages};
 use transport::{Residency, Transport};
 
-use crate::placement::{Placement, allowed_cores};
-use crate::plan::{self, Arm, Cell, Plan, SUM, wakeup_of};
-use crate::refusal::Refusal;
-use crate::size::Sizes;
-use crate::source::Source;
-
 /// Tasks in flight that one worker may have.
-const MOST_DEPTH: usize = 1024;
+const MAX_DEPTH: usize = 1024;
 
 /// The axes.
 #[derive(Args, Clone, Debug)]
@@ -34,7 +33,7 @@ pub struct Axes {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "place,resident")]
     pub residency: Vec<Residency>,
 
-    /// How the other side is woken; a transport without that one takes its own of the same regime
+    /// How the other side is woken; a transport without that one takes its own of the same wait strategy
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "hybrid")]
     pub wakeup: Vec<String>,
 
@@ -63,17 +62,17 @@ pub struct Axes {
     #[arg(long, value_name = "TIMES", value_delimiter = ',', default_value = "0us", value_parser = compute)]
     pub compute: Vec<u64>,
 
-    /// With a transport against itself: have the second one's tasks compute that much of the round trip
-    /// longer, as in 10%, and see whether it is found
-    #[arg(long, value_name = "PART", value_parser = part)]
-    pub plant: Option<f64>,
+    /// Inject an effect into an A/A test (--transport pipe,pipe): tasks of the second arm compute that part of the
+    /// round trip longer, as in 10%
+    #[arg(long, alias = "plant", value_name = "PART", value_parser = part)]
+    pub inject: Option<f64>,
 
     /// Tasks a second on a schedule, as in 1000/s or 10k/s: an open loop, whose times count from when
     /// each task should have been sent; without it the next is sent after an answer
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub rate: Option<Rate>,
 
-    /// Which core runs whom: same, spread, none, or cores as in 0,1; may be given more than once
+    /// Which core runs which process: same, spread, none, or cores as in 0,1; may be given more than once
     #[arg(long, value_name = "WHERE", default_value = "spread")]
     pub pin: Vec<Placement>,
 
@@ -85,10 +84,9 @@ pub struct Axes {
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub pairs: u32,
 
-    /// Do not measure first what the machine's limits are for these cells, and all sizes beside each
-    /// other: without the column × limit, and with cruder cost models
-    #[arg(long)]
-    pub no_floor: bool,
+    /// Skip the machine limits and the size sweep (no column × limit, less accurate cost models)
+    #[arg(long, alias = "no-floor")]
+    pub no_limits: bool,
 
     /// A list of your own: raw little-endian 64-bit integers, or a .npy of int64
     #[arg(long, value_name = "FILE")]
@@ -100,10 +98,10 @@ impl Axes {
     ///
     /// # Errors
     /// The file is no list.
-    pub fn source(&self, plan: &Plan) -> Result<Source, Refusal> {
+    pub fn list(&self, plan: &Plan) -> Result<List, UsageError> {
         match &self.list {
-            Some(path) => Source::file(path).map_err(Refusal::usage),
-            None => Ok(Source::range(plan.longest())),
+            Some(path) => List::file(path).map_err(UsageError::new),
+            None => Ok(List::range(plan.longest())),
         }
     }
 
@@ -111,11 +109,11 @@ impl Axes {
     ///
     /// # Errors
     /// A name that nothing bears, a number out of range, or a combination without meaning.
-    pub fn plan(&self) -> Result<Plan, Refusal> {
+    pub fn plan(&self) -> Result<Plan, UsageError> {
         self.check()?;
         let sizes = match &self.list {
             Some(path) => {
-                let list = Source::file(path).map_err(Refusal::usage)?;
+                let list = List::file(path).map_err(UsageError::new)?;
                 vec![std::mem::size_of_val(list.items())]
             }
             None => self.sizes.0.clone(),
@@ -129,7 +127,7 @@ impl Axes {
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|names| names[0] == names[1]) {
             let name = twice[0];
-            return Err(Refusal::usage(format!(
+            return Err(UsageError::new(format!(
                 "--transport names {name} twice: `{name},{name}` alone sets it against itself"
             )));
         }
@@ -138,91 +136,98 @@ impl Axes {
         let mut cells = Vec::new();
         for placement in self.pin.iter().map(|placement| placement.on(&allowed)) {
             for wakeup in &self.wakeup {
-                let (regime, arms) = self.arms(&transports, wakeup)?;
-                for &workers in &self.workers {
-                    if workers > 1 && placement.name() == "same" {
-                        let several = format!("{workers} workers");
-                        return Err(Refusal::usage(format!(
+                let (wait, arms) = self.arms(&transports, wakeup)?;
+                for stratum in self.strata(wait) {
+                    if stratum.workers > 1 && placement.word() == record::Placement::Same {
+                        let several = format!("{} workers", stratum.workers);
+                        return Err(UsageError::new(format!(
                             "--pin same is for one worker only, not for {several}: use --pin spread"
                         )));
                     }
-                    let each = |depth| self.compute.iter().map(move |compute| (depth, *compute));
-                    for (depth, compute_ns) in self.depth.iter().copied().flat_map(each) {
-                        cells.extend(sizes.iter().map(|&bytes| Cell {
-                            placement: placement.clone(),
-                            regime,
-                            workers,
-                            depth,
-                            job: SUM,
-                            bytes,
-                            arms: arms.clone(),
-                            control: false,
-                            compute_ns,
-                            planted: None,
-                            rate: self.rate.map(|rate| rate.0),
-                            tasks: self.tasks,
-                        }));
-                    }
+                    cells.extend(sizes.iter().map(|&bytes| Cell {
+                        placement: placement.clone(),
+                        stratum: stratum.clone(),
+                        bytes,
+                        arms: arms.clone(),
+                        tasks: self.tasks,
+                        purpose: Purpose::Compare,
+                    }));
                 }
             }
         }
         let longest = self.list.as_ref().map_or(usize::MAX, |_| sizes[0]);
         let cells = match self.transport.as_slice() {
             [name, again] if name == again => {
-                cells.iter().flat_map(|cell| against_itself(cell, self.plant)).collect()
+                cells.iter().flat_map(|cell| against_itself(cell, self.inject)).collect()
             }
-            _ if self.plant.is_some() => {
-                return Err(Refusal::usage(
-                    "--plant needs a transport against itself, as in --transport pipe,pipe",
+            _ if self.inject.is_some() => {
+                return Err(UsageError::new(
+                    "--inject needs a transport against itself, as in --transport pipe,pipe",
                 ));
             }
-            _ => plan::with_controls(cells, longest),
+            _ => plan::with_aa_tests(cells, longest),
         };
-        let (generations, pairs) = (self.generations, self.pairs);
-        Ok(Plan { lab: "sweep", cells, generations, pairs, stops: true, floor: !self.no_floor })
+        Ok(Plan {
+            lab: "sweep",
+            cells,
+            generations: self.generations,
+            pairs: self.pairs,
+            stops: true,
+            limits: !self.no_limits,
+            table: TrialTable::Stratum,
+        })
     }
 
-    fn check(&self) -> Result<(), Refusal> {
+    /// Every combination of the axes that are fields of a stratum: one line for each.
+    fn strata(&self, wait: WaitStrategy) -> Vec<Stratum> {
+        let rate = self.rate.map(|rate| rate.0);
+        let all = vec![Stratum { rate, ..Cell::usual(wait) }];
+        let all = each(all, &self.workers, |stratum, workers| stratum.workers = workers);
+        let all = each(all, &self.depth, |stratum, depth| stratum.depth = depth);
+        each(all, &self.compute, |stratum, compute_ns| stratum.compute_ns = compute_ns)
+    }
+
+    fn check(&self) -> Result<(), UsageError> {
         let range = |what: &str, values: &[usize], most: usize| {
             let wrong = values.iter().find(|value| !(1..=most).contains(*value));
             wrong.map_or(Ok(()), |value| {
-                Err(Refusal::usage(format!("--{what} {value} is not possible: give 1 to {most}")))
+                Err(UsageError::new(format!("--{what} {value} is not possible: give 1 to {most}")))
             })
         };
         range("workers", &self.workers, MAX_WORKERS)?;
-        range("depth", &self.depth, MOST_DEPTH)?;
+        range("depth", &self.depth, MAX_DEPTH)?;
         range("tasks", self.tasks.as_slice(), 1_000_000)
     }
 
     /// Refuses pages that are named twice, and others than the usual ones where nothing is shared.
-    fn check_pages(&self, transports: &[&'static dyn Transport]) -> Result<(), Refusal> {
+    fn check_pages(&self, transports: &[&'static dyn Transport]) -> Result<(), UsageError> {
         let twice = |(at, pages): (usize, &Pages)| self.pages[..at].contains(pages);
         if self.pages.iter().enumerate().any(twice) {
-            return Err(Refusal::usage("--pages names one twice: once is enough"));
+            return Err(UsageError::new("--pages names one twice: once is enough"));
         }
         let shares = transports.iter().any(|transport| transport.has_segment());
         match self.pages.iter().find(|pages| **pages != Pages::Ready) {
-            Some(pages) if !shares => Err(Refusal::usage(format!(
+            Some(pages) if !shares => Err(UsageError::new(format!(
                 "--pages {pages} is for lists that are shared: add --transport shared"
             ))),
             _ => Ok(()),
         }
     }
 
-    /// The arms of one stratum, and its regime.
+    /// The arms of one wake-up, and how it waits.
     fn arms(
         &self,
         transports: &[&'static dyn Transport],
         wakeup: &str,
-    ) -> Result<(WaitStrategy, Vec<Arm>), Refusal> {
-        let regime = regime_of(wakeup)?;
+    ) -> Result<(WaitStrategy, Vec<Arm>), UsageError> {
+        let wait = wait_of(wakeup)?;
         let mut arms = Vec::new();
         for &transport in transports {
             let own = transport.wakeups().into_iter().find(|(name, _)| *name == wakeup);
-            let chosen = own.map(|(name, _)| name).or_else(|| wakeup_of(transport, regime));
+            let chosen = own.map(|(name, _)| name).or_else(|| wakeup_of(transport, wait));
             let Some(chosen) = chosen else {
-                return Err(Refusal::usage(format!(
-                    "transport `{}` has no wake-up in the {regime} regime",
+                return Err(UsageError::new(format!(
+                    "transport `{}` has no wake-up that waits by {wait}",
                     transport.name()
                 )));
             };
@@ -241,42 +246,25 @@ impl Axes {
                 all.iter().map(of)
             }));
         }
-        Ok((regime, arms))
+        Ok((wait, arms))
     }
 }
 
-/// Tasks a second.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate(pub f64);
-
-impl FromStr for Rate {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Rate, String> {
-        let number = text.trim().strip_suffix("/s").unwrap_or(text.trim());
-        let (number, times) = match number.strip_suffix(['k', 'M']) {
-            Some(rest) if number.ends_with('k') => (rest, 1e3),
-            Some(rest) => (rest, 1e6),
-            None => (number, 1.0),
-        };
-        let rate = number.parse::<f64>().map(|number| number * times);
-        match rate {
-            Ok(rate) if (1.0..=1e8).contains(&rate) => Ok(Rate(rate)),
-            _ => Err(format!(
-                "`{text}` is no rate from 1/s to 100M/s: write for example 1000/s or 10k/s"
-            )),
-        }
-    }
+/// Each of `strata` with each of `values`.
+fn each<T: Copy>(strata: Vec<Stratum>, values: &[T], set: fn(&mut Stratum, T)) -> Vec<Stratum> {
+    let with = |stratum: &Stratum, value: &T| {
+        let mut stratum = stratum.clone();
+        set(&mut stratum, *value);
+        stratum
+    };
+    strata.iter().flat_map(|of| values.iter().map(move |value| with(of, value))).collect()
 }
-
-/// Longest computing of a task.
-const MOST_COMPUTE: Duration = Duration::from_secs(10);
 
 /// A task's computing, in nanoseconds.
 fn compute(text: &str) -> Result<u64, String> {
-    match humantime::parse_duration(text.trim()) {
-        Ok(length) if length <= MOST_COMPUTE => Ok(length.as_nanos() as u64),
-        _ => Err(format!("`{text}` is no time up to 10s: write for example 0us, 100us or 1ms")),
-    }
+    const MAX_COMPUTE: Duration = Duration::from_secs(10);
+    let computing = parse_duration_in(text, Duration::ZERO..=MAX_COMPUTE, "0us, 100us or 1ms")?;
+    Ok(computing.as_nanos() as u64)
 }
 
 /// A part of a round trip.
@@ -284,32 +272,32 @@ fn part(text: &str) -> Result<f64, String> {
     let percent = text.trim().strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
     match percent {
         Some(percent) if (1.0..=1000.0).contains(&percent) => Ok(percent / 100.0),
-        _ => Err(format!("`{text}` is no part from 1% to 1000%: write for example 10%")),
+        _ => Err(format!("`{text}` is not a part from 1% to 1000%: write for example 10%")),
     }
 }
 
-/// A control for each arm of `cell`, with a difference between its two if one is `planted`.
-fn against_itself(cell: &Cell, planted: Option<f64>) -> Vec<Cell> {
-    let twice =
-        |arm: &Arm| Cell { arms: vec![arm.clone(); 2], control: true, planted, ..cell.clone() };
+/// An A/A test for each arm of `cell`, with an effect in it if one is `injected`.
+fn against_itself(cell: &Cell, injected: Option<f64>) -> Vec<Cell> {
+    let purpose = Purpose::AaTest { injected };
+    let twice = |arm: &Arm| Cell { arms: vec![arm.clone(); 2], purpose, ..cell.clone() };
     cell.arms.iter().map(twice).collect()
 }
 
-fn transport_of(name: &str) -> Result<&'static dyn Transport, Refusal> {
+fn transport_of(name: &str) -> Result<&'static dyn Transport, UsageError> {
     transport::by_name(name).ok_or_else(|| {
         let names: Vec<_> = transport::ALL.iter().map(|transport| transport.name()).collect();
-        Refusal::usage(format!("there is no transport `{name}`; there are {}", names.join(", ")))
+        UsageError::new(format!("there is no transport `{name}`; there are {}", names.join(", ")))
     })
 }
 
-fn regime_of(wakeup: &str) -> Result<WaitStrategy, Refusal> {
+fn wait_of(wakeup: &str) -> Result<WaitStrategy, UsageError> {
     let all = transport::ALL.iter().flat_map(|transport| transport.wakeups());
     let mut names: Vec<_> = all.clone().map(|(name, _)| name).collect();
     names.sort_unstable();
     names.dedup();
     let mut found = all.filter(|(name, _)| *name == wakeup);
-    found.next().map(|(_, regime)| regime).ok_or_else(|| {
-        Refusal::usage(format!("there is no wake-up `{wakeup}`; there are {}", names.join(", ")))
+    found.next().map(|(_, wait)| wait).ok_or_else(|| {
+        UsageError::new(format!("there is no wake-up `{wakeup}`; there are {}", names.join(", ")))
     })
 }
 
@@ -327,15 +315,6 @@ mod tests {
         assert_eq!([part("10%"), part(" 2.5% ")], [Ok(0.1), Ok(0.025)]);
         for wrong in ["", "10", "0%", "-5%", "NaN%", "2000%"] {
             assert!(part(wrong).unwrap_err().contains("10%"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn rates_are_read_as_people_write_them() {
-        let read = |text: &str| text.parse::<Rate>().map(|rate| rate.0);
-        assert_eq!([read("1000/s"), read("10k/s"), read("1.5M")], [Ok(1e3), Ok(1e4), Ok(1.5e6)]);
-        for wrong in ["", "k/s", "0/s", "-1/s", "fast", "1e9/s", "10/min"] {
-            assert!(read(wrong).unwrap_err().contains("10k/s"), "{wrong}");
         }
     }
 }

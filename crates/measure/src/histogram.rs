@@ -119,11 +119,6 @@ impl Distribution {
 /// Samples without which an upper percentile says nothing: a 95 % bound of p99 needs 299.
 pub const SAMPLES_FOR_P99: u64 = 299;
 
-/// The median of sorted samples; 0 of none.
-pub fn middle(sorted: &[u64]) -> u64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

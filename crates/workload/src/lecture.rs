@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::sum::sum_of;
 
+/// Bytes of the lecture's list, `list(range(50_000))`.
+pub const LECTURE_BYTES: usize = 400_000;
+
 /// 26.1: tiny compute, tiny data. Twice the argument.
 pub struct LightWorkSmallData;
 

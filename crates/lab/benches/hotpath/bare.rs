@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use lab::placement::pin;
+use harness::placement::pin;
 use measure::now;
 use rustix::io::{read, write};
 use rustix::pipe::{PipeFlags, pipe_with};

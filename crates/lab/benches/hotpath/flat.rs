@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lab::placement::allowed_cores;
+use harness::placement::allowed_cores;
 use measure::now;
 use pool::{Event, WorkerCommand, WorkerGroup, WorkerGroupPlan};
 use shm::{AnswerList, Kind, Pages, Resident};
@@ -45,7 +45,7 @@ impl Flat {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(60);
         let launch =
-            WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+            WorkerCommand { program, args: Vec::new(), build: harness::BUILD.into(), patience };
         let (initialiser, cores, padding, order) = (None, vec![core], 0, Vec::new());
         let plan = WorkerGroupPlan { launch, transport, setup, initialiser, cores, padding, order };
         let mut crew = WorkerGroup::start(&plan).expect("a crew");
@@ -92,12 +92,12 @@ impl Flat {
 pub(crate) fn lengths(placement: &str, wakeup: &str, core: usize) {
     let needed = (ROOMS + 2) * LONGEST * shm::ITEM_BYTES;
     if shm::segment::memory_available().is_some_and(|free| free < needed) {
-        return println!("resident 1 GiB: needs {}, and has less", report::size(needed));
+        return println!("resident 1 GiB: needs {}, and has less", measure::units::size(needed));
     }
     let flat = RefCell::new(Flat::start("shared", wakeup, LONGEST, 0, core));
     let batch = |items| flat.borrow_mut().batch("light_work_small_data", items, 500, drop);
     for items in [ANSWER_ITEMS, 1 << 23, LONGEST] {
-        let size = report::size(items * shm::ITEM_BYTES);
+        let size = measure::units::size(items * shm::ITEM_BYTES);
         let name = format!("resident {size}, not read, {placement} / 8 B");
         row(&name, 1.05, 500, &mut || batch(items), &mut || batch(1));
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::thread::JoinHandle;
 
-use lab::placement::pin;
-use lab::source::Windows;
+use harness::list::Windows;
+use harness::placement::pin;
 use measure::now;
 use shm::{Descriptor, Filler, Kind, Lists, Pages, Slot, Slots};
 use workload::sum::sum;

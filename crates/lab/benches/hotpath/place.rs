@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use lab::source::{Source, Windows};
+use harness::list::{List, Windows};
 use measure::now;
 use transport::Residency;
 use workload::sum::sum;
@@ -17,7 +17,7 @@ const LONGEST_ITEMS: usize = 8_000_000;
 
 /// All of them; `here` and `there` may be the same core.
 pub(crate) fn rows(here: usize, there: usize) {
-    let source = Source::range(LONGEST_ITEMS);
+    let source = List::range(LONGEST_ITEMS);
     let lecture = source.windows(LECTURE_ITEMS);
     let mut ours = Ours::start("shared", "futex", &lecture, Residency::Place, here);
     let name = "place 400 kB, futex, same / memcpy + sum";
@@ -36,7 +36,7 @@ pub(crate) fn rows(here: usize, there: usize) {
         let windows = source.windows(items);
         let mut to = vec![0; items];
         let mut ours = Ours::start("shared", "spin", &windows, Residency::Place, there);
-        let name = format!("place {}, spin, spread / memcpy", report::size(items * 8));
+        let name = format!("place {}, spin, spread / memcpy", measure::units::size(items * 8));
         row(&name, target, count as u64, &mut || ours.batch(count), &mut || {
             copies(&windows, &mut to, false, count)
         });
@@ -49,7 +49,7 @@ pub(crate) fn rows(here: usize, there: usize) {
         let windows = source.windows(items);
         let mut ours = Ours::start("shared", "futex", &windows, Residency::Place, there);
         let mut socket = Ours::start("socket", "block", &windows, Residency::Place, there);
-        let name = format!("place {}, futex, spread / socket", report::size(items * 8));
+        let name = format!("place {}, futex, spread / socket", measure::units::size(items * 8));
         row(&name, 1.0, 20, &mut || ours.batch(20), &mut || socket.batch(20));
     }
 }
@@ -59,7 +59,7 @@ fn limits(windows: &Windows<'_>, to: &mut [i64], there: usize, target: f64, coun
     let mut line = PingPong::start(there, windows.items);
     let copy: fn(u64, u64) -> u64 = |copied, _| copied;
     for (name, of) in [("copy alone", copy), ("sum alone", |_, summed| summed)] {
-        let name = format!("{}, {name}, spread / memcpy", report::size(windows.items * 8));
+        let name = format!("{}, {name}, spread / memcpy", measure::units::size(windows.items * 8));
         row(&name, target, count as u64, &mut || line.parts(windows, count, of), &mut || {
             copies(windows, to, false, count)
         });

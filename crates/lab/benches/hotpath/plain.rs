@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use lab::placement::pin;
-use lab::source::Windows;
+use harness::list::Windows;
+use harness::placement::pin;
 use measure::now;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, read, readv, write, writev};

@@ -22,7 +22,7 @@ impl Pooled {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
         let launch =
-            WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+            WorkerCommand { program, args: Vec::new(), build: harness::BUILD.into(), patience };
         let pool = Pool::builder().launch(launch).workers(1).cores(vec![core]).wakeup(wakeup);
         let pool = pool.depth(depth).chunk(chunk).longest_list(1).resident_lists(1).build();
         let pool = pool.expect("a pool");

@@ -1,6 +1,6 @@
 //! A ring of descriptors alone: one way, as fast as it goes.
 
-use lab::placement::pin;
+use harness::placement::pin;
 use measure::now;
 use shm::ring::{Consumer, Producer, bytes};
 use shm::{Access, Descriptor, Kind, Segment, Span};

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lab::batch::{self, Load, Rooms};
-use lab::placement::allowed_cores;
-use lab::source::Windows;
+use harness::list::Windows;
+use harness::placement::allowed_cores;
+use harness::round_trips::batch;
+use harness::round_trips::exchange::{Load, StampBuffers};
 use pool::{WorkerCommand, WorkerGroup, WorkerGroupPlan};
 use shm::{Kind, Pages};
 use transport::{Residency, Resident, Setup};
@@ -18,7 +19,7 @@ pub(crate) struct Ours<'a> {
     windows: &'a Windows<'a>,
     residency: Residency,
     resident: Option<Resident>,
-    rooms: Rooms,
+    rooms: StampBuffers,
 }
 
 impl<'a> Ours<'a> {
@@ -57,7 +58,7 @@ impl<'a> Ours<'a> {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_worker"));
         let patience = Duration::from_secs(5);
         let launch =
-            WorkerCommand { program, args: Vec::new(), build: lab::BUILD.into(), patience };
+            WorkerCommand { program, args: Vec::new(), build: harness::BUILD.into(), patience };
         let plan = WorkerGroupPlan {
             launch,
             transport,
@@ -72,7 +73,7 @@ impl<'a> Ours<'a> {
             .then(|| crew.hub().place(windows.all).expect("room for a resident list"));
         let workers = cores.len();
         let mut ours =
-            Ours { crew, workers, windows, residency, resident, rooms: Rooms::default() };
+            Ours { crew, workers, windows, residency, resident, rooms: StampBuffers::default() };
         ours.batch(200);
         ours.crew.park().expect("parking");
         ours
@@ -93,16 +94,16 @@ impl<'a> Ours<'a> {
         }
         let (windows, residency) = (self.windows, self.residency);
         let resident = self.resident.as_ref();
-        let (longest_ns, fewest) = (u64::MAX, 1);
+        let (max_ns, min_answers) = (u64::MAX, 1);
         let load = Load {
-            job: lab::plan::SUM,
+            job: harness::plan::SUM,
             windows,
             residency,
             resident,
             workers: self.workers,
             depth: 1,
-            longest_ns,
-            fewest,
+            max_ns,
+            min_answers,
             compute_ns: 0,
             rate: None,
         };

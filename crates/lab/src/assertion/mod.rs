@@ -7,12 +7,14 @@ mod parse;
 
 use std::cmp::Ordering;
 
-use measure::compare::ENOUGH_GENERATIONS;
-use measure::histogram::{Distribution, SAMPLES_FOR_P99};
-use measure::record::{Cell, Comparison, Line, Trial};
-
-use crate::plan::Plan;
-use crate::refusal::Refusal;
+use harness::UsageError;
+use harness::plan::Plan;
+use measure::Distribution;
+use measure::histogram::SAMPLES_FOR_P99;
+use measure::units::{size, time};
+use record::params::word;
+use record::{ArmParams, Comparison, Params, Record, Trial};
+use stats::paired_ratio::ENOUGH_GENERATIONS;
 
 /// Something that must hold of every arm and every stratum that it names.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +23,8 @@ pub struct Assertion {
     what: What,
     order: Order,
     bytes: usize,
-    /// Placements and regimes; each must be the cell's.
-    stratum: Vec<String>,
+    /// What the cell's parameters must be.
+    filters: Vec<Filter>,
 }
 
 /// What is measured, and against what.
@@ -30,6 +32,14 @@ pub struct Assertion {
 enum What {
     Time { arms: Arms, statistic: Statistic, limit_ns: u64 },
     Ratio { base: Arms, other: Arms, limit: f64 },
+}
+
+/// A parameter's value: `same`, or with its name, as in `workers=4`.
+#[derive(Clone, Debug, PartialEq)]
+struct Filter {
+    /// The parameter; any of those that have words, unless given.
+    name: Option<String>,
+    value: String,
 }
 
 /// `copy`, `share`, a transport or an arm, without hyphens.
@@ -59,28 +69,26 @@ impl Assertion {
     ///
     /// # Errors
     /// It does not.
-    pub fn check(&self, plan: &Plan) -> Result<(), Refusal> {
-        let names = |cell: &&crate::plan::Cell| {
-            let here = [cell.placement.name().to_owned(), cell.regime.name().to_owned()];
-            let arms = |arms: &Arms, copies: Option<bool>| {
-                cell.arms.iter().any(|arm| {
-                    copies.is_none_or(|copies| arm.copies() == copies)
-                        && arms.are(arm.transport.name(), arm.residency.name(), arm.copies())
+    pub fn check(&self, plan: &Plan) -> Result<(), UsageError> {
+        let names = |cell: &&harness::plan::Cell| {
+            let all: Vec<Params> = cell.arms.iter().map(|arm| cell.params(arm)).collect();
+            let has = |arms: &Arms, copies: Option<bool>| {
+                all.iter().any(|params| {
+                    copies.is_none_or(|copies| params.arm.shares() != copies)
+                        && arms.has(&params.arm)
                 })
             };
             let arms = match &self.what {
-                What::Time { arms: of, .. } => arms(of, None),
-                What::Ratio { base, other, .. } => {
-                    arms(base, Some(true)) && arms(other, Some(false))
-                }
+                What::Time { arms: of, .. } => has(of, None),
+                What::Ratio { base, other, .. } => has(base, Some(true)) && has(other, Some(false)),
             };
-            cell.bytes == self.bytes && arms && self.stratum.iter().all(|word| here.contains(word))
+            arms && !cell.is_aa_test() && all.iter().all(|params| self.is_at(params))
         };
         match plan.cells.iter().find(names) {
             Some(_) => Ok(()),
             None => {
-                let size = report::size(self.bytes);
-                Err(Refusal::usage(format!(
+                let size = size(self.bytes);
+                Err(UsageError::new(format!(
                     "--assert '{}' names a cell that this run does not measure: nothing like it at {size}",
                     self.text
                 )))
@@ -89,29 +97,34 @@ impl Assertion {
     }
 
     /// One line for each arm of each stratum in which it does not hold.
-    pub fn failures(&self, lines: &[Line]) -> Vec<String> {
+    pub fn failures(&self, record: &Record) -> Vec<String> {
         let mut seen = 0;
         let mut failures = Vec::new();
-        let mut judge = |cell: &Cell, fault: Option<String>| {
+        let mut judge = |params: &Params, fault: Option<String>| {
             seen += 1;
-            let Cell { placement, regime, bytes, .. } = cell;
-            let (arm, size) = (report::arm(cell), report::size(*bytes));
-            let at = format!("{arm}, {size}, {placement}, {regime}");
+            let (arm, size) = (params.arm.name(), size(params.bytes));
+            let at = format!("{arm}, {size}, {}", params.stratum.title());
             failures.extend(fault.map(|fault| format!("{} failed: {at}: {fault}", self.text)));
         };
         match &self.what {
             What::Time { arms, statistic, limit_ns } => {
-                let these =
-                    trials(lines).filter(|trial| self.is_at(&trial.cell) && arms.has(&trial.cell));
-                these.for_each(|trial| judge(&trial.cell, self.time(trial, *statistic, *limit_ns)));
+                let these = record.trials.iter().filter(|trial| {
+                    let params = &trial.params;
+                    params.case.is_none() && self.is_at(params) && arms.has(&params.arm)
+                });
+                these.for_each(|trial| {
+                    judge(&trial.params, self.time(trial, *statistic, *limit_ns))
+                });
             }
             What::Ratio { base, other, limit } => {
-                let bases = |line: &Comparison| {
-                    trials(lines).any(|trial| trial.id == line.base && base.has(&trial.cell))
-                };
-                let these = comparisons(lines)
-                    .filter(|line| self.is_at(&line.cell) && other.has(&line.cell) && bases(line));
-                these.for_each(|line| judge(&line.cell, self.ratio(line, *limit)));
+                let these = record.comparisons.iter().filter(|line| {
+                    let params = &line.params;
+                    params.case.is_none()
+                        && self.is_at(params)
+                        && other.has(&params.arm)
+                        && record.base(line).is_some_and(|trial| base.has(&trial.params.arm))
+                });
+                these.for_each(|line| judge(&line.params, self.ratio(line, *limit)));
             }
         }
         if seen == 0 {
@@ -120,9 +133,8 @@ impl Assertion {
         failures
     }
 
-    fn is_at(&self, cell: &Cell) -> bool {
-        let here = |word: &String| *word == cell.placement || *word == cell.regime;
-        cell.bytes == self.bytes && self.stratum.iter().all(here)
+    fn is_at(&self, params: &Params) -> bool {
+        params.bytes == self.bytes && self.filters.iter().all(|filter| filter.holds(params))
     }
 
     /// Why it does not hold of a trial, if so.
@@ -138,7 +150,7 @@ impl Assertion {
         }
         let value = statistic.of(times);
         let holds = self.order.holds(value.cmp(&limit_ns));
-        (!holds).then(|| format!("{name} is {} ({count} samples)", report::time(value)))
+        (!holds).then(|| format!("{name} is {} ({count} samples)", time(value)))
     }
 
     /// Why it does not hold of a comparison, if so.
@@ -157,19 +169,36 @@ impl Assertion {
     }
 }
 
-impl Arms {
-    fn are(&self, transport: &str, residency: &str, copies: bool) -> bool {
-        let transport = transport.replace('-', " ");
-        let Arms(name) = self;
-        match name.as_str() {
-            "copy" => copies,
-            "share" => !copies,
-            _ => *name == transport || *name == format!("{transport} {residency}"),
+impl Filter {
+    fn holds(&self, params: &Params) -> bool {
+        let values = params.values();
+        match &self.name {
+            // A parameter that is left out where it has its default has that.
+            Some(name) => match values.get(name) {
+                Some(value) => word(value) == self.value,
+                None => Params::default()
+                    .with(name, &self.value)
+                    .is_some_and(|of| of == Params::default()),
+            },
+            None => {
+                WORDED.iter().any(|name| values.get(*name).is_some_and(|of| word(of) == self.value))
+            }
         }
     }
+}
 
-    fn has(&self, cell: &Cell) -> bool {
-        self.are(&cell.transport, &cell.residency, cell.segment.is_none())
+/// Parameters whose values can be named alone.
+const WORDED: [&str; 2] = ["placement", "wait"];
+
+impl Arms {
+    fn has(&self, arm: &ArmParams) -> bool {
+        let transport = arm.transport.replace('-', " ");
+        let Arms(name) = self;
+        match name.as_str() {
+            "copy" => !arm.shares(),
+            "share" => arm.shares(),
+            _ => *name == transport || *name == format!("{transport} {}", arm.residency),
+        }
     }
 }
 
@@ -228,85 +257,42 @@ impl Order {
     }
 }
 
-/// Trials of cells that no lab has asked for; of an arm that was measured anew, the last.
-fn trials(lines: &[Line]) -> impl Iterator<Item = &Trial> {
-    let all = lines.iter().enumerate().filter_map(|(at, line)| Some((at, trial(line)?)));
-    let again = |at: usize, cell: &Cell| {
-        lines[at + 1..].iter().filter_map(trial).any(|later| later.cell == *cell)
-    };
-    all.filter(move |(at, trial)| !again(*at, &trial.cell)).map(|(_, trial)| trial)
-}
-
-fn trial(line: &Line) -> Option<&Trial> {
-    match line {
-        Line::Trial(trial) if trial.lecture.is_none() => Some(trial),
-        _ => None,
-    }
-}
-
-/// Likewise of comparisons.
-fn comparisons(lines: &[Line]) -> impl Iterator<Item = &Comparison> {
-    let all = lines.iter().enumerate().filter_map(|(at, line)| Some((at, comparison(line)?)));
-    let again = |at: usize, cell: &Cell| {
-        lines[at + 1..].iter().filter_map(comparison).any(|later| later.cell == *cell)
-    };
-    all.filter(move |(at, comparison)| !again(*at, &comparison.cell)).map(|(_, line)| line)
-}
-
-fn comparison(line: &Line) -> Option<&Comparison> {
-    match line {
-        Line::Comparison(line) if line.lecture.is_none() => Some(line),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use record::{Line, samples};
+
     use super::*;
 
     /// A record of one cell: copy and share of 1 MiB on one core.
-    fn record(change: impl Fn(&mut serde_json::Value)) -> Vec<Line> {
-        let cell = |id: u64, transport: &str, segment: Option<&str>| {
-            serde_json::json!({"id":id,"lab":"sweep","job":"sum","transport":transport,
-                "residency":"place","wakeup":"block","regime":"sleeping","segment":segment,
-                "workers":1,"depth":1,"placement":"same","cores":[0,0],"bytes":1048576,
-                "items":131072,"compute_ns":0,"generations":6})
+    fn record(change: impl Fn(&mut Trial), of_ratio: impl Fn(&mut Comparison)) -> Record {
+        let at = |mut trial: Trial| {
+            trial.params.bytes = 1 << 20;
+            change(&mut trial);
+            Line::Trial(Box::new(trial))
         };
-        let trial = |id, transport, segment| {
-            let mut trial = cell(id, transport, segment);
-            let rest = serde_json::json!({"kind":"trial","through":"hub","worker":"self",
-                "arrival":"closed","pairs":1,"tasks":400,"ok":400,"failed":0,"lost":0,
-                "verified":400,"wall_ns":1,"round_trip_ns":{"count":400,"min":1,"p50":500_000,
-                "p90":800_000,"p99":900_000,"p999":2_000_000,"max":3_000_000,"mean":600_000,
-                "hdr":""},"phases_ns":{},"overlap":false,"wire_bytes":null,
-                "syscalls_per_task":null,"cpu_ns":{"coordinator":0,"workers":0},
-                "faults":{"minor":0,"major":0},"switches":{"voluntary":0,"involuntary":0},
-                "steady":true,"warnings":[]});
-            trial.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-            trial
-        };
-        let mut comparison = cell(3, "shared", Some("memfd"));
-        let rest = serde_json::json!({"kind":"comparison","base":1,"other":2,
-            "what":"copy÷share","base_transport":"pipe","ratio":2.5,"low":2.1,"high":3.0,
-            "confidence":0.97,"threshold":1.05,"pairs":6,"verdict":"SHARE"});
-        comparison.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        let mut lines = [trial(1, "pipe", None), trial(2, "shared", Some("memfd")), comparison];
-        lines.iter_mut().for_each(change);
-        lines.map(|line| serde_json::from_value(line).unwrap()).into()
+        let mut comparison = samples::comparison(3, 1, 2);
+        comparison.params.bytes = 1 << 20;
+        of_ratio(&mut comparison);
+        Record::of([
+            at(samples::trial(1)),
+            at(samples::sharing(samples::trial(2))),
+            Line::Comparison(Box::new(comparison)),
+        ])
     }
 
-    fn failures(text: &str, lines: &[Line]) -> Vec<String> {
-        text.parse::<Assertion>().unwrap().failures(lines)
+    fn failures(text: &str, record: &Record) -> Vec<String> {
+        text.parse::<Assertion>().unwrap().failures(record)
     }
 
     #[test]
     fn what_holds_says_nothing_and_what_does_not_says_what_was_measured() {
-        let lines = record(|_| ());
+        let lines = record(|_| (), |_| ());
         for holds in [
             "share.p99<1ms@1MiB",
             "share.p99<=900us@1MiB",
             "pipe.p50>0.4ms@1MiB,same",
-            "shared-place.mean<601us@1MiB,same,sleeping",
+            "shared-place.mean<601us@1MiB,same,sleep",
+            "pipe.p50<1ms@1MiB,workers=1,depth=1,placement=same,wakeup=block,layer=transport",
             "shared place.max>=3ms@1MiB",
             "copy/share>2@1MiB",
             "pipe/shared<=3@1MiB",
@@ -317,7 +303,7 @@ mod tests {
         assert_eq!(
             failed,
             [
-                "share.p99<900us@1MiB failed: shared place, 1 MiB, same, sleeping: p99 is 900 µs (400 samples)"
+                "share.p99<900us@1MiB failed: shared place, 1 MiB, same core, sleep: p99 is 900 µs (400 samples)"
             ]
         );
         let failed = failures("copy/share>2.2@1MiB", &lines);
@@ -325,15 +311,16 @@ mod tests {
         let failed = failures("share.p50<1s@2MiB", &lines);
         assert!(failed[0].contains("no such cell"), "{failed:?}");
         assert_eq!(failures("share.p50<1s@1MiB,spread", &lines).len(), 1);
+        assert_eq!(failures("share.p50<1s@1MiB,workers=2", &lines).len(), 1);
+        assert_eq!(failures("share.p50<1s@1MiB,layer=pool", &lines).len(), 1);
     }
 
     #[test]
     fn too_few_samples_carry_no_assertion_however_far_the_value_is() {
-        let few = record(|line| {
-            line["generations"] = 5.into();
-            line["confidence"] = 0.9375.into();
-            line["round_trip_ns"]["count"] = 298.into();
-        });
+        let few = record(
+            |trial| trial.round_trip_ns.count = 298,
+            |comparison| (comparison.generations, comparison.confidence) = (5, 0.9375),
+        );
         for text in ["share.p99<1h@1MiB", "share.p999<1h@1MiB", "copy/share>1.01@1MiB"] {
             assert!(failures(text, &few)[0].contains("n too small"), "{text}");
         }
@@ -342,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_failed_cell_fails_what_is_asserted_of_it() {
-        let lines = record(|line| line["error"] = "the machine is full".into());
+        let lines = record(|trial| trial.error = Some("the machine is full".into()), |_| ());
         assert!(failures("share.p50<1h@1MiB", &lines)[0].contains("the machine is full"));
     }
 }

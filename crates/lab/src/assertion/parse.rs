@@ -2,19 +2,18 @@
 
 use std::str::FromStr;
 
-use super::{Arms, Assertion, Order, Statistic, What};
-use crate::size::size;
+use measure::units::{parse_duration, parse_size};
+use record::{ArmParams, Params, Residency, Segment};
+
+use super::{Arms, Assertion, Filter, Order, Statistic, What};
 
 const EXAMPLE: &str = "write for example 'share.p99<1ms@1MiB' or 'copy/share>2@400KB,same'";
-
-/// Words for a stratum.
-const STRATA: [&str; 6] = ["same", "spread", "unpinned", "sleeping", "polling", "hybrid"];
 
 impl FromStr for Assertion {
     type Err = String;
 
-    /// `ARMS.STATISTIC ORDER DURATION @ SIZE`, or `ARMS/ARMS ORDER NUMBER @ SIZE`; placements and
-    /// regimes may follow the size.
+    /// `ARMS.STATISTIC ORDER DURATION @ SIZE`, or `ARMS/ARMS ORDER NUMBER @ SIZE`; what the
+    /// parameters must be may follow the size: `same`, `hybrid`, `workers=4`.
     fn from_str(text: &str) -> Result<Assertion, String> {
         let parsed = parse(text).map_err(|why| format!("{why}: {EXAMPLE}"))?;
         Ok(Assertion { text: text.split_whitespace().collect::<Vec<_>>().join(" "), ..parsed })
@@ -24,11 +23,8 @@ impl FromStr for Assertion {
 fn parse(text: &str) -> Result<Assertion, String> {
     let (claim, place) = text.split_once('@').ok_or("there is no @ with a size")?;
     let mut place = place.split(',').map(str::trim);
-    let bytes = size(place.next().unwrap_or("")).map_err(|why| first(&why))?;
-    let stratum: Vec<String> = place.map(str::to_lowercase).collect();
-    if let Some(wrong) = stratum.iter().find(|word| !STRATA.contains(&word.as_str())) {
-        return Err(format!("`{wrong}` is neither placement nor regime ({})", STRATA.join(", ")));
-    }
+    let bytes = parse_size(place.next().unwrap_or("")).map_err(|why| first(&why))?;
+    let filters = place.map(filter).collect::<Result<_, _>>()?;
     let at = claim.find(['<', '>']).ok_or("there is no <, <=, > or >=")?;
     let (left, rest) = claim.split_at(at);
     let (order, limit) = match (rest.strip_prefix("<="), rest.strip_prefix(">=")) {
@@ -49,7 +45,7 @@ fn parse(text: &str) -> Result<Assertion, String> {
             What::Time { arms, statistic, limit_ns: duration(limit)? }
         }
     };
-    Ok(Assertion { text: String::new(), what, order, bytes, stratum })
+    Ok(Assertion { text: String::new(), what, order, bytes, filters })
 }
 
 /// What stands before a colon: an example follows in other words.
@@ -57,13 +53,37 @@ fn first(why: &str) -> String {
     why.split(':').next().unwrap_or(why).to_owned()
 }
 
+/// `same` or `workers=4`: a value that the parameter can have.
+fn filter(text: &str) -> Result<Filter, String> {
+    let text = text.to_lowercase();
+    let (names, value) = match text.split_once('=') {
+        Some((name, value)) => (vec![name.trim()], value.trim()),
+        None => (super::WORDED.to_vec(), text.trim()),
+    };
+    let fits = |name: &&str| Params::default().with(name, value).is_some();
+    match names.iter().any(fits) {
+        true => {
+            let name = (names.len() == 1).then(|| names[0].to_owned());
+            Ok(Filter { name, value: value.to_owned() })
+        }
+        false => Err(format!(
+            "`{text}` is neither a placement nor a wait strategy, nor a parameter with its value; parameters are {}",
+            Params::names().join(", ")
+        )),
+    }
+}
+
 fn arms(text: &str) -> Result<Arms, String> {
     let arms = Arms(text.replace('-', " ").split_whitespace().collect::<Vec<_>>().join(" "));
     let known = |transport: &&dyn transport::Transport| {
-        let residencies = transport.residencies();
-        residencies
-            .iter()
-            .any(|residency| arms.are(transport.name(), residency.name(), !transport.has_segment()))
+        transport.residencies().iter().any(|residency| {
+            arms.has(&ArmParams {
+                segment: transport.has_segment().then_some(Segment::Memfd),
+                transport: transport.name().into(),
+                residency: residency.name().parse().unwrap_or(Residency::Place),
+                ..ArmParams::default()
+            })
+        })
     };
     if transport::ALL.iter().any(known) {
         return Ok(arms);
@@ -81,22 +101,15 @@ fn statistic_of(text: &str) -> Result<Statistic, String> {
 }
 
 fn duration(text: &str) -> Result<u64, String> {
-    // A fraction of one unit is read too: 0.4ms.
-    let unit = text.find(char::is_alphabetic).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit);
-    let fraction = || {
-        let number = number.trim().parse::<f64>().ok().filter(|number| *number >= 0.0)?;
-        let one = unit.chars().all(char::is_alphabetic).then(|| format!("1{unit}"))?;
-        Some(humantime::parse_duration(&one).ok()?.as_nanos() as f64 * number)
-    };
-    let whole = humantime::parse_duration(text).ok().map(|whole| whole.as_nanos() as f64);
-    let ns = whole.or_else(fraction).ok_or_else(|| format!("`{text}` is no duration"))?;
-    Ok(ns as u64)
+    let duration = parse_duration(text).ok_or_else(|| format!("`{text}` is not a duration"))?;
+    Ok(duration.as_nanos() as u64)
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
     let ratio = text.trim_end_matches(['x', '×']).parse::<f64>().ok();
-    ratio.filter(|ratio| ratio.is_finite() && *ratio > 0.0).ok_or(format!("`{text}` is no ratio"))
+    ratio
+        .filter(|ratio| ratio.is_finite() && *ratio > 0.0)
+        .ok_or(format!("`{text}` is not a ratio"))
 }
 
 #[cfg(test)]
@@ -112,6 +125,8 @@ mod tests {
             "share.p99<1ms@",
             "share.p99<1ms@many",
             "share.p99<1ms@1MiB,sideways",
+            "share.p99<1ms@1MiB,workers=many",
+            "share.p99<1ms@1MiB,pigeons=4",
             "share.p99=1ms@1MiB",
             "pigeon.p99<1ms@1MiB",
             "share.p98<1ms@1MiB",

@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lab::cmd::main()
+    lab::cli::main()
 }

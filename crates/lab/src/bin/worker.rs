@@ -12,5 +12,5 @@ struct Args {}
 
 fn main() -> ExitCode {
     let Args {} = Args::parse();
-    pool::serve(lab::BUILD, workload::ALL)
+    pool::serve(harness::BUILD, workload::ALL)
 }

@@ -2,22 +2,22 @@
 //!
 //! Its cells are those of `quick`, of fewer sizes.
 
-use measure::compare::Verdict;
-use measure::record::{Comparison, Line, Trial};
+use harness::LabContext;
+use harness::execute::measure_in_lab;
+use harness::placement::allowed_cores;
+use harness::plan::Plan;
+use record::{Comparison, Placement, Record, Residency, Trial};
+use stats::paired_ratio::Verdict;
+use workload::lecture::LECTURE_BYTES;
 
-use super::Lab;
-use crate::placement::allowed_cores;
-use crate::plan::Plan;
-use crate::predict::{Answer, Found, Question};
-use crate::session::Session;
-use crate::wish::{SCALE, WORKERS};
-use crate::{quick, run};
+use crate::copy_plan;
+use crate::lab::{Answer, Lab, MeasuredAnswer, Question, SCALE, WORKERS};
 
 /// The lab of the first chapter.
 pub(super) struct Copy;
 
 /// Sizes of lists: what waking costs, what copying costs, the lecture's list, and past all caches.
-const SIZES: [usize; 5] = [64, 4 << 10, 64 << 10, quick::LECTURE_BYTES, 64 << 20];
+const SIZES: [usize; 5] = [64, 4 << 10, 64 << 10, LECTURE_BYTES, 64 << 20];
 
 impl Lab for Copy {
     fn name(&self) -> &'static str {
@@ -38,16 +38,14 @@ impl Lab for Copy {
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
     }
-    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        let whole = quick::plan(allowed_cores()?.len());
+    fn measure(&self, context: &mut LabContext<'_>) -> anyhow::Result<()> {
+        let whole = copy_plan::plan(allowed_cores()?.len());
         let kept = |bytes| SIZES.contains(&bytes);
-        let cells = whole.cells.into_iter().filter(|cell| cell.control || kept(cell.bytes));
-        let (generations, pairs) = (session.wish.generations, session.wish.pairs);
-        let cells = cells.collect();
-        run::ask(
-            session,
-            &Plan { lab: self.name(), cells, generations, pairs, stops: false, floor: false },
-        )
+        let cells =
+            whole.cells.into_iter().filter(|of| of.is_aa_test() || kept(of.bytes)).collect();
+        let (generations, pairs) = (context.options.generations, context.options.pairs);
+        let (lab, limits) = (self.name(), false);
+        measure_in_lab(context, &Plan { lab, cells, generations, pairs, limits, ..whole })
     }
 }
 
@@ -63,7 +61,12 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(WINS),
         hint: "what has to happen for either, however short the list is?",
         why: "Two wake-ups are nearly all of such a round trip, and cost the same whichever way the list came: the ratio is near 1, on whichever side of the margin.",
-        found: |lines| Some(Found::verdict(compared(lines, "same", 64, "place")?, &WINNERS)),
+        found: |record| {
+            Some(MeasuredAnswer::verdict(
+                compared(record, Placement::Same, 64, Residency::Place)?,
+                &WINNERS,
+            ))
+        },
     },
     Question {
         key: "small-spread",
@@ -71,7 +74,12 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(WINS),
         hint: "nobody sleeps: which of the two still needs the kernel?",
         why: "Nobody is woken, so the pipe's system calls are all of the difference. The ring needs none: one cache line carries the descriptor.",
-        found: |lines| Some(Found::verdict(compared(lines, "spread", 64, "place")?, &WINNERS)),
+        found: |record| {
+            Some(MeasuredAnswer::verdict(
+                compared(record, Placement::Spread, 64, Residency::Place)?,
+                &WINNERS,
+            ))
+        },
     },
     Question {
         key: "round-trip",
@@ -79,9 +87,9 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Duration,
         hint: "two system calls on each side, and two switches from one process to the other",
         why: "Most of it is the kernel stopping one process and starting the other, twice.",
-        found: |lines| {
-            let trip = &trial(lines, "same", 64, "pipe")?.round_trip_ns;
-            Some(Found::exactly(trip.p50 as f64))
+        found: |record| {
+            let trip = &trial(record, Placement::Same, 64, "pipe")?.round_trip_ns;
+            Some(MeasuredAnswer::exactly(trip.p50 as f64))
         },
     },
     Question {
@@ -90,7 +98,14 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "the pipe copies twice, in pieces that the kernel hands over; place copies once",
         why: "The pipe's two copies go through the kernel, page by page, and wake the other side on the way. Placing is one copy in user space.",
-        found: |lines| Some(Found::ratio(compared(lines, "same", quick::LECTURE_BYTES, "place")?)),
+        found: |record| {
+            Some(MeasuredAnswer::ratio(compared(
+                record,
+                Placement::Same,
+                LECTURE_BYTES,
+                Residency::Place,
+            )?))
+        },
     },
     Question {
         key: "lecture-resident",
@@ -98,8 +113,13 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "what is left where nothing is copied? the worker still adds up 50,000 numbers",
         why: "A resident list is not copied at all: what is left is two wake-ups and adding it up.",
-        found: |lines| {
-            Some(Found::ratio(compared(lines, "same", quick::LECTURE_BYTES, "resident")?))
+        found: |record| {
+            Some(MeasuredAnswer::ratio(compared(
+                record,
+                Placement::Same,
+                LECTURE_BYTES,
+                Residency::Resident,
+            )?))
         },
     },
     Question {
@@ -108,39 +128,40 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "such a list fits no cache: what does one copy cost then, and what do two?",
         why: "Beyond the caches each byte of any copy comes from memory. That makes place dearer by more than it makes the pipe, so the ratio falls again.",
-        found: |lines| Some(Found::ratio(compared(lines, "same", 64 << 20, "place")?)),
+        found: |record| {
+            Some(MeasuredAnswer::ratio(compared(
+                record,
+                Placement::Same,
+                64 << 20,
+                Residency::Place,
+            )?))
+        },
     },
 ];
 
-/// The comparison of sharing with a pipe, if it could be decided at all.
-fn compared<'a>(
-    lines: &'a [Line],
-    placement: &str,
+/// The comparison of sharing with a pipe.
+fn compared(
+    record: &Record,
+    placement: Placement,
     bytes: usize,
-    residency: &str,
-) -> Option<&'a Comparison> {
-    lines.iter().rev().find_map(|line| match line {
-        Line::Comparison(c) if c.lab == "copy" => {
-            let cell = &c.cell;
-            let here = cell.placement == placement && cell.bytes == bytes;
-            (here && cell.residency == residency).then_some(&**c)
-        }
-        _ => None,
+    residency: Residency,
+) -> Option<&Comparison> {
+    record.compared("copy").find(|of| {
+        let params = &of.params;
+        (params.stratum.placement, params.bytes, params.arm.residency)
+            == (placement, bytes, residency)
     })
 }
 
 fn trial<'a>(
-    lines: &'a [Line],
-    placement: &str,
+    record: &'a Record,
+    placement: Placement,
     bytes: usize,
     transport: &str,
 ) -> Option<&'a Trial> {
-    lines.iter().rev().find_map(|line| match line {
-        Line::Trial(trial) if trial.lab == "copy" && trial.error.is_none() => {
-            let cell = &trial.cell;
-            let here = cell.placement == placement && cell.bytes == bytes;
-            (here && cell.transport == transport).then_some(&**trial)
-        }
-        _ => None,
+    record.measured("copy").find(|trial| {
+        let params = &trial.params;
+        (params.stratum.placement, params.bytes) == (placement, bytes)
+            && params.arm.transport == transport
     })
 }

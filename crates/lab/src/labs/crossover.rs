@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use measure::compare::{Ratio, SPEEDUP, Verdict};
-use measure::crossover::{self, Point};
-use measure::record::{self, CrossoverLine, Line};
+use harness::plan::Arm;
+use harness::speedup::{self, Case, arms, calibrate, pairs_of};
+use harness::{LabContext, Scale};
+use measure::units::size;
 use rand::seq::SliceRandom;
+use record::{Comparison, CrossoverLine, Line, Params, Record};
+use stats::crossover::{self, Point};
+use stats::paired_ratio::{Ratio, SPEEDUP, Verdict};
 use transport::Residency;
-use workload::lecture::{SimulateWork, pack_repeats};
+use workload::lecture::{LECTURE_BYTES, SimulateWork, pack_repeats};
 
-use super::{Lab, comparisons};
-use crate::plan::{Arm, Cell};
-use crate::predict::{Answer, Found, Question};
-use crate::session::Session;
-use crate::speedup::{self, Case, arms, calibrate, pairs_of};
-use crate::wish::{DURATIONS, SIZES, Scale};
+use crate::lab::{Answer, DURATIONS, Lab, MeasuredAnswer, Question, SIZES};
 
 /// The lab of example 26.3.
 pub(super) struct Crossover;
@@ -27,11 +26,11 @@ const LECTURE_MS: [u64; 6] = [1, 5, 10, 50, 100, 500];
 /// Where it happens for compiled code, in microseconds.
 const LADDER_US: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// From the second size on, durations end here: longer ones would only take long.
-const LONGEST_AGAIN: Duration = Duration::from_millis(10);
+const MAX_DURATION_AGAIN: Duration = Duration::from_millis(10);
 /// Bytes of each task's list: none, as in the lecture's 26.3, and the list of its 26.1.
-const BYTES: [usize; 2] = [0, 400_000];
+const BYTES: [usize; 2] = [0, LECTURE_BYTES];
 /// Midpoints that are measured for each way at most.
-const MOST_MIDPOINTS: usize = 3;
+const MAX_MIDPOINTS: usize = 3;
 
 /// Lists copied, placed, resident.
 const WAYS: [(&str, Residency); 3] =
@@ -53,42 +52,42 @@ impl Lab for Crossover {
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
     }
-    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        let repeats = match session.wish.scale {
+    fn measure(&self, context: &mut LabContext<'_>) -> anyhow::Result<()> {
+        let repeats = match context.options.scale {
             Scale::Lecture => 1,
             Scale::Calibrated => {
                 let millisecond = |repeats| pack_repeats(1000, repeats);
                 calibrate(&SimulateWork, &millisecond, &[], Duration::from_millis(1))
             }
         };
-        let sizes = session.wish.sizes.clone().map_or(BYTES.to_vec(), |sizes| sizes.0);
+        let sizes = context.options.sizes.clone().unwrap_or_else(|| BYTES.to_vec());
         let mut all: Vec<Vec<Case>> = Vec::new();
         for (at, bytes) in sizes.into_iter().enumerate() {
             let list = (bytes > 0).then(|| (0..(bytes / shm::ITEM_BYTES) as i64).collect());
-            let durations = durations(session, at == 0).into_iter();
+            let durations = durations(context, at == 0).into_iter();
             all.push(durations.map(|duration| case(duration, repeats, list.clone())).collect());
         }
-        session.progress.expect(all.iter().map(Vec::len).sum());
+        context.progress.expect(all.iter().map(Vec::len).sum());
         for cases in &mut all {
-            one_size(session, cases, repeats)?;
+            one_size(context, cases, repeats)?;
         }
-        claim(session)
+        claim(context)
     }
 }
 
 /// Nominal durations for a size of lists.
-fn durations(session: &Session<'_>, first_size: bool) -> Vec<Duration> {
-    if let Some(given) = &session.wish.durations {
-        return given.0.clone();
+fn durations(context: &LabContext<'_>, first_size: bool) -> Vec<Duration> {
+    if let Some(given) = &context.options.durations {
+        return given.clone();
     }
     let ladder = LADDER_US.into_iter().map(Duration::from_micros);
     let lecture = LECTURE_MS.into_iter().map(Duration::from_millis);
-    ladder.chain(lecture).filter(|duration| first_size || *duration <= LONGEST_AGAIN).collect()
+    ladder.chain(lecture).filter(|duration| first_size || *duration <= MAX_DURATION_AGAIN).collect()
 }
 
 fn case(duration: Duration, repeats: u32, list: Option<Arc<[i64]>>) -> Case {
     let us = duration.as_micros() as u32;
-    let size = list.as_ref().map(|list| format!(", {}", report::size(size_of_val(&list[..]))));
+    let size = list.as_ref().map(|list| format!(", {}", size(size_of_val(&list[..]))));
     let name = match us.is_multiple_of(1000) {
         true => format!("{} ms{}", us / 1000, size.unwrap_or_default()),
         false => format!("{us} µs{}", size.unwrap_or_default()),
@@ -101,38 +100,44 @@ fn case(duration: Duration, repeats: u32, list: Option<Arc<[i64]>>) -> Case {
         list,
         repeats,
         compute_ns: duration.as_nanos() as u64,
+        only_reads: false,
+        mixed: false,
         judge: Ratio::parallel,
     }
 }
 
 /// Measures the cases of one size, then closer and closer to where each way crosses, and says where.
-fn one_size(session: &mut Session<'_>, cases: &mut Vec<Case>, repeats: u32) -> anyhow::Result<()> {
+fn one_size(
+    context: &mut LabContext<'_>,
+    cases: &mut Vec<Case>,
+    repeats: u32,
+) -> anyhow::Result<()> {
     let mut order: Vec<usize> = (0..cases.len()).collect();
-    order.shuffle(&mut session.random);
-    order.into_iter().try_for_each(|at| speedup::measure(session, &cases[at]))?;
+    order.shuffle(&mut context.random);
+    order.into_iter().try_for_each(|at| speedup::measure(context, &cases[at]))?;
     let Some(first) = cases.first() else { return Ok(()) };
     let ways = first.arms.clone();
     for arm in &ways {
-        for _ in 0..MOST_MIDPOINTS {
-            if session.book.is_over() {
+        for _ in 0..MAX_MIDPOINTS {
+            if context.run.is_over() {
                 break;
             }
-            let Some(next) = between(session, cases, arm, repeats) else { break };
-            session.progress.expect(1);
-            speedup::measure(session, &next)?;
+            let Some(next) = between(context, cases, arm, repeats) else { break };
+            context.progress.expect(1);
+            speedup::measure(context, &next)?;
             cases.push(next);
         }
     }
-    if session.is_interrupted() {
+    if context.is_interrupted() {
         return Ok(());
     }
-    ways.iter().try_for_each(|arm| announce(session, cases, arm))
+    ways.iter().try_for_each(|arm| announce(context, cases, arm))
 }
 
 /// The case in the middle of the two between which `arm` crosses; nothing if they are near enough.
-fn between(session: &Session<'_>, cases: &[Case], arm: &Arm, repeats: u32) -> Option<Case> {
-    let middle = crossover::midpoint(&points(session, cases, arm), SPEEDUP)?;
-    let at = |case: &Case| pairs_of(session, case, arm).1;
+fn between(context: &LabContext<'_>, cases: &[Case], arm: &Arm, repeats: u32) -> Option<Case> {
+    let middle = crossover::midpoint(&points(context, cases, arm), SPEEDUP)?;
+    let at = |case: &Case| pairs_of(context, case, arm).1;
     let below =
         cases.iter().filter(|case| at(case) < middle).max_by(|a, b| at(a).total_cmp(&at(b)))?;
     let above =
@@ -144,36 +149,37 @@ fn between(session: &Session<'_>, cases: &[Case], arm: &Arm, repeats: u32) -> Op
 }
 
 /// What was measured of `arm`, by how long a task takes alone.
-fn points(session: &Session<'_>, cases: &[Case], arm: &Arm) -> Vec<Point> {
+fn points(context: &LabContext<'_>, cases: &[Case], arm: &Arm) -> Vec<Point> {
     let of = |case: &Case| {
-        let (pairs, at) = pairs_of(session, case, arm);
+        let (pairs, at) = pairs_of(context, case, arm);
         (at > 0.0 && !pairs.is_empty()).then_some(Point { at, pairs })
     };
     cases.iter().filter_map(of).collect()
 }
 
 /// Writes down where `arm` crosses.
-fn announce(session: &mut Session<'_>, cases: &[Case], arm: &Arm) -> anyhow::Result<()> {
-    let points = points(session, cases, arm);
-    let Some(found) = crossover::crossover(&points, SPEEDUP, session.book.seed) else {
+fn announce(context: &mut LabContext<'_>, cases: &[Case], arm: &Arm) -> anyhow::Result<()> {
+    let points = points(context, cases, arm);
+    let Some(found) = crossover::crossover(&points, SPEEDUP, context.run.seed) else {
         return Ok(());
     };
-    let cell = Cell { compute_ns: 0, ..cases[0].cell(session) };
-    let book = &mut *session.book;
-    let cores = cell.placement.cores(&book.allowed, cell.workers);
-    let cell = record::Cell { job: cases[0].job.name().into(), ..cell.record(arm, &cores) };
+    let mut params = Params { case: None, ..cases[0].params(context, arm) };
+    params.stratum.compute_ns = 0;
+    let cell = cases[0].cell(context);
+    let cores = cell.placement.cores(&context.run.allowed, cell.stratum.workers);
     let side = match found.verdict {
         crossover::Verdict::None(side) => Some(side.name().to_owned()),
         crossover::Verdict::Found | crossover::Verdict::TooFew => None,
     };
     let whole = |at: f64| at.round() as u64;
-    let id = book.next_id();
-    book.say(Line::Crossover(Box::new(CrossoverLine {
+    let id = context.run.next_id();
+    context.run.append(Line::Crossover(Box::new(CrossoverLine {
         id,
-        lab: session.lab.into(),
+        lab: context.lab.into(),
         axis: "compute_ns".into(),
-        scale: session.wish.scale.name().into(),
-        cell,
+        scale: context.options.scale.name().into(),
+        params,
+        cores,
         at: found.at.map(whole),
         low: found.low.map(whole),
         high: found.high.map(whole),
@@ -196,7 +202,7 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Duration,
         hint: "the lecture says 5 to 10 ms, of CPython; what does handing a task over cost here?",
         why: "A pool wins once the time that other cores save is more than handing over costs; compiled code hands over in microseconds.",
-        found: |lines| found(lines, "pipe", "place", 0),
+        found: |record| found(record, "pipe", record::Residency::Place, 0),
     },
     Question {
         key: "shared",
@@ -204,7 +210,7 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Duration,
         hint: "no system call is needed while the other side polls",
         why: "Handing over is one cache line while the other side polls, so much shorter tasks pay.",
-        found: |lines| found(lines, "shared", "place", 0),
+        found: |record| found(record, "shared", record::Residency::Place, 0),
     },
     Question {
         key: "pipe-large",
@@ -212,7 +218,7 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Duration,
         hint: "what does copying 400 kB twice cost? and does the task count reading its list?",
         why: "Each task must win back the copying of its list before it wins anything.",
-        found: |lines| found(lines, "pipe", "place", BYTES[1]),
+        found: |record| found(record, "pipe", record::Residency::Place, BYTES[1]),
     },
     Question {
         key: "resident-large",
@@ -220,23 +226,28 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Duration,
         hint: "which of the answers before does it resemble, if the list does not travel?",
         why: "A list that does not travel costs nothing to hand over: the size hardly matters any more.",
-        found: |lines| found(lines, "shared", "resident", BYTES[1]),
+        found: |record| found(record, "shared", record::Residency::Resident, BYTES[1]),
     },
 ];
 
 /// Where one way crosses, if it does.
-fn found(lines: &[Line], transport: &str, residency: &str, bytes: usize) -> Option<Found> {
-    let line = lines.iter().rev().find_map(|line| match line {
-        Line::Crossover(line) if line.lab == "crossover" => {
-            let cell = &line.cell;
-            let here = cell.transport == transport && cell.bytes == bytes;
-            (here && cell.residency == residency).then_some(line)
-        }
-        _ => None,
+fn found(
+    record: &Record,
+    transport: &str,
+    residency: record::Residency,
+    bytes: usize,
+) -> Option<MeasuredAnswer> {
+    let line = record.crossovers.iter().find(|line| {
+        let arm = &line.params.arm;
+        line.lab == "crossover"
+            && arm.transport == transport
+            && (line.params.bytes, arm.residency) == (bytes, residency)
     })?;
     Some(match (line.at, line.low, line.high) {
-        (Some(at), Some(low), Some(high)) => Found::Number(at as f64, low as f64, high as f64),
-        _ => Found::Undecided(match &line.side {
+        (Some(at), Some(low), Some(high)) => {
+            MeasuredAnswer::Number(at as f64, low as f64, high as f64)
+        }
+        _ => MeasuredAnswer::Undecided(match &line.side {
             Some(side) => format!("none in what was measured: {side}"),
             None => line.verdict.clone(),
         }),
@@ -244,30 +255,29 @@ fn found(lines: &[Line], transport: &str, residency: &str, bytes: usize) -> Opti
 }
 
 /// What the lecture says of 26.3, checked on tasks without a list through a pipe.
-fn claim(session: &mut Session<'_>) -> anyhow::Result<()> {
+fn claim(context: &mut LabContext<'_>) -> anyhow::Result<()> {
     let ms = |ms: u64| ms * 1_000_000;
+    let compute_ns = |of: &Comparison| of.params.stratum.compute_ns;
     let of_pipe = || {
-        comparisons(&session.book.lines, "crossover")
-            .map(|(c, _)| c)
-            .filter(|c| c.cell.transport == "pipe" && c.cell.bytes == 0)
-            .filter(|c| LECTURE_MS.map(ms).contains(&c.cell.compute_ns))
+        let all = context.run.record.compared("crossover");
+        all.filter(|of| of.params.arm.transport == "pipe" && of.params.bytes == 0)
+            .filter(|of| LECTURE_MS.map(ms).contains(&compute_ns(of)))
     };
     if of_pipe().count() < LECTURE_MS.len() {
         return Ok(());
     }
-    let as_said = |c: &record::Comparison| match c.cell.compute_ns < ms(10) {
+    let as_said = |c: &Comparison| match compute_ns(c) < ms(10) {
         true => c.verdict == Verdict::Sequential,
         false => c.verdict == Verdict::Parallel,
     };
-    let mut measured: Vec<&record::Comparison> = of_pipe().collect();
-    measured.sort_by_key(|c| c.cell.compute_ns);
+    let mut measured: Vec<&Comparison> = of_pipe().collect();
+    measured.sort_by_key(|c| compute_ns(c));
     let seen = measured.iter().all(|c| as_said(c));
-    let words = |c: &&record::Comparison| {
-        format!("{} ms {:.2}× {}", c.cell.compute_ns / ms(1), c.ratio, c.verdict.name())
+    let words = |c: &&Comparison| {
+        format!("{} ms {:.2}× {}", compute_ns(c) / ms(1), c.ratio, c.verdict.name())
     };
     let others: Vec<String> = measured.iter().filter(|c| !as_said(c)).map(words).collect();
-    let early =
-        |c: &&record::Comparison| c.cell.compute_ns < ms(10) && c.verdict == Verdict::Parallel;
+    let early = |c: &&Comparison| compute_ns(c) < ms(10) && c.verdict == Verdict::Parallel;
     let reason = match seen {
         true => "by pipe, at all six durations".into(),
         false if measured.iter().any(early) => {
@@ -276,5 +286,5 @@ fn claim(session: &mut Session<'_>) -> anyhow::Result<()> {
         }
         false => format!("by pipe {}", others.join(", ")),
     };
-    session.claim("a pool loses at 1 and 5 ms a task, and wins from 10 ms", seen, reason)
+    context.claim("a pool loses at 1 and 5 ms a task, and wins from 10 ms", seen, reason)
 }

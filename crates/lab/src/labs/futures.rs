@@ -4,17 +4,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use measure::record::{Line, OutcomeError, TaskOutcome};
+use harness::placement::{Placement, pin};
+use harness::speedup::{self, Case, arms, calibrate};
+use harness::{LabContext, Scale};
 use pool::{Future, Outcome, Pool, TaskError, Value};
+use record::{Line, OutcomeError, Record, TaskOutcome};
+use stats::paired_ratio::Ratio;
 use transport::Residency;
 use workload::lecture::{ComputeHash, InvalidRange, pack_repeats};
 
-use super::Lab;
-use crate::placement::{Placement, pin};
-use crate::predict::{Answer, Found, Question};
-use crate::session::Session;
-use crate::speedup::{self, Case, arms, calibrate};
-use crate::wish::Scale;
+use crate::lab::{Answer, Lab, MeasuredAnswer, Question};
 
 /// The lab of example 26.2.
 pub(super) struct Futures;
@@ -28,7 +27,7 @@ const WAYS: [(&str, Residency); 2] = [("pipe", Residency::Place), ("shared", Res
 /// What a task may take before its worker is ended.
 const TASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Items that an answer has room for.
-const LONGEST_ANSWER: usize = 1000;
+const MAX_ANSWER: usize = 1000;
 
 /// What `part` of the record is called: the lecture's own tasks, and faults on purpose.
 const WORKLOAD: &str = "workload";
@@ -47,13 +46,13 @@ impl Lab for Futures {
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
     }
-    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        session.progress.expect(1 + WAYS.len());
+    fn measure(&self, context: &mut LabContext<'_>) -> anyhow::Result<()> {
+        context.progress.expect(1 + WAYS.len());
         let hash = |range, repeats| match range {
             0.. => pack_repeats(range as u32, repeats),
             _ => Value::Int(range),
         };
-        let repeats = match session.wish.scale {
+        let repeats = match context.options.scale {
             Scale::Lecture => 1,
             Scale::Calibrated => {
                 calibrate(&ComputeHash, &|repeats| hash(WORKLOADS[0], repeats), &[], CPYTHON_TASK)
@@ -67,21 +66,23 @@ impl Lab for Futures {
             list: None,
             repeats,
             compute_ns: 0,
-            judge: measure::compare::Ratio::speedup,
+            only_reads: false,
+            mixed: true,
+            judge: Ratio::speedup,
             arms: arms(&WAYS, false),
         };
-        speedup::measure(session, &case)?;
+        speedup::measure(context, &case)?;
         let mut seen = Seen::default();
         for (transport, _) in WAYS {
-            if session.is_interrupted() {
+            if context.is_interrupted() {
                 return Ok(());
             }
             let name = format!("futures by {transport}");
-            session.progress.begin(&name);
-            by(session, transport, args, &mut seen)?;
-            session.progress.finish(&name);
+            context.progress.begin(&name);
+            by(context, transport, args, &mut seen)?;
+            context.progress.finish(&name);
         }
-        claims(session, &seen)
+        claims(context, &seen)
     }
 }
 
@@ -100,9 +101,9 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(PLACES),
         hint: "it is the fourth to be sent, and a worker does what it has in order",
         why: "What finishes first comes first, and when a task may begin counts too: it waits behind what its worker had before.",
-        found: |lines| {
-            let first = outcomes(lines, "pipe", WORKLOAD).next()?;
-            Some(Found::Choice(PLACES[usize::from(first.input >= 0)]))
+        found: |record| {
+            let first = outcomes(record, "pipe", WORKLOAD).next()?;
+            Some(MeasuredAnswer::Choice(PLACES[usize::from(first.input >= 0)]))
         },
     },
     Question {
@@ -111,11 +112,11 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(ERRORS),
         hint: "the lecture catches ValueError around result()",
         why: "The error is sent back by its type and its text, and made anew here; whoever calls result() sees it as if it had been made here.",
-        found: |lines| {
-            let invalid = outcomes(lines, "pipe", WORKLOAD).find(|outcome| outcome.input < 0)?;
+        found: |record| {
+            let invalid = outcomes(record, "pipe", WORKLOAD).find(|outcome| outcome.input < 0)?;
             let name = invalid.error.as_ref().map(|error| error.name.as_str());
             let at = name.map_or(2, |name| usize::from(name != "InvalidRange"));
-            Some(Found::Choice(ERRORS[at]))
+            Some(MeasuredAnswer::Choice(ERRORS[at]))
         },
     },
     Question {
@@ -123,31 +124,27 @@ static QUESTIONS: &[Question] = &[
         asks: "a worker process dies in the midst of a task; what becomes of the others?",
         answer: Answer::Choice(DEATHS),
         hint: "what would you want of a pool? CPython's two pools do the other two",
-        why: "The keeper sees the worker die and starts another. Only the task that had begun is lost, and says why.",
-        found: |lines| {
-            let faults: Vec<_> = outcomes(lines, "pipe", FAULTS).collect();
+        why: "The supervisor sees the worker die and starts another. Only the task that had begun is lost, and says why.",
+        found: |record| {
+            let faults: Vec<_> = outcomes(record, "pipe", FAULTS).collect();
             let died = |outcome: &&TaskOutcome| {
                 outcome.error.as_ref().is_some_and(|error| error.name == "WorkerDied")
             };
             faults.iter().find(|outcome| died(outcome))?;
             // A pool that waited for ever would not have come so far.
-            Some(Found::Choice(DEATHS[usize::from(!faults.last()?.ok)]))
+            Some(MeasuredAnswer::Choice(DEATHS[usize::from(!faults.last()?.ok)]))
         },
     },
 ];
 
 /// What became of the tasks of one part, by one transport, as they were completed.
 fn outcomes<'a>(
-    lines: &'a [Line],
+    record: &'a Record,
     transport: &'a str,
     part: &'a str,
 ) -> impl Iterator<Item = &'a TaskOutcome> {
-    lines.iter().filter_map(move |line| match line {
-        Line::Outcome(o) if o.lab == "futures" && o.transport == transport && o.part == part => {
-            Some(&**o)
-        }
-        _ => None,
-    })
+    let of_lab = record.outcomes.iter().filter(|of| of.lab == "futures");
+    of_lab.filter(move |of| of.transport == transport && of.part == part)
 }
 
 /// What the claims are about.
@@ -161,29 +158,26 @@ struct Seen {
 
 /// The lecture's tasks and faults on purpose through one pool.
 fn by(
-    session: &mut Session<'_>,
+    context: &mut LabContext<'_>,
     transport: &'static str,
     args: [Value; 8],
     seen: &mut Seen,
 ) -> anyhow::Result<()> {
-    let (workers, allowed) = (session.wish.workers, &session.book.allowed);
+    let (workers, allowed) = (context.options.workers, &context.run.allowed);
     let cores = Placement::Spread.on(allowed).cores(allowed, workers);
     pin(&cores[..1])?;
     let pool = Pool::builder()
-        .launch(session.book.found.launch.clone())
+        .launch(context.run.program.launch.clone())
         .transport(transport)
         .workers(workers)
         .cores(cores[1..].to_vec())
-        .longest_answer(LONGEST_ANSWER)
+        .longest_answer(MAX_ANSWER)
         .task_timeout(TASK_TIMEOUT)
         .build()?;
-    for _ in 0..session.wish.generations * session.wish.pairs {
+    for _ in 0..context.options.generations * context.options.pairs {
         let outcomes = round(&pool, args)?;
         seen.orders.push(outcomes.into_iter().map(|(task, _)| task).collect());
     }
-    // What an earlier, interrupted run said of this is said again as a whole.
-    let of_this = |line: &Line| matches!(line, Line::Outcome(o) if o.transport == transport);
-    session.book.lines.retain(|line| !of_this(line));
     let mut say = |part: &str, task: usize, job: &str, input: i64, outcome: Outcome| {
         let note = |error: TaskError| OutcomeError {
             name: error.name().to_owned(),
@@ -195,8 +189,8 @@ fn by(
             Ok(answer) => (Some(answer), None),
             Err(error) => (None, Some(note(error))),
         };
-        session.book.say(Line::Outcome(Box::new(TaskOutcome {
-            lab: session.lab.into(),
+        context.run.append(Line::Outcome(Box::new(TaskOutcome {
+            lab: context.lab.into(),
             transport: transport.into(),
             part: part.into(),
             job: job.into(),
@@ -216,8 +210,7 @@ fn by(
     }
     let cancelled = cancelled(&pool, workers)?;
     say(FAULTS, 0, "cancelled before it began", 20_000, cancelled)?;
-    let faults =
-        [("hoard", LONGEST_ANSWER as i64 + 1), ("panic", 0), ("abort", 0), ("sleep", 60_000)];
+    let faults = [("hoard", MAX_ANSWER as i64 + 1), ("panic", 0), ("abort", 0), ("sleep", 60_000)];
     for (task, (job, input)) in (1..).zip(faults) {
         say(FAULTS, task, job, input, pool.submit(job, input, ())?.result())?;
     }
@@ -251,7 +244,7 @@ fn cancelled(pool: &Pool, workers: usize) -> Result<Outcome, TaskError> {
 }
 
 /// What the lecture says of 26.2.
-fn claims(session: &mut Session<'_>, seen: &Seen) -> anyhow::Result<()> {
+fn claims(context: &mut LabContext<'_>, seen: &Seen) -> anyhow::Result<()> {
     let Seen { orders, as_its_type } = seen;
     let mut ascending: Vec<usize> = (0..WORKLOADS.len()).collect();
     ascending.sort_by_key(|task| WORKLOADS[*task]);
@@ -276,10 +269,10 @@ fn claims(session: &mut Session<'_>, seen: &Seen) -> anyhow::Result<()> {
         },
     );
     let seen = fastest_first == orders.len() && !orders.is_empty();
-    session.claim("as_completed yields futures as they finish: fastest first", seen, reason)?;
+    context.claim("as_completed yields futures as they finish: fastest first", seen, reason)?;
     let reason = format!("{as_its_type} InvalidRange, one by each of {} transports", WAYS.len());
     let text = "result() gives the error that was raised in the worker, as its type";
-    session.claim(text, *as_its_type == WAYS.len(), reason)
+    context.claim(text, *as_its_type == WAYS.len(), reason)
 }
 
 fn ordinal(number: usize) -> String {

@@ -1,22 +1,21 @@
-//! Owners: what survives of a task, a lock and a segment when whoever holds it is killed?
+//! Owners: what survives of a task, a lock and a segment when the process that holds it is killed?
 
-mod fallen;
-mod fates;
+mod chaos;
+mod coordinator_kill;
+mod observe;
+mod worker_kills;
 
-use measure::owners::StormLine;
-use measure::record::Line;
+use harness::LabContext;
+use record::{Chaos, Line, Record};
 
-use super::Lab;
-use crate::predict::{Answer, Found, Question};
-use crate::session::Session;
-use crate::storm::{self, Front, Storm};
-use crate::wish::{KILLS, SCALE};
+use self::chaos::{ChaosTest, TransportConfig};
+use crate::lab::{Answer, KILLS, Lab, MeasuredAnswer, Question, SCALE};
 
 /// The lab of owners and their deaths.
 pub(super) struct Owners;
 
-/// Workers killed in the storms of one run, unless the user says otherwise.
-const ENOUGH: u32 = 300;
+/// Workers killed in the chaos tests of one run, unless the user says otherwise.
+const USUAL_KILLS: u32 = 300;
 
 impl Lab for Owners {
     fn name(&self) -> &'static str {
@@ -26,7 +25,7 @@ impl Lab for Owners {
         "7"
     }
     fn question(&self) -> &'static str {
-        "owners: what survives of a task, a lock and a segment when whoever holds it is killed?"
+        "owners: what survives of a task, a lock and a segment when the process that holds it is killed?"
     }
     fn options(&self) -> &'static [&'static str] {
         &[KILLS]
@@ -41,28 +40,28 @@ impl Lab for Owners {
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
     }
-    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        let fronts = storm::fronts();
-        let kills = session.wish.kills.unwrap_or(ENOUGH);
-        session.progress.expect(1 + fronts.len());
-        session.progress.begin("owners killed one by one");
-        fates::ask(session)?;
-        session.progress.finish("owners killed one by one");
-        for (at, front) in (0..).zip(&fronts) {
+    fn measure(&self, context: &mut LabContext<'_>) -> anyhow::Result<()> {
+        let configs = chaos::configs();
+        let kills = context.options.kills.unwrap_or(USUAL_KILLS);
+        context.progress.expect(1 + configs.len());
+        context.progress.begin("owners killed one by one");
+        worker_kills::measure(context)?;
+        context.progress.finish("owners killed one by one");
+        for (at, config) in (0..).zip(&configs) {
             // As even as whole kills can be.
-            let share = |end: u32| u64::from(kills) * u64::from(end) / fronts.len() as u64;
+            let share = |end: u32| u64::from(kills) * u64::from(end) / configs.len() as u64;
             let kills = (share(at + 1) - share(at)) as u32;
-            if session.book.is_over() {
+            if context.run.is_over() {
                 return Ok(());
             }
-            if kills > 0 && !is_done(session, front, kills) {
-                let name = format!("{} kills by {}", kills, in_words(front));
-                session.progress.begin(&name);
-                blow(session, front, kills)?;
-                session.progress.finish(&name);
+            if kills > 0 && !is_done(context, config, kills) {
+                let name = format!("{} kills by {}", kills, in_words(config));
+                context.progress.begin(&name);
+                run(context, config, kills)?;
+                context.progress.finish(&name);
             }
         }
-        claim(session)
+        claim(context)
     }
 }
 
@@ -72,8 +71,8 @@ static QUESTIONS: &[Question] = &[
         asks: "hundreds of workers are killed at random instants under load: how many results are lost?",
         answer: Answer::Count,
         hint: "who knows which tasks were sent and not answered?",
-        why: "The coordinator alone keeps the ledger, and a worker does its tasks in order: whatever was sent and not answered can be sent again, the first of them because its job may be repeated.",
-        found: |lines| Some(Found::exactly(sum(lines, |storm| storm.lost)?)),
+        why: "The coordinator alone keeps the ledger, and a worker does its tasks in order: what was sent and not answered can be sent again, the first of them because its job may be repeated.",
+        found: |record| Some(MeasuredAnswer::exactly(sum(record, |test| test.lost)?)),
     },
     Question {
         key: "left",
@@ -81,7 +80,7 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Count,
         hint: "whose are they: the worker's, or the coordinator's?",
         why: "A worker owns nothing that outlives it: its maps and descriptors end with it, and what it shared belongs to the coordinator, which lives.",
-        found: |lines| Some(Found::exactly(sum(lines, StormLine::left)?)),
+        found: |record| Some(MeasuredAnswer::exactly(sum(record, Chaos::left)?)),
     },
     Question {
         key: "killed-per-repeat",
@@ -89,81 +88,71 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "what else may a worker be doing when it is hit?",
         why: "Some are hit while they start, or wait for a task: nothing has begun there. The shorter its tasks beside its start, the fewer workers die at work.",
-        found: |lines| {
+        found: |record| {
             let (kills, again) =
-                (sum(lines, |storm| storm.kills.into())?, sum(lines, |of| of.again)?);
-            (again > 0.0).then(|| Found::exactly(kills / again))
+                (sum(record, |test| test.kills.into())?, sum(record, |of| of.again)?);
+            (again > 0.0).then(|| MeasuredAnswer::exactly(kills / again))
         },
     },
 ];
 
-/// Something of all storms together; nothing where there was none.
-fn sum(lines: &[Line], of: fn(&StormLine) -> u64) -> Option<f64> {
-    let mut each = storms(lines).map(of).peekable();
-    each.peek()?;
-    Some(each.sum::<u64>() as f64)
+/// Something of all chaos tests together; none where there was none.
+fn sum(record: &Record, of: fn(&Chaos) -> u64) -> Option<f64> {
+    let all = &record.chaos;
+    (!all.is_empty()).then(|| all.iter().map(of).sum::<u64>() as f64)
 }
 
-fn storms(lines: &[Line]) -> impl Iterator<Item = &StormLine> {
-    lines.iter().filter_map(|line| match line {
-        Line::Storm(storm) => Some(&**storm),
-        _ => None,
-    })
-}
-
-/// Whether an earlier, interrupted run has had that storm to its end.
-fn is_done(session: &Session<'_>, front: &Front, kills: u32) -> bool {
-    let same = |storm: &StormLine| {
-        (storm.transport.as_str(), storm.wakeup.as_str(), storm.segment.as_deref(), storm.kills)
-            == (front.transport, front.wakeup, segment(front), kills)
+/// Whether an earlier, interrupted run has had that test to its end.
+fn is_done(context: &LabContext<'_>, config: &TransportConfig, kills: u32) -> bool {
+    let same = |test: &Chaos| {
+        (test.transport.as_str(), test.wakeup.as_str(), test.segment.as_deref(), test.kills)
+            == (config.transport, config.wakeup, segment(config), kills)
     };
-    storms(&session.book.lines).any(same)
+    context.run.record.chaos.iter().any(same)
 }
 
-fn blow(session: &mut Session<'_>, front: &Front, kills: u32) -> anyhow::Result<()> {
-    let storm = Storm {
-        launch: session.book.found.launch.clone(),
-        front: *front,
-        workers: session.wish.workers,
+fn run(context: &mut LabContext<'_>, config: &TransportConfig, kills: u32) -> anyhow::Result<()> {
+    let test = ChaosTest {
+        launch: context.run.program.launch.clone(),
+        config: *config,
+        workers: context.options.workers,
         kills,
-        seed: session.book.seed,
+        seed: context.run.seed,
     };
-    let known = StormLine {
-        lab: session.lab.into(),
-        transport: front.transport.into(),
-        wakeup: front.wakeup.into(),
-        segment: segment(front).map(str::to_owned),
-        workers: storm.workers,
-        ..StormLine::default()
+    let known = Chaos {
+        lab: context.lab.into(),
+        transport: config.transport.into(),
+        wakeup: config.wakeup.into(),
+        segment: segment(config).map(str::to_owned),
+        workers: test.workers,
+        ..Chaos::default()
     };
-    let book = &session.book;
-    let outcome = storm.blow(known.clone(), &|| book.is_over());
-    if session.is_interrupted() {
+    let outcome = test.run(known.clone(), &|| context.run.is_over());
+    if context.is_interrupted() {
         // It will be had anew when the run is continued.
         return Ok(());
     }
-    let line =
-        outcome.unwrap_or_else(|fault| StormLine { error: Some(format!("{fault:#}")), ..known });
-    session.book.say(Line::Storm(Box::new(line)))
+    let line = outcome.unwrap_or_else(|fault| Chaos { error: Some(format!("{fault:#}")), ..known });
+    context.run.append(Line::Chaos(Box::new(line)))
 }
 
-fn segment(front: &Front) -> Option<&'static str> {
-    front.segment.map(|kind| kind.name())
+fn segment(config: &TransportConfig) -> Option<&'static str> {
+    config.segment.map(|kind| kind.name())
 }
 
-fn in_words(front: &Front) -> String {
-    let Front { transport, wakeup, .. } = front;
-    segment(front).map_or(format!("{transport}, {wakeup}"), |segment| {
+fn in_words(config: &TransportConfig) -> String {
+    let TransportConfig { transport, wakeup, .. } = config;
+    segment(config).map_or(format!("{transport}, {wakeup}"), |segment| {
         format!("{transport}, {wakeup}, {segment}")
     })
 }
 
-fn claim(session: &mut Session<'_>) -> anyhow::Result<()> {
-    let storms: Vec<&StormLine> = storms(&session.book.lines).collect();
-    let (kills, tasks, again) = storms.iter().fold((0, 0, 0), |(kills, tasks, again), storm| {
-        (kills + storm.kills, tasks + storm.tasks, again + storm.again)
+fn claim(context: &mut LabContext<'_>) -> anyhow::Result<()> {
+    let tests = &context.run.record.chaos;
+    let (kills, tasks, again) = tests.iter().fold((0, 0, 0), |(kills, tasks, again), test| {
+        (kills + test.kills, tasks + test.tasks, again + test.again)
     });
-    let well = storms.iter().all(|storm| storm.is_well() && storm.error.is_none());
-    let reason = format!("{kills} kills during {tasks} tasks, {again} of them begun again");
-    session.claim("a worker's death loses no task and leaves nothing", well, reason)
+    let clean = tests.iter().all(|test| test.is_clean() && test.error.is_none());
+    let reason = format!("{kills} kills during {tasks} tasks, {again} of them started again");
+    context.claim("a worker's death loses no task and leaves nothing", clean, reason)
 }

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use measure::compare::{Ratio, SPEEDUP, Verdict};
-use measure::record::{Comparison, Line};
+use harness::speedup::{self, Case, arms, calibrate};
+use harness::{LabContext, Scale};
 use pool::{Job, Value};
+use record::{Comparison, Record};
+use stats::paired_ratio::{ENOUGH_GENERATIONS, Ratio, SPEEDUP, Verdict};
 use transport::Residency;
 use workload::lecture::{
     HeavyWorkLargeData, HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, pack_repeats,
 };
 
-use super::{ENOUGH_GENERATIONS, Lab, comparisons};
-use crate::predict::{Answer, Found, Question};
-use crate::session::Session;
-use crate::speedup::{self, Case, arms, calibrate};
-use crate::wish::Scale;
+use crate::lab::{Answer, Lab, MeasuredAnswer, Question};
 
 /// The lab of example 26.1.
 pub(super) struct Quadrants;
@@ -42,11 +40,11 @@ impl Lab for Quadrants {
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
     }
-    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        let cases = cases(session.wish.scale);
-        session.progress.expect(cases.len());
-        cases.iter().try_for_each(|case| speedup::measure(session, case))?;
-        claims(session)
+    fn measure(&self, context: &mut LabContext<'_>) -> anyhow::Result<()> {
+        let cases = cases(context.options.scale);
+        context.progress.expect(cases.len());
+        cases.iter().try_for_each(|case| speedup::measure(context, case))?;
+        claims(context)
     }
 }
 
@@ -66,6 +64,9 @@ fn cases(scale: Scale) -> Vec<Case> {
         list: list.cloned(),
         repeats,
         compute_ns: 0,
+        // The last case, which only adds the list up.
+        only_reads: name == EXPECTED[3].0,
+        mixed: false,
         judge: Ratio::speedup,
         arms: arms(&WAYS, list.is_some()),
     };
@@ -105,7 +106,14 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "more workers than cores cannot be faster than the cores: how many does this machine have?",
         why: "Nothing of size is handed over, so the workers compute at once, and the cores set the limit.",
-        found: |lines| Some(Found::ratio(compared(lines, 0, "pipe-serde", "place")?)),
+        found: |record| {
+            Some(MeasuredAnswer::ratio(compared(
+                record,
+                0,
+                "pipe-serde",
+                record::Residency::Place,
+            )?))
+        },
     },
     Question {
         key: "light-small",
@@ -113,7 +121,12 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(POOL),
         hint: "one multiplication takes a nanosecond: how long does handing it over take?",
         why: "Handing over one task costs microseconds. No number of cores wins them back from a multiplication.",
-        found: |lines| Some(Found::verdict(compared(lines, 1, "pipe-serde", "place")?, &FASTER)),
+        found: |record| {
+            Some(MeasuredAnswer::verdict(
+                compared(record, 1, "pipe-serde", record::Residency::Place)?,
+                &FASTER,
+            ))
+        },
     },
     Question {
         key: "heavy-large",
@@ -121,7 +134,12 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(POOL),
         hint: "50,000 square roots, repeated as long as in CPython, against serialising 50,000 numbers",
         why: "The task computes for longer than its list takes to serialise, send and build anew; how much longer is the speedup.",
-        found: |lines| Some(Found::verdict(compared(lines, 2, "pipe-serde", "place")?, &FASTER)),
+        found: |record| {
+            Some(MeasuredAnswer::verdict(
+                compared(record, 2, "pipe-serde", record::Residency::Place)?,
+                &FASTER,
+            ))
+        },
     },
     Question {
         key: "light-large",
@@ -129,7 +147,12 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(POOL),
         hint: "adding the list up reads each number once: how often does sending it touch each?",
         why: "Sending a list touches each number several times, and adding it up touches it once. So it is done before it is sent.",
-        found: |lines| Some(Found::verdict(compared(lines, 3, "pipe-serde", "place")?, &FASTER)),
+        found: |record| {
+            Some(MeasuredAnswer::verdict(
+                compared(record, 3, "pipe-serde", record::Residency::Place)?,
+                &FASTER,
+            ))
+        },
     },
     Question {
         key: "light-large-resident",
@@ -137,35 +160,40 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(POOL),
         hint: "what is handed over now? and how long does adding up 50,000 numbers take beside that?",
         why: "Only a descriptor travels, and adding up 50,000 numbers takes longer than that: the lecture's loss was the copying.",
-        found: |lines| Some(Found::verdict(compared(lines, 3, "shared", "resident")?, &FASTER)),
+        found: |record| {
+            Some(MeasuredAnswer::verdict(
+                compared(record, 3, "shared", record::Residency::Resident)?,
+                &FASTER,
+            ))
+        },
     },
 ];
 
 /// What was measured of case number `case` in one way through a pool.
 fn compared<'a>(
-    lines: &'a [Line],
+    record: &'a Record,
     case: usize,
     transport: &str,
-    residency: &str,
+    residency: record::Residency,
 ) -> Option<&'a Comparison> {
-    let of_way = |c: &&Comparison| c.cell.transport == transport && c.cell.residency == residency;
-    let all = comparisons(lines, "quadrants");
-    all.filter(|(_, of)| of.case == EXPECTED[case].0).map(|(c, _)| c).filter(of_way).last()
+    record.compared("quadrants").find(|of| {
+        let arm = &of.params.arm;
+        arm.transport == transport
+            && arm.residency == residency
+            && of.params.case.as_ref().is_some_and(|of| of.case == EXPECTED[case].0)
+    })
 }
 
 /// Checks the lecture's expectations on what comes nearest to its pool: serialised lists in pipes.
-fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {
-    let (cores, workers) = (session.book.allowed.len(), session.wish.workers);
-    for (case, words, low, high) in EXPECTED {
-        let comparisons = comparisons(&session.book.lines, "quadrants");
-        let mut of_case =
-            comparisons.filter(|(c, of)| c.cell.transport == "pipe-serde" && of.case == case);
-        let Some((found, _)) = of_case.next() else { continue };
+fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
+    let (cores, workers) = (context.run.allowed.len(), context.options.workers);
+    for (at, (case, words, low, high)) in EXPECTED.into_iter().enumerate() {
+        let place = record::Residency::Place;
+        let Some(found) = compared(&context.run.record, at, "pipe-serde", place) else { continue };
         let enough = found.generations >= ENOUGH_GENERATIONS;
         let seen = enough && found.low >= low && found.high <= high;
         let reason = reason(found, low, cores, workers);
-        drop(of_case);
-        session.claim(format!("{case}: {words}"), seen, reason)?;
+        context.claim(format!("{case}: {words}"), seen, reason)?;
     }
     Ok(())
 }

@@ -3,19 +3,18 @@
 //! The same tasks with and without a worker that pauses now and then, each in a closed loop and in an
 //! open one. Its cells are those of a sweep, with `--rate`.
 
+use harness::LabContext;
+use harness::execute::measure_in_lab;
+use harness::placement::Placement;
+use harness::plan::{self, Arm, Cell, Plan, SUM};
 use measure::histogram::SAMPLES_FOR_P99;
-use measure::record::{Line, Trial};
+use measure::units::time;
+use record::{Record, Stratum, Trial, TrialTable};
 use shm::wakeup::WaitStrategy;
 use transport::Residency;
 use workload::pauses::{PAUSE, SumWithPauses};
 
-use super::Lab;
-use crate::placement::Placement;
-use crate::plan::{self, Arm, Cell, Plan, SUM};
-use crate::predict::{Answer, Found, Question};
-use crate::run;
-use crate::session::Session;
-use crate::wish::{SCALE, WORKERS};
+use crate::lab::{Answer, Lab, MeasuredAnswer, Question, SCALE, WORKERS};
 
 /// The lab of the chapter about the tail.
 pub(super) struct Tail;
@@ -28,7 +27,7 @@ const RATE: f64 = 10_000.0;
 const OPEN_TASKS: usize = 2000;
 const CLOSED_TASKS: usize = 20_000;
 /// A p99 from this part of a pause on shows the pause.
-const SHOWS: u64 = 4;
+const PAUSE_PARTS: u64 = 4;
 
 impl Lab for Tail {
     fn name(&self) -> &'static str {
@@ -49,40 +48,32 @@ impl Lab for Tail {
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
     }
-    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        let (generations, pairs) = (session.wish.generations, session.wish.pairs);
-        let cells = plan::with_controls(cells(session.book.allowed.len()), usize::MAX);
-        run::ask(
-            session,
-            &Plan { lab: self.name(), cells, generations, pairs, stops: false, floor: false },
-        )?;
-        match session.is_interrupted() {
+    fn measure(&self, context: &mut LabContext<'_>) -> anyhow::Result<()> {
+        let (generations, pairs) = (context.options.generations, context.options.pairs);
+        let cells = plan::with_aa_tests(cells(context.run.allowed.len()), usize::MAX);
+        let (lab, stops, limits, table) = (self.name(), false, false, TrialTable::Stratum);
+        measure_in_lab(context, &Plan { lab, cells, generations, pairs, stops, limits, table })?;
+        match context.is_interrupted() {
             true => Ok(()),
-            false => claims(session),
+            false => claims(context),
         }
     }
 }
 
 /// Closed and open, without pauses and with them, on a machine with `cores` cores.
 fn cells(cores: usize) -> Vec<Cell> {
-    let (placement, regime) = match cores {
+    let (placement, wait) = match cores {
         0 | 1 => (Placement::Same, WaitStrategy::Sleep),
         _ => (Placement::Spread, WaitStrategy::Hybrid),
     };
-    let arms = ["pipe", "shared"].map(|name| Arm::of(name, Residency::Place, regime));
-    let cell = |job, rate: Option<f64>| Cell {
+    let arms = ["pipe", "shared"].map(|name| Arm::of(name, Residency::Place, wait));
+    let cell = |job: &str, rate: Option<f64>| Cell {
         placement: placement.clone(),
-        regime,
-        workers: 1,
-        depth: 1,
-        job,
+        stratum: Stratum { job: job.into(), rate, ..Cell::usual(wait) },
         bytes: BYTES,
         arms: arms.clone().into_iter().flatten().collect(),
-        control: false,
-        compute_ns: 0,
-        planted: None,
-        rate,
         tasks: Some(if rate.is_some() { OPEN_TASKS } else { CLOSED_TASKS }),
+        ..Cell::default()
     };
     [SUM, SumWithPauses::NAME]
         .into_iter()
@@ -100,9 +91,9 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(P99S),
         hint: "how many tasks are answered between two pauses, and how many of them does one pause hold up?",
         why: "Nobody sends while the worker pauses, so a pause holds up one task in many thousands. p99 cannot see it, and the maximum can.",
-        found: |lines| {
-            let p99 = trial(lines, SumWithPauses::NAME, "shared", false)?.round_trip_ns.p99;
-            Some(Found::Choice(P99S[usize::from(shows(p99))]))
+        found: |record| {
+            let p99 = trial(record, SumWithPauses::NAME, "shared", false)?.round_trip_ns.p99;
+            Some(MeasuredAnswer::Choice(P99S[usize::from(shows(p99))]))
         },
     },
     Question {
@@ -111,9 +102,9 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Duration,
         hint: "fifty tasks come due while it pauses: how long has each waited when it goes on?",
         why: "Of a thousand tasks in 100 ms fifty come due during the pause, and wait for what is left of it. The slowest fifth of those are the slowest hundredth of all.",
-        found: |lines| {
-            let trial = trial(lines, SumWithPauses::NAME, "shared", true)?;
-            Some(Found::exactly(trial.round_trip_ns.p99 as f64))
+        found: |record| {
+            let trial = trial(record, SumWithPauses::NAME, "shared", true)?;
+            Some(MeasuredAnswer::exactly(trial.round_trip_ns.p99 as f64))
         },
     },
     Question {
@@ -122,11 +113,11 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "what is the p99 made of: handing over, or waiting?",
         why: "The p99 is the pause, not the transport: whichever way the list goes, it waits as long.",
-        found: |lines| {
+        found: |record| {
             let p99 = |transport| {
-                Some(trial(lines, SumWithPauses::NAME, transport, true)?.round_trip_ns.p99 as f64)
+                Some(trial(record, SumWithPauses::NAME, transport, true)?.round_trip_ns.p99 as f64)
             };
-            Some(Found::exactly(p99("pipe")? / p99("shared")?))
+            Some(MeasuredAnswer::exactly(p99("pipe")? / p99("shared")?))
         },
     },
     Question {
@@ -135,35 +126,31 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Count,
         hint: "each sample lies below p99 with a probability of 0.99: when are all of n below it in 5 % of cases?",
         why: "All of n samples lie below p99 with a probability of 0.99 to the power n. That is 5 % at n = 299.",
-        found: |lines| {
-            trial(lines, SUM, "shared", false)?;
-            Some(Found::exactly(SAMPLES_FOR_P99 as f64))
+        found: |record| {
+            trial(record, SUM, "shared", false)?;
+            Some(MeasuredAnswer::exactly(SAMPLES_FOR_P99 as f64))
         },
     },
 ];
 
 /// Whether a p99 shows the pauses.
 fn shows(p99: u64) -> bool {
-    p99 >= PAUSE.as_nanos() as u64 / SHOWS
+    p99 >= PAUSE.as_nanos() as u64 / PAUSE_PARTS
 }
 
-/// The last trial of one job by one transport, in an open loop or a closed one.
-fn trial<'a>(lines: &'a [Line], job: &str, transport: &str, open: bool) -> Option<&'a Trial> {
-    lines.iter().rev().find_map(|line| match line {
-        Line::Trial(trial) if trial.lab == "tail" && trial.error.is_none() => {
-            let cell = &trial.cell;
-            let here = cell.job == job && cell.transport == transport;
-            (here && cell.rate.is_some() == open).then_some(&**trial)
-        }
-        _ => None,
+/// The trial of one job by one transport, in an open loop or a closed one.
+fn trial<'a>(record: &'a Record, job: &str, transport: &str, open: bool) -> Option<&'a Trial> {
+    record.measured("tail").find(|trial| {
+        let (stratum, arm) = (&trial.params.stratum, &trial.params.arm);
+        stratum.job == job && arm.transport == transport && stratum.rate.is_some() == open
     })
 }
 
 /// What the chapter says of pauses, checked on both transports.
-fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {
+fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
     let of = |open| {
         let both = ["pipe", "shared"].map(|transport| {
-            Some(&trial(&session.book.lines, SumWithPauses::NAME, transport, open)?.round_trip_ns)
+            Some(&trial(&context.run.record, SumWithPauses::NAME, transport, open)?.round_trip_ns)
         });
         both.into_iter().collect::<Option<Vec<_>>>()
     };
@@ -171,20 +158,20 @@ fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {
     let p99s: Vec<[u64; 2]> = [&closed, &open].map(|loops| [loops[0].p99, loops[1].p99]).to_vec();
     let most = closed.iter().map(|times| times.max).min().unwrap_or(0);
     let words = |[pipe, shared]: [u64; 2]| {
-        format!("p99 by pipe {}, by shared {}", report::time(pipe), report::time(shared))
+        format!("p99 by pipe {}, by shared {}", time(pipe), time(shared))
     };
     let hidden = !p99s[0].iter().any(|p99| shows(*p99));
-    let reason = format!("{}; the slowest took {} at least", words(p99s[0]), report::time(most));
+    let reason = format!("{}; the slowest took {} at least", words(p99s[0]), time(most));
     let in_maximum = most >= PAUSE.as_nanos() as u64;
-    session.claim(
+    context.claim(
         "a closed loop hides pauses: its p99 knows nothing of them, its maximum does",
         hidden && in_maximum,
         reason,
     )?;
     let seen = p99s[1].iter().all(|p99| shows(*p99));
-    session.claim("the open loop's p99 shows the same pauses", seen, words(p99s[1]))?;
+    context.claim("the open loop's p99 shows the same pauses", seen, words(p99s[1]))?;
     let ratio = p99s[1][0] as f64 / p99s[1][1].max(1) as f64;
-    session.claim(
+    context.claim(
         "that p99 is the pause's, not the transport's: copying or sharing makes no difference to it",
         seen && (0.8..=1.25).contains(&ratio),
         format!("pipe ÷ shared {ratio:.2}×"),

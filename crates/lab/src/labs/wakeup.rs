@@ -1,28 +1,28 @@
-//! Chapter 6: what does it cost to wake whoever waits, and when may one look instead of sleeping?
+//! Chapter 6: what does it cost to wake a process that waits, and when may it spin instead of sleeping?
 //!
 //! Its cells are a sweep's, with a resident list of one item: nothing but the hand-over is left.
 
-use measure::record::{Line, Trial};
+use harness::LabContext;
+use harness::execute::measure_in_lab;
+use harness::limits;
+use harness::placement::Placement;
+use harness::plan::{Arm, Cell, Plan};
+use measure::units::ratio;
 use pool::MAX_WORKERS;
+use record::{Record, Stratum, Trial, TrialTable};
 use shm::wakeup::WaitStrategy;
 use transport::Residency;
 
-use super::Lab;
-use crate::placement::Placement;
-use crate::plan::{Arm, Cell, Plan};
-use crate::predict::{Answer, Found, Question};
-use crate::session::Session;
-use crate::wish::{SCALE, WORKERS};
-use crate::{floor, run};
+use crate::lab::{Answer, Lab, MeasuredAnswer, Question, SCALE, WORKERS};
 
 /// The lab of the sixth chapter.
 pub(super) struct Wakeup;
 
 const NAME: &str = "wakeup";
-/// Waking somebody else's core is told to cost at least so many times the rest of the journey.
-const DEAR: f64 = 10.0;
+/// Waking an idle core costs at least so many times the rest of the journey.
+const MIN_WAKING_RATIO: f64 = 10.0;
 /// The hybrid may take so many times as long as the best other wake-up.
-const NEAR: f64 = 1.3;
+const MAX_HYBRID_RATIO: f64 = 1.3;
 
 impl Lab for Wakeup {
     fn name(&self) -> &'static str {
@@ -32,7 +32,7 @@ impl Lab for Wakeup {
         "6"
     }
     fn question(&self) -> &'static str {
-        "what does it cost to wake whoever waits, and when may one look instead of sleeping?"
+        "what does it cost to wake a process that waits, and when may it spin instead of sleeping?"
     }
     fn without(&self) -> &'static [&'static str] {
         &[WORKERS, SCALE]
@@ -43,15 +43,18 @@ impl Lab for Wakeup {
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
     }
-    fn ask(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        if !session.book.lines.iter().any(|line| matches!(line, Line::Floor(_))) {
-            floor::measure(session.book)?;
+    fn measure(&self, context: &mut LabContext<'_>) -> anyhow::Result<()> {
+        if context.run.record.limits.is_empty() {
+            limits::measure(context.run)?;
         }
-        let cells = cells(&session.book.allowed);
-        let (generations, pairs) = (session.wish.generations, session.wish.pairs);
-        let plan = Plan { lab: NAME, cells, generations, pairs, stops: false, floor: false };
-        run::ask(session, &plan)?;
-        if session.is_interrupted() { Ok(()) } else { claims(session) }
+        let cells = cells(&context.run.allowed);
+        let (generations, pairs) = (context.options.generations, context.options.pairs);
+        let (stops, limits, table) = (false, false, TrialTable::Wakeups);
+        measure_in_lab(
+            context,
+            &Plan { lab: NAME, cells, generations, pairs, stops, limits, table },
+        )?;
+        if context.is_interrupted() { Ok(()) } else { claims(context) }
     }
 }
 
@@ -64,37 +67,29 @@ fn cells(allowed: &[usize]) -> Vec<Cell> {
         places.push((spread.clone(), 1));
     }
     places.push((spread, (2 * allowed.len()).min(MAX_WORKERS)));
-    let regimes = [WaitStrategy::Sleep, WaitStrategy::Spin, WaitStrategy::Hybrid];
+    let waits = [WaitStrategy::Sleep, WaitStrategy::Spin, WaitStrategy::Hybrid];
     let cell = |(placement, workers): (Placement, usize)| {
-        regimes.map(|regime| Cell {
-            job: crate::plan::SUM,
+        waits.map(|wait| Cell {
             placement: placement.clone(),
-            regime,
-            workers,
-            depth: 1,
+            stratum: Stratum { workers, ..Cell::usual(wait) },
             bytes: shm::ITEM_BYTES,
-            arms: arms(regime),
-            control: false,
-            compute_ns: 0,
-            planted: None,
-            rate: None,
-            tasks: None,
+            arms: arms(wait),
+            ..Cell::default()
         })
     };
     places.into_iter().flat_map(cell).collect()
 }
 
-/// Every wake-up of a shared segment in `regime`.
-fn arms(regime: WaitStrategy) -> Vec<Arm> {
-    let Some(any) = Arm::of("shared", Residency::Resident, regime) else { return Vec::new() };
-    let all = any.transport.wakeups().into_iter();
-    let of_regime = all.filter(|(_, of)| *of == regime);
-    of_regime.map(|(wakeup, _)| Arm { wakeup, ..any.clone() }).collect()
+/// Every wake-up of a shared segment that waits so.
+fn arms(wait: WaitStrategy) -> Vec<Arm> {
+    let Some(any) = Arm::of("shared", Residency::Resident, wait) else { return Vec::new() };
+    let all = any.transport.wakeups().into_iter().filter(|(_, of)| *of == wait);
+    all.map(|(wakeup, _)| Arm { wakeup, ..any.clone() }).collect()
 }
 
 /// Median of one wake-up's round trips; nothing where there are none.
-fn p50(lines: &[Line], place: Place, wakeup: &str) -> Option<f64> {
-    let found = trials(lines, place).find(|trial| trial.cell.wakeup == wakeup)?;
+fn p50(record: &Record, place: Place, wakeup: &str) -> Option<f64> {
+    let found = trials(record, place).find(|trial| trial.params.arm.wakeup == wakeup)?;
     Some(found.round_trip_ns.p50 as f64)
 }
 
@@ -110,59 +105,55 @@ enum Place {
 }
 
 fn place(trial: &Trial) -> Place {
-    match (trial.cell.workers, trial.cell.placement.as_str()) {
-        (1, "same") => Place::Same,
+    let Stratum { workers, placement, .. } = &trial.params.stratum;
+    match (workers, placement) {
+        (1, record::Placement::Same) => Place::Same,
         (1, _) => Place::Spread,
         _ => Place::Crowded,
     }
 }
 
-fn trials(lines: &[Line], at: Place) -> impl Iterator<Item = &Trial> {
-    lines.iter().rev().filter_map(move |line| match line {
-        Line::Trial(trial) if trial.lab == NAME && trial.error.is_none() => {
-            (place(trial) == at).then_some(&**trial)
-        }
-        _ => None,
-    })
+fn trials(record: &Record, at: Place) -> impl Iterator<Item = &Trial> {
+    record.measured(NAME).filter(move |trial| place(trial) == at)
 }
 
 /// How many times as long `other` takes as `wakeup`.
-fn times(lines: &[Line], (at, wakeup): (Place, &str), other: (Place, &str)) -> Option<f64> {
-    Some(p50(lines, other.0, other.1)? / p50(lines, at, wakeup)?)
+fn times(record: &Record, (at, wakeup): (Place, &str), other: (Place, &str)) -> Option<f64> {
+    Some(p50(record, other.0, other.1)? / p50(record, at, wakeup)?)
 }
 
 /// Median times of the hybrid, and of the best other one, by name.
-fn hybrid_and_best(lines: &[Line], at: Place) -> Option<(f64, f64, &str)> {
-    let hybrid = p50(lines, at, "hybrid")?;
-    let others = trials(lines, at).filter(|trial| trial.cell.wakeup != "hybrid");
+fn hybrid_and_best(record: &Record, at: Place) -> Option<(f64, f64, &str)> {
+    let hybrid = p50(record, at, "hybrid")?;
+    let others = trials(record, at).filter(|trial| trial.params.arm.wakeup != "hybrid");
     let best = others.min_by_key(|trial| trial.round_trip_ns.p50)?;
-    Some((hybrid, best.round_trip_ns.p50 as f64, &best.cell.wakeup))
+    Some((hybrid, best.round_trip_ns.p50 as f64, &best.params.arm.wakeup))
 }
 
 /// What the chapter says, checked on the lines that were written.
-fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {
-    let lines = &session.book.lines;
+fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
+    let record = &context.run.record;
     let mut all = Vec::new();
-    if let Some(times) = times(lines, (Place::Spread, "spin"), (Place::Spread, "futex")) {
-        let reason = format!("across two cores a futex takes {} of spin", report::ratio(times));
+    if let Some(times) = times(record, (Place::Spread, "spin"), (Place::Spread, "futex")) {
+        let reason = format!("across two cores a futex takes {} of spin", ratio(times));
         let text = "waking a sleeping core costs 10 times the rest of the journey, or more";
-        all.push((text, times >= DEAR, reason));
+        all.push((text, times >= MIN_WAKING_RATIO, reason));
     }
-    if let Some(times) = times(lines, (Place::Same, "futex"), (Place::Same, "spin")) {
-        let reason = format!("on one core spin takes {} of a futex", report::ratio(times));
-        let text = "whoever spins on the core that its peer needs waits for the scheduler";
-        all.push((text, times >= DEAR, reason));
+    if let Some(times) = times(record, (Place::Same, "futex"), (Place::Same, "spin")) {
+        let reason = format!("on one core spin takes {} of a futex", ratio(times));
+        let text = "a process that spins on the core that its peer needs waits for the scheduler";
+        all.push((text, times >= MIN_WAKING_RATIO, reason));
     }
     let places =
         [(Place::Same, "one core"), (Place::Spread, "two cores"), (Place::Crowded, "crowded")];
     let beside: Vec<_> = places
         .into_iter()
-        .filter_map(|(at, name)| Some((name, hybrid_and_best(lines, at)?)))
+        .filter_map(|(at, name)| Some((name, hybrid_and_best(record, at)?)))
         .collect();
     if !beside.is_empty() {
-        let near = beside.iter().all(|(_, (hybrid, best, _))| *hybrid <= NEAR * best);
+        let near = beside.iter().all(|(_, (hybrid, best, _))| *hybrid <= MAX_HYBRID_RATIO * best);
         let words = beside.iter().map(|(name, (hybrid, best, other))| {
-            format!("{name} {} of {other}", report::ratio(hybrid / best))
+            format!("{name} {} of {other}", ratio(hybrid / best))
         });
         let reason = words.collect::<Vec<_>>().join(", ");
         all.push((
@@ -171,7 +162,7 @@ fn claims(session: &mut Session<'_>) -> anyhow::Result<()> {
             reason,
         ));
     }
-    all.into_iter().try_for_each(|(text, seen, reason)| session.claim(text, seen, reason))
+    all.into_iter().try_for_each(|(text, seen, reason)| context.claim(text, seen, reason))
 }
 
 /// Which is fastest on one core.
@@ -184,7 +175,7 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Duration,
         hint: "two system calls and one switch from process to process, each way",
         why: "Each side wakes the other and then sleeps: two switches, and nobody's core has to be woken.",
-        found: |lines| Some(Found::exactly(p50(lines, Place::Same, "futex")?)),
+        found: |record| Some(MeasuredAnswer::exactly(p50(record, Place::Same, "futex")?)),
     },
     Question {
         key: "sleep-spread",
@@ -192,9 +183,9 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "what has to happen on a core that has nothing to do, before it runs anybody?",
         why: "An idle core has to be woken by an interrupt. On a virtual machine the host has to bring it back first.",
-        found: |lines| {
-            let times = times(lines, (Place::Same, "futex"), (Place::Spread, "futex"))?;
-            Some(Found::exactly(times))
+        found: |record| {
+            let times = times(record, (Place::Same, "futex"), (Place::Spread, "futex"))?;
+            Some(MeasuredAnswer::exactly(times))
         },
     },
     Question {
@@ -203,9 +194,9 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Times,
         hint: "of a journey without sleep, a cache line there and back is nearly all",
         why: "Nothing is left but cache lines that go from core to core; all else was waking.",
-        found: |lines| {
-            let times = times(lines, (Place::Spread, "spin"), (Place::Spread, "futex"))?;
-            Some(Found::exactly(times))
+        found: |record| {
+            let times = times(record, (Place::Spread, "spin"), (Place::Spread, "futex"))?;
+            Some(MeasuredAnswer::exactly(times))
         },
     },
     Question {
@@ -214,13 +205,13 @@ static QUESTIONS: &[Question] = &[
         answer: Answer::Choice(WAYS),
         hint: "who runs while the other one looks?",
         why: "Backoff hands the core over by one cheap system call, and nobody is put to sleep or woken. Looking without a pause holds the core that the answer needs.",
-        found: |lines| {
+        found: |record| {
             let names = ["spin", "hybrid", "futex"];
-            let times = names.map(|name| p50(lines, Place::Same, name));
+            let times = names.map(|name| p50(record, Place::Same, name));
             let all = times.into_iter().zip(WAYS).map(|(time, way)| Some((time?, *way)));
             let all: Option<Vec<(f64, &'static str)>> = all.collect();
             let best = all?.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
-            Some(Found::Choice(best.1))
+            Some(MeasuredAnswer::Choice(best.1))
         },
     },
 ];
@@ -236,7 +227,7 @@ mod tests {
             let mut count = std::collections::BTreeMap::new();
             for cell in &cells {
                 for arm in &cell.arms {
-                    let place = (cell.placement.name(), cell.workers);
+                    let place = (cell.placement.word(), cell.stratum.workers);
                     *count.entry((place, arm.wakeup)).or_insert(0) += 1;
                 }
             }

@@ -22,11 +22,11 @@ pub enum WaitStrategy {
 }
 
 impl WaitStrategy {
-    /// The word in records of schema 1.
+    /// The word on the command line and in records.
     pub fn name(self) -> &'static str {
         match self {
-            WaitStrategy::Sleep => "sleeping",
-            WaitStrategy::Spin => "polling",
+            WaitStrategy::Sleep => "sleep",
+            WaitStrategy::Spin => "spin",
             WaitStrategy::Hybrid => "hybrid",
         }
     }
