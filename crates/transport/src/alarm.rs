@@ -1,4 +1,4 @@
-//! Ends a hub's wait from outside.
+//! Ends a hub's wait from another thread.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use shm::wakeup::Ringer;
 
-/// Ends a hub's wait from outside, as a worker's death must: shared memory has no end of file, and a stream
-/// has none while a child of the worker's holds it open.
+/// Ends a hub's wait from another thread.
+///
+/// The pool raises it when a worker has died. Shared memory has no end of file, and a stream has
+/// none while a child process of the worker holds it open.
 #[derive(Debug)]
 pub struct Alarm {
     raised: AtomicBool,
@@ -15,25 +17,29 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm that rings `ringer`; none where no hub sleeps.
+    /// An alarm that wakes the hub through `ringer`; `None` where no hub sleeps.
     pub fn new(ringer: Option<Box<dyn Ringer>>) -> Arc<Alarm> {
         Arc::new(Alarm { raised: AtomicBool::new(false), ringer })
     }
 
-    /// The hub's wait, this one or the next, ends with [`HubEvent::Alarm`].
+    /// Ends the hub's current wait, or its next one, with [`HubEvent::Alarm`].
     pub fn raise(&self) {
-        // Release: what the raiser noted down before is seen by whoever finds the alarm raised.
+        // Release: publishes what the raising thread has written before; pairs with the Acquire in
+        // `raised` and `take`.
         self.raised.store(true, Release);
         if let Some(ringer) = &self.ringer {
             ringer.ring();
-            // Where a worker can write into the words by which the hub says that it sleeps, these are a hint.
+            // A worker can write to the word that says whether the hub sleeps, so `ring` alone is
+            // not enough.
             ringer.force_wake();
         }
     }
 
-    /// Has a hub that sleeps look around, though nothing may have come: whoever owns a hub that waits
-    /// without patience does this now and then ([`shm::wakeup::LIVENESS_INTERVAL`]), since a worker that lies
-    /// can make its hub sleep on.
+    /// Wakes a hub that sleeps, without raising the alarm.
+    ///
+    /// The owner of a hub that waits without a timeout calls it every
+    /// [`shm::wakeup::LIVENESS_INTERVAL`]: a faulty worker can overwrite the word that says that
+    /// the hub sleeps, and the hub is then not woken otherwise.
     pub fn force_wake(&self) {
         if let Some(ringer) = &self.ringer {
             ringer.force_wake();
@@ -45,7 +51,7 @@ impl Alarm {
         self.raised.load(Acquire)
     }
 
-    /// Takes it down; says whether it was raised.
+    /// Lowers the alarm, and returns whether it was raised.
     pub fn take(&self) -> bool {
         self.raised.load(Acquire) && self.raised.swap(false, Acquire)
     }

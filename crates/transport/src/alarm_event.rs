@@ -1,4 +1,4 @@
-//! What ends a hub's sleep beside its streams.
+//! Ends a hub's sleep in poll(2) or read(2).
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,19 +12,22 @@ use shm::wakeup::Ringer;
 use crate::error::TransportError;
 use crate::message::KNOCK;
 
-/// An eventfd that a hub polls together with its streams; and for a hub that blocks in the read of one
-/// pipe, a knock in that pipe.
+/// An eventfd that a hub polls together with its workers' descriptors. A hub that blocks in read(2)
+/// on a single pipe is woken by a wake-up frame in that pipe instead.
 ///
-/// To poll before each read would cost a tenth of a round trip through a pipe. A knock costs nothing until
-/// it is needed: it is a frame without meaning, written through a fresh descriptor of the pipe's other end.
-/// It is shorter than PIPE_BUF, so it lies between two frames if those are, too.
+/// Polling before each read would add a tenth to a round trip through a pipe. A wake-up frame costs
+/// nothing until the alarm is raised: the ringing thread opens the pipe's writing end through
+/// /proc/self/fd and writes a frame marked [`KNOCK`], which the hub discards. The frame is shorter
+/// than PIPE_BUF, so its write is atomic; it lands between two replies if these are written
+/// atomically as well.
 #[derive(Clone, Debug)]
 pub(crate) struct AlarmEvent(Arc<Ends>);
 
 #[derive(Debug)]
 struct Ends {
     counter: OwnedFd,
-    /// The pipe that the hub reads, or is about to. Its descriptor stays open while this is locked.
+    /// The pipe that the hub blocks on, or is about to. While this is locked, the hub does not
+    /// close it.
     blocked: Mutex<Option<RawFd>>,
 }
 
@@ -35,18 +38,18 @@ impl AlarmEvent {
         Ok(AlarmEvent(Arc::new(Ends { counter, blocked: Mutex::new(None) })))
     }
 
-    /// Readable from a ring until it is cleared.
+    /// Readable from the first `ring` until `clear`.
     pub(crate) fn poll_fd(&self) -> PollFd<'_> {
         PollFd::new(&self.0.counter, PollFlags::IN)
     }
 
     #[cold]
     pub(crate) fn clear(&self) {
-        // An error says that there was nothing to read: it is clear.
+        // EAGAIN: the counter is zero already.
         let _ = read(&self.0.counter, &mut [0; size_of::<u64>()]);
     }
 
-    /// Whoever rings from here on knocks in `pipe`; nothing, to take that back.
+    /// From now on `ring` writes a wake-up frame to `pipe`; `None` ends that.
     #[inline]
     pub(crate) fn set_blocked(&self, pipe: Option<&OwnedFd>) {
         let pipe = pipe.map(AsRawFd::as_raw_fd);
@@ -56,11 +59,12 @@ impl AlarmEvent {
 
 impl Ringer for AlarmEvent {
     fn ring(&self) {
-        // A counter that is full is not zero, which is all that is asked of it.
+        // EAGAIN: the counter is full, so it is readable already.
         let _ = write(&self.0.counter, &1u64.to_ne_bytes());
         let blocked = self.0.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pipe) = *blocked else { return };
-        // A socket cannot be opened: its reads end by themselves. A pipe that is full wakes its reader.
+        // open(2) fails for a socket, whose reads have a timeout. EAGAIN in the write: the pipe is
+        // full, so its reader does not sleep.
         let path = format!("/proc/self/fd/{pipe}");
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         if let Ok(end) = open(path, flags, Mode::empty()) {

@@ -1,4 +1,4 @@
-//! The list of transports: a new one is one line here.
+//! The list of transports. Adding one is one line here.
 
 use crate::contract::Transport;
 use crate::{pipe, pipe_serde, shared, socket, vm_read, vmsplice};

@@ -1,4 +1,4 @@
-//! What each transport says of itself, and that it makes both halves.
+//! The contract of a transport: what it states about itself, and how its two halves are made.
 
 use shm::wakeup::WaitStrategy;
 
@@ -14,27 +14,27 @@ pub trait Transport: Sync {
     /// The name on the command line and in records.
     fn name(&self) -> &'static str;
 
-    /// Its costs, as it states them; the conformance suite holds the kernel's counts against it.
+    /// Its costs per task. The conformance suite compares them with the kernel's counts.
     fn ledger(&self) -> Ledger;
 
-    /// Where lists can be.
+    /// The residencies that it supports.
     fn residencies(&self) -> &'static [Residency];
 
-    /// How a waiting side can be woken: names and regimes, the default first.
+    /// Its wake-ups: name and wait strategy, the default first.
     fn wakeups(&self) -> Vec<(&'static str, WaitStrategy)>;
 
-    /// Whether lists lie in a segment, so that its kind is an axis.
+    /// Whether its lists lie in a shared segment, whose kind and pages can be chosen.
     fn has_segment(&self) -> bool;
 
-    /// The coordinator's half.
+    /// Makes the coordinator's half.
     ///
     /// # Errors
-    /// The system refused, or `setup` names an axis that this transport does not have.
+    /// A system call failed, or `setup` asks for something that this transport does not have.
     fn hub(&'static self, setup: &Setup) -> Result<Box<dyn Hub>, TransportError>;
 
-    /// A worker's half, from what [`Hub::attach`] gave.
+    /// Makes a worker's half from the result of [`Hub::attach`].
     ///
     /// # Errors
-    /// What came is not what this transport hands over.
+    /// The handover is not one of this transport, or a system call failed.
     fn spoke(&self, handover: Handover) -> Result<Box<dyn Spoke>, TransportError>;
 }

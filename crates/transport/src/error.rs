@@ -1,24 +1,24 @@
-//! What can go wrong with a transport itself, and who is to blame.
+//! Errors of a transport: what failed, and who is to blame.
 
 use std::io;
 use std::ops::Range;
 
 use shm::SegmentError;
 
-/// What can go wrong with a transport itself.
+/// An error of the transport itself, as opposed to a [`crate::Failure`] inside a worker.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// The worker's, or the coordinator's, end is closed.
+    /// The peer has closed its end.
     #[error("the other side has closed its end")]
     Disconnected,
-    /// The transport has no such axis.
+    /// The transport does not support what was asked for.
     #[error("transport `{transport}` has no {what}; it has {has}")]
     Unsupported {
         /// Which transport.
         transport: &'static str,
-        /// What was asked of it.
+        /// What was asked for.
         what: String,
-        /// What it has instead.
+        /// What it supports instead.
         has: String,
     },
     /// A list is longer than [`crate::Setup::max_list_items`].
@@ -26,63 +26,63 @@ pub enum TransportError {
     TooLong {
         /// Items of the list.
         items: usize,
-        /// Items that fit.
+        /// The limit, in items.
         max: usize,
     },
     /// The setup asks for more than any transport carries.
-    #[error("a setup for {asked} {what}: at most {max} can be had")]
+    #[error("the setup asks for {asked} {what}: at most {max} are possible")]
     TooLarge {
-        /// What is counted.
+        /// What is limited.
         what: &'static str,
         /// How many were asked for.
         asked: usize,
-        /// How many there can be.
+        /// The limit.
         max: usize,
     },
-    /// A room or a list of another hub: only that one knows who writes there.
+    /// A buffer or a resident list that belongs to another hub.
     #[error("{what} of another hub was given")]
     Foreign {
         /// What was given.
         what: &'static str,
     },
-    /// A part that its resident list does not have.
+    /// A range outside of its resident list.
     #[error("items {}..{} of a list of {items} were given", .part.start, .part.end)]
     OutOfRange {
-        /// The part that was given.
+        /// The range that was given.
         part: Range<usize>,
         /// Items of the list.
         items: usize,
     },
-    /// More tasks or lists at once than the setup says.
+    /// More tasks or lists at once than the setup allows. Try again after an answer was received.
     #[error("no room for another {what}: collect an answer first")]
     Full {
-        /// task or list.
+        /// "task" or "list".
         what: &'static str,
     },
-    /// This kernel, container or user may not do what the transport is made of.
+    /// A system call that this transport needs is not permitted here.
     #[error(
         "transport `{transport}` needs {call}, which this system does not allow: {cause}{hint}"
     )]
     Forbidden {
         /// Which transport.
         transport: &'static str,
-        /// The call that was tried.
+        /// The system call.
         call: &'static str,
         /// What the system said.
         cause: io::Error,
-        /// What decides it, if that can be told; empty otherwise.
+        /// Which setting decides it, where that is known; else empty.
         hint: &'static str,
     },
-    /// A frame or plan makes no sense.
-    #[error("the other side sent something that cannot be: {0}")]
+    /// A frame, a message or a plan from the peer that is not valid.
+    #[error("the other side sent an invalid message: {0}")]
     InvalidMessage(String),
-    /// No segment.
+    /// A segment could not be made or opened.
     #[error(transparent)]
     Segment(#[from] SegmentError),
-    /// The system refused.
+    /// A system call failed.
     #[error("{what}: {cause}")]
     System {
-        /// The call.
+        /// The system call.
         what: &'static str,
         /// What the system said.
         cause: io::Error,
@@ -90,7 +90,7 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// Wraps a system's error with the call that failed; a closed other end becomes `Gone`.
+    /// Wraps the error of the system call `what`; EPIPE and ECONNRESET become `Disconnected`.
     pub(crate) fn system<E: Into<io::Error>>(
         what: &'static str,
     ) -> impl FnOnce(E) -> TransportError {

@@ -13,43 +13,48 @@ use crate::message::{Reply, Task};
 use crate::residency::Residency;
 use crate::setup::Handover;
 
-/// The coordinator's half of a transport. It owns all workers.
+/// The coordinator's half of a transport: one object for all workers.
+///
+/// For each worker it has a link, and in the link a ledger of the tasks in flight (sent and not yet
+/// answered) and of what each of them holds.
 pub trait Hub: Send {
-    /// Makes the link to worker number `worker`, and what that worker needs for its end.
+    /// Makes the link to worker number `worker`, and returns what that worker needs for its end.
     ///
     /// # Errors
-    /// The system refused.
+    /// A system call failed.
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError>;
 
-    /// Forgets the link, and gives back its tasks in flight in the order in which they were sent:
-    /// only the first can have begun. What else they held is freed.
+    /// Removes the link, and returns its tasks in flight in the order in which they were sent. Only
+    /// the first can have begun. Everything else they held is freed.
     ///
-    /// Only after the worker was reaped: until then it might still read and write. And only after
-    /// [`Hub::recv`] told what it had answered: an answer that nobody collected is lost, and its
-    /// task is among these.
+    /// Call it after the worker was reaped, since it can read and write until then; and after
+    /// [`Hub::recv`] has returned what it had answered, since an answer that was not received is
+    /// lost and its task is returned as unanswered.
     fn detach(&mut self, worker: usize) -> Vec<UnansweredTask>;
 
-    /// Room for a list of `items` items, to be filled and then sent as [`List::Built`].
+    /// A buffer for a list of `items` items, to be filled and then sent as [`List::Built`].
     ///
     /// # Errors
-    /// It is longer than the room of [`Setup`], or all rooms are taken.
+    /// `items` exceeds [`Setup::max_list_items`], or all buffers are in use.
     fn reserve(&mut self, items: usize) -> Result<ListBuffer, TransportError>;
 
     /// Copies a list into the segment once, for any number of tasks.
     ///
     /// # Errors
-    /// As [`Hub::reserve`]; a transport without [`Residency::Resident`] always refuses.
+    /// As [`Hub::reserve`]. A transport without [`Residency::Resident`] always refuses.
     fn place(&mut self, list: &[i64]) -> Result<Resident, TransportError>;
 
-    /// Sends one task. A phase task's stamps up to `Sent` are noted in `timeline`.
+    /// Sends one task. The stamps of a traced task, up to `Sent`, are written to `timeline`.
     ///
-    /// A worker that has closed its end is no error here: [`Hub::recv`] tells that, after what it
-    /// had answered, and [`Hub::detach`] gives the task back.
+    /// A worker that has closed its end is no error here: [`Hub::recv`] returns
+    /// [`HubEvent::Disconnected`] after the answers of that worker, and [`Hub::detach`] returns the
+    /// task.
     ///
     /// # Errors
-    /// The task was not sent, and its worker will not do it: no such worker is attached ([`TransportError::Disconnected`]), as many tasks as
-    /// [`Setup::depth`] are in flight, the list does not fit, or the system failed. Where it failed after
-    /// a part had been written, [`Hub::recv`] tells [`HubEvent::Broken`].
+    /// The task was not sent, and the worker will not do it: no such worker is attached
+    /// ([`TransportError::Disconnected`]), [`Setup::depth`] tasks are in flight, the list is too
+    /// long, or a system call failed. If a part of the task had been written by then, [`Hub::recv`]
+    /// returns [`HubEvent::Broken`].
     fn send(
         &mut self,
         worker: usize,
@@ -58,90 +63,94 @@ pub trait Hub: Send {
         timeline: Option<&mut Timeline>,
     ) -> Result<(), TransportError>;
 
-    /// How long a worker may take nothing while [`Hub::send`] waits for it; for ever unless said.
-    /// Whoever stays longer is sent nothing any more: what it was sent, be it in part, stays in flight
-    /// until [`Hub::detach`] gives it back. A transport whose send never waits has no use for it.
+    /// How long [`Hub::send`] waits for a worker that reads nothing; without a limit until this is
+    /// called.
+    ///
+    /// After the limit nothing more is written to that worker. Its tasks, also one that was written
+    /// in part, stay in flight until [`Hub::detach`] returns them. No effect for a transport whose
+    /// `send` never waits.
     fn set_stall(&mut self, _limit: Duration) {}
 
-    /// From here to [`Hub::uncork`], tasks sent to `worker` may wait, so that several small ones
-    /// cost one wake-up or one write. Their order is kept, and they count as in flight.
+    /// Lets tasks for `worker` wait until [`Hub::uncork`], so that several small ones cost one
+    /// wake-up or one write (as TCP_CORK does). Their order is kept, and they count as in flight.
     ///
-    /// Uncork before you wait: [`Hub::recv`] lets nothing go, and would wait for the answer to a
-    /// task that nobody has heard of.
+    /// Uncork before you wait: [`Hub::recv`] sends nothing, and would wait for the answer to a task
+    /// that was not sent.
     fn cork(&mut self, worker: usize);
 
-    /// Lets go what waits since [`Hub::cork`].
+    /// Sends the tasks that wait since [`Hub::cork`].
     ///
     /// # Errors
-    /// The system failed. A worker that has closed its end is none, as in [`Hub::send`].
+    /// A system call failed. A worker that has closed its end is no error, as in [`Hub::send`].
     fn uncork(&mut self, worker: usize) -> Result<(), TransportError>;
 
-    /// Waits for whatever comes first; without `patience` for as long as it takes.
+    /// Waits for the next event: at most about `timeout`, or as long as it takes without one.
     ///
     /// # Errors
-    /// The system failed in a way that concerns no single worker.
-    fn recv(&mut self, patience: Option<Duration>) -> Result<HubEvent, TransportError>;
+    /// A system call failed in a way that concerns no single worker.
+    fn recv(&mut self, timeout: Option<Duration>) -> Result<HubEvent, TransportError>;
 
-    /// Tasks sent to `worker` and not answered.
+    /// Number of tasks that were sent to `worker` and not answered.
     fn in_flight(&self, worker: usize) -> usize;
 
-    /// Whether a list of that many bytes, there before its task, is still sent or fetched while its
-    /// worker has begun.
+    /// Whether a worker starts on a list of `bytes` bytes while the rest of it is still being sent
+    /// or fetched.
     fn overlaps(&self, bytes: usize, residency: Residency) -> bool;
 
-    /// Bytes that the smallest stream to a worker holds while nobody reads; nothing where there is none.
+    /// Capacity in bytes of the smallest stream to a worker; `None` where there is no stream.
     fn buffer_bytes(&self) -> Option<usize> {
         None
     }
 
-    /// Bytes so far, to workers and back, that no kernel counts as written: descriptors put into
-    /// rings, and pages put into pipes.
+    /// Bytes so far, to workers and from them, that /proc/PID/io does not count: descriptors in
+    /// rings, and pages spliced into pipes.
     fn uncounted_bytes(&self) -> (u64, u64) {
         (0, 0)
     }
 
-    /// What the kernel says of this side's mapping of the lists; nothing where there is none, or where
-    /// it does not tell.
+    /// The kernel's figures for this side's mapping of the lists; `None` where there is no mapping
+    /// or no figures.
     fn pages(&self) -> Option<MappedPages> {
         None
     }
 
-    /// Ends a wait from outside.
+    /// The handle that ends a wait of this hub from another thread.
     fn alarm(&self) -> Arc<Alarm>;
 }
 
-/// What a hub's wait ended with.
+/// The event that ended a hub's wait.
 #[derive(Debug, PartialEq)]
 pub enum HubEvent {
     /// An answer.
     Reply {
-        /// From whom.
+        /// The worker's number.
         worker: usize,
-        /// What.
+        /// Its answer.
         reply: Reply,
     },
-    /// This worker's end is closed.
+    /// This worker has closed its end. All its answers were returned before.
     Disconnected {
-        /// Whose.
+        /// The worker's number.
         worker: usize,
     },
-    /// The system failed after a part of a task was written to this worker: it waits for the rest, which
-    /// will not come, and must be ended. [`Hub::detach`] gives back what else it was sent.
+    /// A system call failed after a part of a task was written to this worker. It waits for the
+    /// rest, which will not come, and must be ended; [`Hub::detach`] returns its other tasks.
     Broken {
         /// The worker's number.
         worker: usize,
         /// What the system said.
         what: String,
     },
-    /// This worker answered what nobody asked: it must be ended.
+    /// This worker sent something that is not valid, such as an answer to a task that it was not
+    /// sent. It must be ended.
     ProtocolViolation {
-        /// Who.
+        /// The worker's number.
         worker: usize,
-        /// What it said.
+        /// What is wrong with it.
         what: String,
     },
-    /// Somebody raised the [`Alarm`].
+    /// The [`Alarm`] was raised.
     Alarm,
-    /// Patience ended.
+    /// The timeout passed.
     TimedOut,
 }

@@ -1,4 +1,4 @@
-//! A task's list as its worker gets it: part by part while it arrives, or as a whole.
+//! A task's list in the worker: read in parts as they arrive, or as a whole.
 
 use std::fmt;
 
@@ -8,63 +8,63 @@ use shm::wakeup::{Backoff, LIVENESS_INTERVAL};
 use crate::message::Failure;
 use crate::stream::{Fetching, LeftoverBytes};
 
-/// A task's list as its worker gets it. Every transport gives it in parts as they arrive, so a job
-/// that begins with the first overlaps its work with the journey of the others.
-pub struct IncomingList<'a>(Way<'a>);
+/// A task's list in the worker. Every transport gives it in parts as they arrive, so a job can work
+/// on the first ones while the others are on their way.
+pub struct IncomingList<'a>(Source<'a>);
 
-enum Way<'a> {
-    /// All of it is there.
+enum Source<'a> {
+    /// It is complete.
     Here(&'a [i64]),
-    /// The coordinator still writes it, in its slot.
+    /// The coordinator is still writing it, in its slot.
     Filling(PartialList<'a>),
-    /// Some of it is still in the stream.
+    /// A part of it is still in the stream.
     Stream(LeftoverBytes<'a>),
-    /// Some of it is still in the coordinator's memory.
+    /// A part of it is still in the coordinator's memory.
     Fetching(Fetching<'a>),
 }
 
 impl<'a> IncomingList<'a> {
-    /// A list that is there.
+    /// A complete list.
     #[inline]
     pub fn here(list: &'a [i64]) -> IncomingList<'a> {
-        IncomingList(Way::Here(list))
+        IncomingList(Source::Here(list))
     }
 
     pub(crate) fn filling(list: PartialList<'a>) -> IncomingList<'a> {
-        IncomingList(Way::Filling(list))
+        IncomingList(Source::Filling(list))
     }
 
     pub(crate) fn stream(list: LeftoverBytes<'a>) -> IncomingList<'a> {
-        IncomingList(Way::Stream(list))
+        IncomingList(Source::Stream(list))
     }
 
     pub(crate) fn fetching(list: Fetching<'a>) -> IncomingList<'a> {
-        IncomingList(Way::Fetching(list))
+        IncomingList(Source::Fetching(list))
     }
 
-    /// Items that were not given yet.
+    /// Number of items that were not returned yet.
     #[inline]
     pub fn left(&self) -> usize {
         match &self.0 {
-            Way::Here(list) => list.len(),
-            Way::Filling(list) => list.left(),
-            Way::Stream(list) => list.left(),
-            Way::Fetching(list) => list.left(),
+            Source::Here(list) => list.len(),
+            Source::Filling(list) => list.left(),
+            Source::Stream(list) => list.left(),
+            Source::Fetching(list) => list.left(),
         }
     }
 
-    /// How many of those can be had without waiting.
+    /// How many of these can be read without waiting.
     pub fn ready(&self) -> usize {
         match &self.0 {
-            Way::Here(list) => list.len(),
-            Way::Filling(list) => list.ready(),
-            Way::Stream(list) => list.ready(),
-            Way::Fetching(list) => list.ready(),
+            Source::Here(list) => list.len(),
+            Source::Filling(list) => list.ready(),
+            Source::Stream(list) => list.ready(),
+            Source::Fetching(list) => list.ready(),
         }
     }
 
-    /// The next part, as large as is there; nothing at the end. `alive` is asked now and then while
-    /// nothing comes: whether there is still a coordinator.
+    /// The next part, as long as what is there; `None` at the end. While nothing comes, `alive` is
+    /// called now and then: it says whether the coordinator still lives.
     ///
     /// # Errors
     /// The rest will not come.
@@ -73,7 +73,7 @@ impl<'a> IncomingList<'a> {
         &mut self,
         alive: &dyn Fn() -> bool,
     ) -> Result<Option<&'a [i64]>, Box<Failure>> {
-        if let Way::Here(list) = &mut self.0 {
+        if let Source::Here(list) = &mut self.0 {
             let list = std::mem::take(list);
             return Ok((!list.is_empty()).then_some(list));
         }
@@ -81,32 +81,32 @@ impl<'a> IncomingList<'a> {
             return Ok(None);
         }
         match &mut self.0 {
-            Way::Here(_) => Ok(None),
-            Way::Filling(list) => {
+            Source::Here(_) => Ok(None),
+            Source::Filling(list) => {
                 wait(list, 1, alive)?;
                 Ok(Some(list.next_part()))
             }
-            Way::Stream(list) => list.next_part().map(Some),
-            Way::Fetching(list) => list.next_part().map(Some),
+            Source::Stream(list) => list.next_part().map(Some),
+            Source::Fetching(list) => list.next_part().map(Some),
         }
     }
 
-    /// All that was not given yet, in one piece; asked again, the same.
+    /// All items that were not returned yet, in one piece. A second call returns the same.
     ///
     /// # Errors
     /// The rest will not come.
     #[inline]
     pub fn whole(&mut self, alive: &dyn Fn() -> bool) -> Result<&'a [i64], Box<Failure>> {
         let list = match &mut self.0 {
-            Way::Here(list) => return Ok(list),
-            Way::Filling(list) => {
+            Source::Here(list) => return Ok(list),
+            Source::Filling(list) => {
                 wait(list, list.left(), alive)?;
                 list.next_part()
             }
-            Way::Stream(list) => list.whole()?,
-            Way::Fetching(list) => list.whole()?,
+            Source::Stream(list) => list.whole()?,
+            Source::Fetching(list) => list.whole()?,
         };
-        self.0 = Way::Here(list);
+        self.0 = Source::Here(list);
         Ok(list)
     }
 }
@@ -117,14 +117,14 @@ impl fmt::Debug for IncomingList<'_> {
     }
 }
 
-/// Waits until `items` items of `list` are there. The coordinator is writing them on another core, so it
-/// looks, seldom yields, and does not sleep; what has ended it would not wake anybody.
+/// Waits until `items` items of `list` are there. The coordinator is writing them on another core:
+/// this spins, yields seldom and does not sleep, since a coordinator that died would wake nobody.
 fn wait(
     list: &PartialList<'_>,
     items: usize,
     alive: &dyn Fn() -> bool,
 ) -> Result<(), Box<Failure>> {
-    /// Some hundred microseconds: a piece is there sooner, unless somebody took the writer's core.
+    /// A few hundred microseconds. A piece takes less, unless the writer has lost its core.
     const PER_YIELD: usize = 4096;
     while !Backoff::every(PER_YIELD).poll(&mut || list.ready() >= items, LIVENESS_INTERVAL) {
         if !alive() {

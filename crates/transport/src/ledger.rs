@@ -1,13 +1,14 @@
-//! What a transport says that a task costs.
+//! The costs of a task, as a transport states them.
 
-/// What one task costs the coordinator, for a list that fits whole into what carries it, one task
-/// at a time, with the transport's first wake-up.
+/// Costs of one task for the coordinator: one task in flight, the default wake-up, and a list that
+/// fits into the pipe, socket or slot as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ledger {
-    /// Copies of the list from the coordinator's memory to the worker's, the kernel's included.
+    /// Copies of the list between the coordinator's memory and the worker's, including those in the
+    /// kernel.
     pub copies: u32,
-    /// System calls that write.
+    /// Calls of write, writev and vmsplice.
     pub writes: u32,
-    /// System calls that read.
+    /// Calls of read and readv.
     pub reads: u32,
 }

@@ -1,10 +1,11 @@
-//! Carries a task to a worker and its reply back: one file per way.
+//! Carries a task to a worker and its reply back: one file per transport.
 //!
-//! A [`Hub`] is the coordinator's half and owns all workers; a [`Spoke`] is one worker's half. Both
-//! move bytes and know nothing of processes, jobs or death: which workers live is the pool's business.
+//! A [`Hub`] is the coordinator's half of a transport and serves all workers; a [`Spoke`] is one
+//! worker's half. Both move bytes. They know nothing of processes, jobs or deaths, which are the
+//! pool's.
 //!
-//! To add a way: one file that implements [`Transport`], and one line in [`ALL`]. The conformance
-//! suite, the sweeps and the record take it from there.
+//! To add a transport, write one file that implements [`Transport`], and add one line to [`ALL`].
+//! The conformance suite, the sweeps and the record then include it.
 #![forbid(unsafe_code)]
 
 mod alarm;

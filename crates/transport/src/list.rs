@@ -7,19 +7,19 @@ use shm::{Resident, Slot};
 /// The list of one task.
 #[derive(Debug)]
 pub enum List<'a> {
-    /// None: the task is its words.
+    /// No list: the task has its argument only.
     None,
-    /// To be copied from here. Until its task was answered it must lie still: some transports copy
-    /// it, or let the worker copy it, only then. A list that was changed or freed meanwhile harms
-    /// nobody, but its answer may be wrong, or a failure.
+    /// To be copied from here. The list must not change or move until its task was answered: some
+    /// transports copy it only then, or let the worker copy it. If it does, nothing unsound
+    /// happens, but the answer can be wrong or a failure.
     Copy(&'a [i64]),
-    /// Built in the room that [`Hub::reserve`] gave.
+    /// Built in the buffer that [`Hub::reserve`] returned.
     Built(ListBuffer),
-    /// This part of a list that [`Hub::place`] left in the segment.
+    /// A range of a list that [`Hub::place`] left in the segment.
     Resident(&'a Resident, Range<usize>),
 }
 
-/// Room to build one list in, where the transport takes it from.
+/// A buffer to build one list in, in the memory from which the transport takes it.
 #[derive(Debug)]
 pub enum ListBuffer {
     /// In the shared segment.
@@ -29,7 +29,7 @@ pub enum ListBuffer {
 }
 
 impl ListBuffer {
-    /// The list's items; what an earlier list left may still be there.
+    /// The list's items. They can still have the values of an earlier list.
     pub fn items_mut(&mut self) -> &mut [i64] {
         match self {
             ListBuffer::Slot(slot) => slot.items_mut(),
@@ -38,11 +38,12 @@ impl ListBuffer {
     }
 }
 
-/// A task that was sent and never answered.
+/// A task that was sent and not answered.
 #[derive(Debug)]
 pub struct UnansweredTask {
     /// Its number.
     pub task: u32,
-    /// The room that its list was built in ([`List::Built`]), as it was sent and to be sent again.
+    /// The buffer that its list was built in ([`List::Built`]), unchanged and ready to be sent
+    /// again.
     pub room: Option<ListBuffer>,
 }
