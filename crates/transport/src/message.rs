@@ -1,4 +1,5 @@
-//! What travels: a task's words, and a reply's. Lists are the transports' business.
+//! The messages: a task and a reply, without their lists, which each transport carries in its own
+//! way.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use shm::{AnswerList, Descriptor};
 
 use crate::error::TransportError;
 
-/// One word of argument or answer.
+/// An argument or an answer of one machine word.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// An integer.
@@ -67,41 +68,43 @@ impl From<f64> for Value {
     }
 }
 
-/// What a worker is asked, without its list.
+/// A task without its list.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Task {
-    /// The sender's number for it.
+    /// Its number, chosen by the sender.
     pub id: u32,
     /// Number of the job in the worker's registry.
     pub job: u16,
     /// The job's argument.
     pub arg: Value,
-    /// Whether each phase is stamped.
+    /// Whether it is traced: each of its phases gets a time stamp.
     pub phase: bool,
-    /// Not a job at all: the worker acknowledges and sleeps until its control socket wakes it.
+    /// Whether it only parks the worker: the worker acknowledges it, and sleeps until its control
+    /// socket wakes it. No job runs.
     pub park: bool,
 }
 
-/// What a worker answers.
+/// The reply to a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// The task's number.
     pub task: u32,
-    /// The answer, or what went wrong; that is rare and long, so it is not moved along with answers.
+    /// The answer or the failure. A failure is rare and large, so it is boxed.
     pub outcome: Result<Value, Box<Failure>>,
-    /// The answer's list, as the hub has it: empty for most, and of a hub with a segment where the
-    /// worker built it. A spoke's is empty, since its list is what was built in [`crate::Incoming::room`].
+    /// The answer's list, as the hub returns it: empty for most answers, and in the segment for a
+    /// transport that has one. Empty in a reply that a spoke sends, whose list is in
+    /// [`crate::Incoming::room`].
     pub list: AnswerList,
-    /// received, decoded, computed, replied: of phase tasks only.
+    /// The stamps received, decoded, computed and replied, of traced tasks only.
     pub stamps: Option<Box<[u64; 4]>>,
 }
 
-/// What went wrong inside the worker, which itself is well.
+/// A failure inside a worker that is otherwise well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Which kind of failure.
+    /// Its kind.
     pub kind: FailureKind,
-    /// In words.
+    /// A description.
     pub message: String,
 }
 
@@ -112,7 +115,7 @@ pub enum FailureKind {
     Error {
         /// The error's name.
         name: String,
-        /// The error itself, in a form that its type knows; may be empty.
+        /// The error itself, encoded by its type; may be empty.
         detail: String,
     },
     /// The job panicked.
@@ -130,18 +133,18 @@ const PHASE: u8 = 2;
 const PARK: u8 = 4;
 const FLOAT: u8 = 8;
 const PAYLOAD: u8 = 16;
-/// No reply at all: the hub is to look around. A hub writes it to itself.
+/// Marks a wake-up frame, which a hub writes into a pipe that it reads itself. It is no reply.
 pub(crate) const KNOCK: u8 = 64;
-/// The list is still being filled, behind a watermark.
+/// The list is still being written, behind a watermark.
 pub(crate) const FILLING: u8 = 32;
 
-/// A longer name or message is cut, so that every payload fits into its room.
+/// Longer names and messages are cut, so that every payload fits into its slot.
 const MAX_NAME_BYTES: usize = 256;
 const MAX_MESSAGE_BYTES: usize = 1024;
-/// Bytes of an error's detail; a longer one is left out.
+/// Bytes of an error's detail. A longer detail is left out.
 pub const MAX_DETAIL_BYTES: usize = 1024;
 
-/// What a reply says beyond one word.
+/// The part of a reply that does not fit into a descriptor.
 #[derive(Serialize, Deserialize)]
 struct Payload {
     failure: Option<Box<Failure>>,
@@ -149,7 +152,7 @@ struct Payload {
 }
 
 impl Task {
-    /// The task's words as a descriptor; the transport adds which list.
+    /// The task as a descriptor. The transport adds where its list is.
     #[inline]
     pub fn describe(&self, has_list: bool) -> Descriptor {
         let (word, float) = self.arg.to_word();
@@ -163,7 +166,7 @@ impl Task {
         }
     }
 
-    /// The task that `descriptor` describes, and whether it has a list.
+    /// Reads a task from its descriptor, and whether it has a list.
     #[inline]
     pub fn from_descriptor(descriptor: &Descriptor) -> (Task, bool) {
         let flags = descriptor.flags;
@@ -179,10 +182,10 @@ impl Task {
 }
 
 impl Reply {
-    /// The reply as a descriptor, and the payload that goes with it: empty for a plain answer.
+    /// The reply as a descriptor and its payload, which is empty for a plain answer.
     ///
-    /// The descriptor's `length` is the payload's, in bytes; its `offset` is `items`, the items of
-    /// the answer's list, which the transport carries.
+    /// In the descriptor `length` is the length of the payload in bytes, and `offset` is `items`,
+    /// the length of the answer's list, which the transport carries.
     #[inline]
     pub fn describe(self, items: usize) -> (Descriptor, Vec<u8>) {
         let offset = u32::try_from(items).expect("`Setup::check` let no longer answer in");
@@ -204,10 +207,10 @@ impl Reply {
         (descriptor, bytes)
     }
 
-    /// The reply that `descriptor` and its `payload` describe, without its list.
+    /// Reads a reply from its descriptor and its payload, without its list.
     ///
     /// # Errors
-    /// The payload makes no sense.
+    /// The payload cannot be decoded.
     #[inline]
     pub fn from_descriptor(
         descriptor: &Descriptor,
@@ -232,17 +235,17 @@ impl Reply {
 }
 
 impl Failure {
-    /// That went wrong, in these words.
+    /// A failure of that kind.
     pub fn new(kind: FailureKind, message: String) -> Box<Failure> {
         Box::new(Failure { kind, message })
     }
 
-    /// Why the rest of a list will not come.
+    /// The failure of a task whose list will not arrive completely.
     pub(crate) fn cut_off(why: &str) -> Box<Failure> {
         Failure::new(FailureKind::Refused, format!("a list that was cut off: {why}"))
     }
 
-    /// With names and messages short enough for any payload.
+    /// Cuts names and messages to the length that fits into any payload.
     fn cut(mut self: Box<Failure>) -> Box<Failure> {
         let cut = |text: &mut String, max: usize| {
             if text.len() > max {
@@ -253,7 +256,7 @@ impl Failure {
         cut(&mut self.message, MAX_MESSAGE_BYTES);
         if let FailureKind::Error { name, detail } = &mut self.kind {
             cut(name, MAX_NAME_BYTES);
-            // Half of it would be none.
+            // Half an encoding cannot be decoded.
             if detail.len() > MAX_DETAIL_BYTES {
                 detail.clear();
             }

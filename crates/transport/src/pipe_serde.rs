@@ -1,22 +1,22 @@
-//! Serialises the list, sends it through a pipe and builds a list of its own from it: what most
-//! programs really do.
+//! Serialises the list, sends it through a pipe and builds a new list from it: what most programs
+//! do.
 //!
 //! Ledger per task: 4 copies (encode, into the pipe, out of it, decode), calls and wake-ups as
-//! `pipe`; the worker allocates a list for each task. The format is postcard's: integers take as
-//! many bytes as they need, so small numbers make a short message. An answer's list is not encoded:
-//! it travels as in `pipe`.
+//! `pipe`; the worker allocates a list for each task. The format is postcard's, in which integers
+//! take as many bytes as they need: small numbers make a short message. An answer's list is not
+//! encoded and goes as in `pipe`.
 
 use crate::error::TransportError;
 use crate::ledger::Ledger;
-use crate::pipe::{PIECE, pipe};
+use crate::pipe::{PIECE_BYTES, pipe};
 use crate::stream::{Body, Codec, StreamTransport};
 
 pub(crate) static PIPE_SERDE: StreamTransport = StreamTransport {
     name: "pipe-serde",
     ledger: Ledger { copies: 4, writes: 1, reads: 1 },
     make: pipe,
-    piece: PIECE,
-    overlap_from: PIECE,
+    piece: PIECE_BYTES,
+    overlap_from: PIECE_BYTES,
     body: Body::Coded(&Postcard),
 };
 
@@ -33,7 +33,7 @@ impl Codec for Postcard {
     }
 
     fn longest(&self, items: usize) -> usize {
-        // Ten bytes carry any 64-bit integer, and the number of items too.
+        // A varint of any 64-bit integer has at most ten bytes, and so has the length.
         (items + 1).saturating_mul(10)
     }
 }

@@ -1,21 +1,21 @@
-//! Where a list is before its task.
+//! Where a task's list is before the task is sent.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a list is before its task.
+/// Where a task's list is before the task is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Residency {
-    /// In memory of the coordinator's own: it is copied for each task.
+    /// Copied in for each task, from the coordinator's memory.
     Place,
-    /// Nowhere: it is produced for each task, where the transport takes it from.
+    /// Produced in place for each task, in the buffer from which the transport takes it.
     Build,
-    /// In the segment: it was placed once, and each task says only which part.
+    /// Already there: it was placed in the segment once, and each task names a range of it.
     Resident,
 }
 
 impl Residency {
-    /// All of them.
+    /// All residencies.
     pub const ALL: &[Residency] = &[Residency::Place, Residency::Build, Residency::Resident];
 
     /// The word on the command line and in records.

@@ -1,4 +1,4 @@
-//! What a hub is made for, and what a worker needs to become its spoke.
+//! The parameters of a hub, and the handover that makes a spoke.
 
 use std::os::fd::OwnedFd;
 
@@ -6,40 +6,40 @@ use shm::{Kind, Pages};
 
 use crate::error::TransportError;
 
-/// A descriptor's word for a length has 32 bits.
+/// Items of a list: a descriptor has 32 bits for its length.
 pub(crate) const MAX_LIST_ITEMS: usize = u32::MAX as usize;
 /// Tasks in flight per worker.
 const MAX_DEPTH: usize = 1 << 16;
 const MAX_WORKERS: usize = 1 << 10;
 const MAX_RESIDENTS: usize = 1 << 16;
 
-/// What a hub is made for.
+/// The parameters of a hub. All sizes are limits, for which memory is reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// Name of the wake-up; one of [`Transport::wakeups`].
     pub wakeup: String,
     /// Kind of the segment, where there is one.
     pub segment: Kind,
-    /// What pages it is asked to be made of.
+    /// Pages that the segment is asked for.
     pub pages: Pages,
     /// Workers that may be attached.
     pub workers: usize,
     /// Tasks in flight per worker.
     pub depth: usize,
-    /// Items of the longest list; 0 where no task has one.
+    /// Items of the longest list of a task; 0 if no task has one.
     pub max_list_items: usize,
-    /// Items of the longest list that an answer may have; 0 where no answer has one. A segment has room
-    /// for two for each task in flight: the one is built while the other is read.
+    /// Items of the longest list of an answer; 0 if no answer has one. A segment has two slots of
+    /// this length for each task in flight: one is written while the other is read.
     pub max_answer_items: usize,
-    /// Lists that are placed once and stay.
+    /// Resident lists, placed once with [`Hub::place`].
     pub max_residents: usize,
-    /// Whether workers run on other cores than the coordinator: both sides can then work on one
+    /// Whether workers run on other cores than the coordinator, so that both sides can work on one
     /// list at the same time.
     pub cross_core: bool,
 }
 
 impl Setup {
-    /// Refuses what a descriptor's words cannot say, and what no memory holds.
+    /// Refuses sizes that a descriptor cannot express or that would exhaust memory.
     pub(crate) fn check(&self) -> Result<(), TransportError> {
         let limits = [
             ("items in a list", self.max_list_items, MAX_LIST_ITEMS),
@@ -55,11 +55,11 @@ impl Setup {
     }
 }
 
-/// What a worker needs to become a spoke.
+/// What a worker needs to make its spoke.
 #[derive(Debug)]
 pub struct Handover {
-    /// The transport's own plan, as JSON.
+    /// The transport's plan of the link, as JSON.
     pub plan: String,
-    /// Descriptors, in an order that the plan knows.
+    /// Descriptors, in the order that the plan implies.
     pub fds: Vec<OwnedFd>,
 }

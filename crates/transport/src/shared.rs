@@ -1,13 +1,14 @@
 //! Leaves the list in a shared segment and sends only which slot: thirty-two bytes, whatever the
 //! list's length.
 //!
-//! Ledger per task: place 1 copy (into the segment), resident 0; no read or write at all with
-//! futex, event, spin or hybrid; 1 write and 1 read at each side with the pipe wake-up, 1 write with
-//! eventfd. A ring of descriptors each way, a bell each way. An answer's list: no copy, it is
-//! read in the segment in which its worker built it; 1 where the caller takes it out, or keeps many.
+//! Ledger per task: place 1 copy (into the segment), resident 0; no read or write with futex,
+//! event, spin or hybrid; 1 write and 1 read at each side with the pipe wake-up, 1 write with
+//! eventfd. Each direction has a Lamport SPSC queue of descriptors and a doorbell. An answer's
+//! list: no copy, it is read in the segment in which its worker built it; 1 if the caller takes it
+//! out, or keeps more lists than there are spare slots.
 //!
-//! To another core a list of 32 KiB or more is placed in pieces: its task is sent after the first, and
-//! the worker reads behind a watermark while the others are written.
+//! On another core a list of 32 KiB or more is placed in pieces: its task is sent after the first
+//! piece, and the worker reads behind a watermark while the others are being written.
 
 mod hub;
 mod link;

@@ -11,49 +11,49 @@ pub trait Spoke: Send {
     /// Waits for the next task.
     ///
     /// # Errors
-    /// The frame cannot be understood, or the system failed: this spoke is of no more use.
+    /// The message is not valid, or a system call failed. The spoke cannot be used any more.
     fn recv(&mut self) -> Result<Received<'_>, TransportError>;
 
-    /// Answers the task received last; the first `items` items of its [`Incoming::room`] go with the
-    /// answer. `received` and `decoded` of a phase task's stamps come from [`Incoming`]; `replied` is
-    /// noted here.
+    /// Answers the task that was received last. The first `items` items of its [`Incoming::room`]
+    /// go with the answer. The stamps `received` and `decoded` of a traced task come from
+    /// [`Incoming`]; `replied` is set here.
     ///
     /// # Errors
-    /// The coordinator's end is closed, or the system failed.
+    /// The coordinator has closed its end, or a system call failed.
     ///
     /// # Panics
     /// If `items` is more than the room holds.
     fn reply(&mut self, reply: Reply, items: usize) -> Result<(), TransportError>;
 
-    /// As [`Hub::pages`], of this side's mapping.
+    /// As [`crate::Hub::pages`], for this side's mapping.
     fn pages(&self) -> Option<MappedPages> {
         None
     }
 }
 
-/// What a spoke's wait ended with.
+/// The result of a spoke's wait.
 #[derive(Debug)]
 pub enum Received<'a> {
     /// A task.
     Task(Incoming<'a>),
-    /// Nothing, for a while. Shared memory has no end of file: whoever waits must look by itself
-    /// whether there is still a coordinator.
+    /// Nothing came for a while. Shared memory has no end of file: the caller checks whether the
+    /// coordinator still lives, and waits again.
     Idle,
-    /// The coordinator's end is closed.
+    /// The coordinator has closed its end.
     Closed,
 }
 
-/// A task as the worker has it. Using it ends before the reply.
+/// A received task. It borrows the spoke until the reply.
 #[derive(Debug)]
 pub struct Incoming<'a> {
-    /// Its words.
+    /// Its number, job and argument.
     pub task: Task,
-    /// Its list, empty if it has none; or why it was refused. What a job does not ask for does not
-    /// hold up the next task.
+    /// Its list, which is empty if it has none; or why the list was refused. A job need not read
+    /// all of it.
     pub list: Result<IncomingList<'a>, Box<Failure>>,
-    /// Room for the list of its answer, [`Setup::max_answer_items`] items long; what an earlier answer left
-    /// may still be there.
+    /// A buffer for the answer's list, [`crate::Setup::max_answer_items`] items long. It can still
+    /// have the values of an earlier answer.
     pub room: &'a mut [i64],
-    /// When it was received and decoded, for phase tasks.
+    /// When it was received and decoded, in clock ticks; zero unless the task is traced.
     pub stamps: [u64; 2],
 }
