@@ -6,7 +6,7 @@ use shm::PartialList;
 use shm::wakeup::{Backoff, LIVENESS_INTERVAL};
 
 use crate::message::Failure;
-use crate::stream::{Fetching, LeftoverBytes};
+use crate::stream::{LeftoverBytes, RemoteList};
 
 /// A task's list in the worker. Every transport gives it in parts as they arrive, so a job can work
 /// on the first ones while the others are on their way.
@@ -20,7 +20,7 @@ enum Source<'a> {
     /// A part of it is still in the stream.
     Stream(LeftoverBytes<'a>),
     /// A part of it is still in the coordinator's memory.
-    Fetching(Fetching<'a>),
+    RemoteList(RemoteList<'a>),
 }
 
 impl<'a> IncomingList<'a> {
@@ -38,8 +38,8 @@ impl<'a> IncomingList<'a> {
         IncomingList(Source::Stream(list))
     }
 
-    pub(crate) fn fetching(list: Fetching<'a>) -> IncomingList<'a> {
-        IncomingList(Source::Fetching(list))
+    pub(crate) fn remote(list: RemoteList<'a>) -> IncomingList<'a> {
+        IncomingList(Source::RemoteList(list))
     }
 
     /// Number of items that were not returned yet.
@@ -49,7 +49,7 @@ impl<'a> IncomingList<'a> {
             Source::Here(list) => list.len(),
             Source::Filling(list) => list.left(),
             Source::Stream(list) => list.left(),
-            Source::Fetching(list) => list.left(),
+            Source::RemoteList(list) => list.left(),
         }
     }
 
@@ -59,7 +59,7 @@ impl<'a> IncomingList<'a> {
             Source::Here(list) => list.len(),
             Source::Filling(list) => list.ready(),
             Source::Stream(list) => list.ready(),
-            Source::Fetching(list) => list.ready(),
+            Source::RemoteList(list) => list.ready(),
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> IncomingList<'a> {
                 Ok(Some(list.next_part()))
             }
             Source::Stream(list) => list.next_part().map(Some),
-            Source::Fetching(list) => list.next_part().map(Some),
+            Source::RemoteList(list) => list.next_part().map(Some),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> IncomingList<'a> {
                 list.next_part()
             }
             Source::Stream(list) => list.whole()?,
-            Source::Fetching(list) => list.whole()?,
+            Source::RemoteList(list) => list.whole()?,
         };
         self.0 = Source::Here(list);
         Ok(list)

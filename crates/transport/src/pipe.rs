@@ -16,8 +16,8 @@ pub(crate) static PIPE: StreamTransport = StreamTransport {
     name: "pipe",
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: pipe,
-    piece: PIECE_BYTES,
-    overlap_from: PIECE_BYTES,
+    piece_bytes: PIECE_BYTES,
+    min_overlap_bytes: PIECE_BYTES,
     body: Body::Bytes,
 };
 

@@ -15,9 +15,9 @@ pub(crate) static PIPE_SERDE: StreamTransport = StreamTransport {
     name: "pipe-serde",
     ledger: Ledger { copies: 4, writes: 1, reads: 1 },
     make: pipe,
-    piece: PIECE_BYTES,
-    overlap_from: PIECE_BYTES,
-    body: Body::Coded(&Postcard),
+    piece_bytes: PIECE_BYTES,
+    min_overlap_bytes: PIECE_BYTES,
+    body: Body::Encoded(&Postcard),
 };
 
 struct Postcard;
@@ -32,7 +32,7 @@ impl Codec for Postcard {
             .map_err(|fault| TransportError::InvalidMessage(format!("a serialised list: {fault}")))
     }
 
-    fn longest(&self, items: usize) -> usize {
+    fn max_bytes(&self, items: usize) -> usize {
         // A varint of any 64-bit integer has at most ten bytes, and so has the length.
         (items + 1).saturating_mul(10)
     }

@@ -16,8 +16,8 @@ pub(crate) static SOCKET: StreamTransport = StreamTransport {
     name: "socket",
     ledger: Ledger { copies: 2, writes: 1, reads: 1 },
     make: sockets,
-    piece: usize::MAX,
-    overlap_from: QUEUED_BYTES,
+    piece_bytes: usize::MAX,
+    min_overlap_bytes: QUEUED_BYTES,
     body: Body::Bytes,
 };
 

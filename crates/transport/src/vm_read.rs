@@ -20,13 +20,13 @@
 
 use crate::ledger::Ledger;
 use crate::pipe::pipe;
-use crate::stream::{Body, FETCH_BYTES, StreamTransport};
+use crate::stream::{Body, REMOTE_READ_BYTES, StreamTransport};
 
 pub(crate) static VM_READ: StreamTransport = StreamTransport {
     name: "vm_read",
     ledger: Ledger { copies: 1, writes: 1, reads: 1 },
     make: pipe,
-    piece: usize::MAX,
-    overlap_from: FETCH_BYTES,
-    body: Body::Address,
+    piece_bytes: usize::MAX,
+    min_overlap_bytes: REMOTE_READ_BYTES,
+    body: Body::RemoteAddress,
 };

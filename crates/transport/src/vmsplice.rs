@@ -25,9 +25,9 @@ pub(crate) static VMSPLICE: StreamTransport = StreamTransport {
     name: "vmsplice",
     ledger: Ledger { copies: 1, writes: 1, reads: 1 },
     make: pages,
-    piece: PIECE_BYTES,
-    overlap_from: PIECE_BYTES,
-    body: Body::Pages,
+    piece_bytes: PIECE_BYTES,
+    min_overlap_bytes: PIECE_BYTES,
+    body: Body::Spliced,
 };
 
 /// Bytes that are spliced at once for a worker on another core.

@@ -1,4 +1,5 @@
-//! The coordinator's half: one bell, a ring of tasks and a ring of replies for each worker.
+//! The coordinator's half: one doorbell, and for each worker a queue of tasks and a queue of
+//! replies.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,7 +18,7 @@ use shm::{
     Slot, Slots, Span, Watermark, WeakResident, payloads,
 };
 
-use super::link::{Holds, Link};
+use super::link::{HeldResource, Link};
 use super::plan::{Layout, Plan, wakeup_by_name};
 use crate::alarm::Alarm;
 use crate::error::TransportError;
@@ -27,34 +28,35 @@ use crate::message::{FILLING, Task};
 use crate::residency::Residency;
 use crate::setup::{Handover, Setup};
 
-/// Entries of a ring at least: a producer looks at the consumer's index once in so many pushes, and
-/// each look is a cache miss.
-const FEWEST_ENTRIES: usize = 64;
+/// Entries of a ring. A producer reads the consumer's index once in as many pushes as the ring has
+/// entries, and each such read is a cache miss.
+const MIN_RING_ENTRIES: usize = 64;
 
-/// Items from which a list is placed in pieces; those of a piece, an eighth of the list within these:
-/// the worker waits for the first, and its sender for the worker's last.
-const IN_PIECES: usize = 32 * 1024 / ITEM_BYTES;
-const SHORTEST_PIECE: usize = 16 * 1024 / ITEM_BYTES;
-const LONGEST_PIECE: usize = 64 * 1024 / ITEM_BYTES;
+/// Lists of at least `MIN_ITEMS_IN_PIECES` are placed in pieces of an eighth of their length,
+/// within the other two limits. The worker waits for the first piece, and the coordinator for the
+/// worker's last one.
+const MIN_ITEMS_IN_PIECES: usize = 32 * 1024 / ITEM_BYTES;
+const MIN_PIECE_ITEMS: usize = 16 * 1024 / ITEM_BYTES;
+const MAX_PIECE_ITEMS: usize = 64 * 1024 / ITEM_BYTES;
 
 pub(super) struct SharedHub {
     setup: Setup,
     wakeup: &'static dyn Wakeup,
-    /// Entries of each ring: more than can be in flight, so that a result's room is never reused
-    /// before it was collected.
+    /// Entries of each ring: more than tasks can be in flight, so that a payload's slot is not
+    /// reused before its reply was received.
     entries: usize,
     lists: Option<Slots>,
     filler: Filler,
-    /// Lists that were placed to stay.
+    /// Resident lists.
     residents: Vec<WeakResident>,
-    /// One bell for all workers.
+    /// The hub's doorbell, which all workers ring.
     bell: Arc<Segment>,
     bell_ring_fd: Option<OwnedFd>,
     waiter: Box<dyn Waiter>,
     alarm: Arc<Alarm>,
     links: Vec<Option<Link>>,
-    /// Whose turn it is to be looked at first, so that nobody starves.
-    turn: usize,
+    /// The link that is looked at first, so that none starves.
+    next_link: usize,
     ring_bytes: (u64, u64),
 }
 
@@ -131,7 +133,7 @@ impl Hub for SharedHub {
     }
 
     fn place(&mut self, list: &[i64]) -> Result<Resident, TransportError> {
-        // Those that stay have rooms of their own: more of them would take a task's.
+        // Resident lists have slots of their own; more of them would take a task's slot.
         self.residents.retain(|list| !list.is_gone());
         if self.residents.len() >= self.setup.max_residents {
             return Err(TransportError::Full { what: "resident list" });
@@ -165,8 +167,8 @@ impl Hub for SharedHub {
             return Err(TransportError::Full { what: "task" });
         }
         let mut descriptor = task.describe(!matches!(list, List::None));
-        let holds = match list {
-            List::None => Holds::Nothing,
+        let held = match list {
+            List::None => HeldResource::Nothing,
             List::Copy(items) => {
                 let ListBuffer::Slot(mut slot) = self.reserve(items.len())? else {
                     unreachable!("this hub's rooms are slots");
@@ -177,7 +179,7 @@ impl Hub for SharedHub {
                 }
                 self.filler.begin(items.len(), slot.items_mut(), items);
                 self.link(worker).slots.push_back(slot);
-                Holds::Copied
+                HeldResource::Copied
             }
             List::Built(ListBuffer::Slot(slot)) => {
                 if !self.lists.as_ref().is_some_and(|slots| slots.own(&slot)) {
@@ -185,7 +187,7 @@ impl Hub for SharedHub {
                 }
                 slot.describe(0..slot.items(), &mut descriptor);
                 link.slots.push_back(slot);
-                Holds::Built
+                HeldResource::Built
             }
             List::Built(ListBuffer::Buffer(_)) => {
                 return Err(TransportError::Unsupported {
@@ -204,7 +206,7 @@ impl Hub for SharedHub {
                 }
                 resident.describe(part, &mut descriptor);
                 link.residents.push_back(resident.clone());
-                Holds::Resident
+                HeldResource::Resident
             }
         };
         mark(Stamp::Filled);
@@ -212,7 +214,7 @@ impl Hub for SharedHub {
         mark(Stamp::Sent);
         let link = self.link(worker);
         link.publish(descriptor);
-        link.keep(&descriptor, holds);
+        link.record(&descriptor, held);
         self.ring_bytes.0 += DESCRIPTOR_BYTES as u64;
         Ok(())
     }
@@ -226,13 +228,13 @@ impl Hub for SharedHub {
     fn uncork(&mut self, worker: usize) -> Result<(), TransportError> {
         if let Some(link) = &mut self.links[worker] {
             link.corked = false;
-            link.let_go();
+            link.flush();
         }
         Ok(())
     }
 
     #[inline]
-    fn recv(&mut self, patience: Option<Duration>) -> Result<HubEvent, TransportError> {
+    fn recv(&mut self, timeout: Option<Duration>) -> Result<HubEvent, TransportError> {
         let mut started = None;
         loop {
             if let Some((worker, descriptor)) = self.take_descriptor() {
@@ -241,9 +243,9 @@ impl Hub for SharedHub {
             if self.alarm.take() {
                 return Ok(HubEvent::Alarm);
             }
-            let left = patience.map(|patience| {
+            let left = timeout.map(|timeout| {
                 let started: &mut Instant = started.get_or_insert_with(Instant::now);
-                patience.saturating_sub(started.elapsed()).min(LIVENESS_INTERVAL)
+                timeout.saturating_sub(started.elapsed()).min(LIVENESS_INTERVAL)
             });
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(HubEvent::TimedOut);
@@ -283,7 +285,8 @@ impl SharedHub {
         let lists = match setup.max_list_items {
             0 => None,
             room => {
-                // One slot for each task in flight, one that is being filled, and those that stay.
+                // One slot for each task in flight, one that is being filled, and one for each
+                // resident list.
                 let in_flight = setup.workers.saturating_mul(setup.depth);
                 let count = in_flight.saturating_add(1).saturating_add(setup.max_residents);
                 Some(Slots::create(setup.segment, count, room, setup.pages)?)
@@ -301,7 +304,7 @@ impl SharedHub {
             .map_err(bell_error("a bell"))?;
         Ok(SharedHub {
             wakeup,
-            entries: (setup.depth + 1).next_power_of_two().max(FEWEST_ENTRIES),
+            entries: (setup.depth + 1).next_power_of_two().max(MIN_RING_ENTRIES),
             lists,
             filler: Filler::new(setup.cross_core),
             residents: Vec::new(),
@@ -310,14 +313,15 @@ impl SharedHub {
             waiter,
             alarm: Alarm::new(Some(ringer)),
             links: (0..setup.workers).map(|_| None).collect(),
-            turn: 0,
+            next_link: 0,
             ring_bytes: (0, 0),
             setup: setup.clone(),
         })
     }
 
-    /// The coordinator's end of a worker's fresh bells, and the descriptor for the worker's: `bell`
-    /// rings the worker; `back` the hub, and is used where there is a stand-in for the hub's own.
+    /// Makes a worker's doorbell at `bell`, and returns the coordinator's end of it and the
+    /// descriptor for the worker's end. If the wake-up has a fallback, the worker rings the hub
+    /// through a second doorbell at `back`.
     fn ringer(&self, bell: Span, back: Span) -> io::Result<(Box<dyn Ringer>, Option<OwnedFd>)> {
         let Ends { wait, ring } = self.wakeup.create(&bell)?;
         let worker = self.wakeup.ringer(bell, ring)?;
@@ -332,19 +336,20 @@ impl SharedHub {
         Ok((Box::new(Relay::start(stations)?), wait))
     }
 
-    /// The ends to a worker that is known to be attached.
+    /// The link of a worker that is known to be attached.
     #[inline]
     fn link(&mut self, worker: usize) -> &mut Link {
         self.links[worker].as_mut().expect("an attached worker")
     }
 
-    /// Whether a list of `items` items is placed while its worker already reads it. On one core it
-    /// could not, and one memcpy is faster than several.
+    /// Whether a list of `items` items is placed while its worker reads it. On the same core that
+    /// is impossible, and one memcpy is faster than several.
     fn in_pieces(&self, items: usize) -> bool {
-        self.setup.cross_core && items >= IN_PIECES
+        self.setup.cross_core && items >= MIN_ITEMS_IN_PIECES
     }
 
-    /// Sends a task as soon as the first piece of its list lies in the slot, and then fills the rest.
+    /// Sends a task as soon as the first piece of its list is in the slot, and then places the
+    /// other pieces.
     fn send_filling(
         &mut self,
         worker: usize,
@@ -355,7 +360,7 @@ impl SharedHub {
     ) -> Result<(), TransportError> {
         let link = self.links[worker].as_mut().expect("`send` has seen it");
         descriptor.flags |= FILLING;
-        let piece = (list.len() / 8).clamp(SHORTEST_PIECE, LONGEST_PIECE);
+        let piece = (list.len() / 8).clamp(MIN_PIECE_ITEMS, MAX_PIECE_ITEMS);
         let (first, rest) = list.split_at(piece.min(list.len()));
         let stores = self.filler.begin(list.len(), &mut slot.items_mut()[..first.len()], first);
         link.watermark.raise(first.len());
@@ -364,8 +369,8 @@ impl SharedHub {
                 .into_iter()
                 .for_each(|stamp| timeline.mark(stamp));
         }
-        // Its worker begins at once, and does first what was sent before.
-        link.let_go();
+        // The worker begins at once, with what was sent before.
+        link.flush();
         link.send_now(descriptor);
         let mut at = first.len();
         for piece in rest.chunks(piece) {
@@ -374,30 +379,30 @@ impl SharedHub {
             at += piece.len();
         }
         link.slots.push_back(slot);
-        link.keep(&descriptor, Holds::Copied);
+        link.record(&descriptor, HeldResource::Copied);
         self.ring_bytes.0 += DESCRIPTOR_BYTES as u64;
         Ok(())
     }
 
-    /// The oldest reply of whoever has one, as it says, and who that is.
+    /// The next reply as a descriptor, and its worker.
     #[inline]
     fn take_descriptor(&mut self) -> Option<(usize, Descriptor)> {
         let count = self.links.len();
-        for worker in (self.turn..count).chain(0..self.turn) {
+        for worker in (self.next_link..count).chain(0..self.next_link) {
             let Some(link) = &mut self.links[worker] else {
                 continue;
             };
             let Some(descriptor) = link.replies.pop() else {
                 continue;
             };
-            self.turn = if worker + 1 < count { worker + 1 } else { 0 };
+            self.next_link = if worker + 1 < count { worker + 1 } else { 0 };
             self.ring_bytes.1 += DESCRIPTOR_BYTES as u64;
             return Some((worker, descriptor));
         }
         None
     }
 
-    /// What came of the descriptor that was taken last.
+    /// The event that a descriptor stands for.
     #[inline]
     fn arrival(&mut self, worker: usize, descriptor: &Descriptor) -> HubEvent {
         let Some(link) = &mut self.links[worker] else { unreachable!("it was just heard") };

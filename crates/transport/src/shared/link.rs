@@ -1,4 +1,4 @@
-//! The coordinator's ends to one worker, and the ledger of what was sent and not answered.
+//! The hub's ends to one worker, and the ledger of the tasks in flight.
 
 use std::collections::VecDeque;
 
@@ -10,66 +10,67 @@ use crate::error::TransportError;
 use crate::list::{ListBuffer, UnansweredTask};
 use crate::message::Reply;
 
-/// The coordinator's ends to one worker.
+/// The hub's ends to one worker.
 pub(super) struct Link {
     pub(super) tasks: Producer,
     pub(super) watermark: Watermark,
     pub(super) replies: Consumer,
     pub(super) results: Span,
-    /// Rooms for answers' lists, with a place for each task that may be in flight; none where no answer
-    /// has one.
+    /// The slots for answers' lists, with a place for each task in flight; `None` if no answer has
+    /// a list.
     ///
-    /// The answer p has the place of the answer p - depth. Its task was sent when fewer than depth were in
-    /// flight, so the answer p - depth had been collected before, and whoever still reads its list has its
-    /// room: that push's Release comes after the last read of the room that the place has now, the worker's
-    /// pop before its first write.
+    /// Answer p has the place of answer p - depth. Its task was sent when fewer than `depth` tasks
+    /// were in flight, so answer p - depth had been received, and a caller that still reads that
+    /// list has its slot. The Release of that push comes after the last read of the slot that the
+    /// place has now; the Acquire of the worker's pop comes before its first write.
     pub(super) answers: Option<Answers>,
     pub(super) ringer: Box<dyn Ringer>,
-    /// Whether tasks wait here, and those that do.
+    /// Whether the link is corked, and the tasks that wait.
     ///
-    /// A worker that looks for its next task takes the ring's line away at each one that is put there.
-    /// Tasks that are put there one right behind the other cost that once.
+    /// A worker that polls for its next task takes the ring's cache line away after each push.
+    /// Several pushes in a row cost that once.
     pub(super) corked: bool,
     pub(super) waiting: Vec<Descriptor>,
-    /// Tasks sent and not answered, in order.
+    /// The tasks in flight, in order.
     pub(super) in_flight: VecDeque<InFlight>,
-    /// What those hold that hold a slot, and a resident list.
+    /// The slots, and the resident lists, of those that have one.
     pub(super) slots: VecDeque<Slot>,
     pub(super) residents: VecDeque<Resident>,
 }
 
-/// A task that was sent: its number, and the slot it names.
+/// A task in flight: its number, and the slot that it names.
 ///
-/// Small enough for registers: what is copied through memory in other pieces than it was written in
-/// waits for all stores before it, and so for the other core to give up the line of the ring.
+/// Kept to 16 bytes so that it moves in registers. A copy through memory with another access size
+/// misses store forwarding, stalls until earlier stores retire, and those wait for the ring's cache
+/// line to arrive from the other core.
 #[derive(Clone, Copy)]
 pub(super) struct InFlight {
     task: u32,
     slot: u32,
     generation: u32,
-    holds: Holds,
+    held: HeldResource,
 }
 
-/// What a task keeps from being reused until it is answered, or its worker reaped.
+/// What a task holds until it was answered or its worker reaped.
 #[derive(Clone, Copy)]
-pub(super) enum Holds {
+pub(super) enum HeldResource {
     Nothing,
-    /// A slot that its list was copied to.
+    /// A slot into which its list was copied.
     Copied,
-    /// A slot that the caller built its list in.
+    /// A slot in which the caller built its list.
     Built,
     Resident,
 }
 
 impl Link {
-    /// Notes a task in the ledger; what it holds is in `slots` or `residents` already.
+    /// Adds a task to the ledger. What it holds is in `slots` or `residents` already.
     #[inline]
-    pub(super) fn keep(&mut self, descriptor: &Descriptor, holds: Holds) {
+    pub(super) fn record(&mut self, descriptor: &Descriptor, held: HeldResource) {
         let Descriptor { task, slot, generation, .. } = *descriptor;
-        self.in_flight.push_back(InFlight { task, slot, generation, holds });
+        self.in_flight.push_back(InFlight { task, slot, generation, held });
     }
 
-    /// Sends a task's descriptor, or lets it wait.
+    /// Sends a task's descriptor, or queues it if the link is corked.
     #[inline]
     pub(super) fn publish(&mut self, descriptor: Descriptor) {
         if self.corked {
@@ -80,15 +81,15 @@ impl Link {
         }
     }
 
-    /// Sends a task's descriptor, whatever waits.
+    /// Sends a task's descriptor at once.
     #[inline]
     pub(super) fn send_now(&mut self, descriptor: Descriptor) {
         self.assign_room();
-        self.put(descriptor);
+        self.push(descriptor);
         self.ringer.ring();
     }
 
-    /// Makes sure that nobody reads the room that the next task's answer is built in.
+    /// Reserves the slot for the next answer's list, which no caller reads any more.
     #[inline]
     fn assign_room(&mut self) {
         if let Some(answers) = &mut self.answers {
@@ -96,38 +97,40 @@ impl Link {
         }
     }
 
-    /// Sends what waits, and rings once for all of it.
-    pub(super) fn let_go(&mut self) {
+    /// Sends the queued tasks, and rings once for all of them.
+    pub(super) fn flush(&mut self) {
         if self.waiting.is_empty() {
             return;
         }
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.drain(..).for_each(|descriptor| self.put(descriptor));
+        waiting.drain(..).for_each(|descriptor| self.push(descriptor));
         self.waiting = waiting;
         self.ringer.ring();
     }
 
     #[inline]
-    fn put(&mut self, descriptor: Descriptor) {
-        // There is room: fewer tasks are in flight than the ring has entries. A peer that denies
-        // it loses the task, which stays in the ledger until that peer is reaped.
+    fn push(&mut self, descriptor: Descriptor) {
+        // There is room, since fewer tasks are in flight than the ring has entries. If the peer
+        // overwrites the index, the task is lost, and stays in the ledger until that peer is
+        // reaped.
         let _ = self.tasks.push(descriptor);
     }
 
-    /// The tasks in flight, and the rooms that the caller built lists in. The slots come back as
-    /// they were sent: workers map them read-only.
+    /// The tasks in flight, with the slots of built lists. These are unchanged: workers map them
+    /// read-only.
     pub(super) fn unanswered(self) -> Vec<UnansweredTask> {
         let mut slots = self.slots.into_iter();
-        let mut room = |holds| match holds {
-            Holds::Built => slots.next().map(ListBuffer::Slot),
-            Holds::Copied => slots.next().and(None),
-            Holds::Nothing | Holds::Resident => None,
+        let mut room = |held| match held {
+            HeldResource::Built => slots.next().map(ListBuffer::Slot),
+            HeldResource::Copied => slots.next().and(None),
+            HeldResource::Nothing | HeldResource::Resident => None,
         };
-        let given = |InFlight { task, holds, .. }| UnansweredTask { task, room: room(holds) };
+        let given = |InFlight { task, held, .. }| UnansweredTask { task, room: room(held) };
         self.in_flight.into_iter().map(given).collect()
     }
 
-    /// The reply that `descriptor` alleges, checked against the ledger; frees what its task held.
+    /// Reads a reply from `descriptor`, which is untrusted, and checks it against the ledger; frees
+    /// what its task held.
     #[inline]
     pub(super) fn collect(&mut self, descriptor: &Descriptor) -> Result<Reply, TransportError> {
         let payload = match descriptor.length {
@@ -135,7 +138,7 @@ impl Link {
             length => payloads::read(&self.results, self.replies.last_position(), length as usize),
         };
         let mut reply = Reply::from_descriptor(descriptor, &payload)?;
-        // What a lie names stays held until the liar is reaped.
+        // An invalid reply frees nothing: its task holds its slot until the worker is reaped.
         let asked = self.in_flight.front().is_some_and(|task| {
             (task.task, task.slot, task.generation)
                 == (reply.task, descriptor.slot, descriptor.generation)
@@ -151,27 +154,27 @@ impl Link {
         } else if let Some(answers) = &mut self.answers {
             answers.pass();
         }
-        self.free_first();
+        self.release_oldest();
         Ok(reply)
     }
 
-    /// Frees what the first task in flight held, and strikes it from the ledger.
+    /// Removes the oldest task from the ledger, and frees what it held.
     #[inline]
-    fn free_first(&mut self) {
-        match self.in_flight.pop_front().map(|first| first.holds) {
-            None | Some(Holds::Nothing) => {}
-            Some(Holds::Copied | Holds::Built) => drop(self.slots.pop_front()),
-            Some(Holds::Resident) => drop(self.residents.pop_front()),
+    fn release_oldest(&mut self) {
+        match self.in_flight.pop_front().map(|first| first.held) {
+            None | Some(HeldResource::Nothing) => {}
+            Some(HeldResource::Copied | HeldResource::Built) => drop(self.slots.pop_front()),
+            Some(HeldResource::Resident) => drop(self.residents.pop_front()),
         }
     }
 
-    /// The list of the next answer, as long as `descriptor` alleges; none of it is read if its room
-    /// holds fewer items.
+    /// The list of the next answer, with the length that `descriptor` claims. Nothing is read if
+    /// its slot is shorter.
     #[cold]
     fn list(&mut self, descriptor: &Descriptor) -> Result<AnswerList, TransportError> {
         let items = descriptor.offset as usize;
         let list = self.answers.as_mut().and_then(|answers| answers.collect(items));
-        let too_long = || format!("an answer of {items} items, more than its room holds");
+        let too_long = || format!("an answer of {items} items, more than its slot holds");
         list.ok_or_else(|| TransportError::InvalidMessage(too_long()))
     }
 }

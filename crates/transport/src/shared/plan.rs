@@ -1,4 +1,4 @@
-//! What a worker is told of its link, and where things lie in its control segment.
+//! The plan of a link, for the worker, and the layout of its control segment.
 
 use serde::{Deserialize, Serialize};
 use shm::wakeup::{self, DOORBELL_BYTES, Wakeup};
@@ -7,30 +7,30 @@ use shm::{Grant, payloads, ring};
 
 use crate::error::TransportError;
 
-/// What a worker is told beside its descriptors, which follow in the order of the fields.
+/// The plan of a link. It goes to the worker with descriptors, in the order of its fields.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Plan {
     pub(super) wakeup: String,
     pub(super) entries: usize,
     pub(super) room: usize,
-    /// How many places for answers' lists, and for how many items each.
+    /// Number of slots for answers' lists in flight, and items of each.
     pub(super) places: usize,
     pub(super) answer: usize,
     pub(super) lists: Option<Grant>,
     pub(super) answers: Option<Grant>,
     pub(super) control: Grant,
     pub(super) bell: Grant,
-    /// Whether the worker's waiting end and its end of the hub's bell have descriptors.
+    /// Whether the worker's doorbell, and its end of the hub's, have descriptors.
     pub(super) wait_fd: bool,
     pub(super) ring_fd: bool,
 }
 
-/// Where things lie in a worker's control segment.
+/// Offsets in a worker's control segment, in bytes.
 pub(super) struct Layout {
     pub(super) tasks: usize,
     pub(super) replies: usize,
     pub(super) bell: usize,
-    /// The bell from this worker alone, where there is a stand-in for the hub's.
+    /// The doorbell that this worker rings if the wake-up has a fallback.
     pub(super) back: usize,
     pub(super) watermark: usize,
     pub(super) results: usize,

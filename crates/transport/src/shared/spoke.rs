@@ -1,4 +1,4 @@
-//! A worker's half: takes descriptors from its ring, and trusts none.
+//! A worker's half: takes descriptors from its ring, and checks each before use.
 
 use measure::now;
 use shm::ring::{self, Consumer, Producer};
@@ -17,14 +17,14 @@ pub(super) struct SharedSpoke {
     lists: Option<Lists>,
     answers: Option<AnswerRooms>,
     tasks: Consumer,
-    /// Lists that are still being filled are read behind it.
+    /// Where the watermark is read, behind which a list is still being written.
     behind: WatermarkReader,
     replies: Producer,
     results: Span,
     bell: Box<dyn Waiter>,
     hub: Box<dyn Ringer>,
-    /// Slot and generation that the last task named: its answer names them too.
-    named: (u32, u32),
+    /// Slot and generation of the last task, which its answer repeats.
+    last_slot: (u32, u32),
 }
 
 impl Spoke for SharedSpoke {
@@ -33,7 +33,7 @@ impl Spoke for SharedSpoke {
         let tasks = &self.tasks;
         self.bell.wait(&mut || tasks.ready(), None);
         let Some(descriptor) = self.tasks.pop() else { return Ok(Received::Idle) };
-        self.named = (descriptor.slot, descriptor.generation);
+        self.last_slot = (descriptor.slot, descriptor.generation);
         let (task, has_list) = Task::from_descriptor(&descriptor);
         let received = if task.phase { now() } else { 0 };
         let refused = |message: String| Failure::new(FailureKind::Refused, message);
@@ -61,7 +61,7 @@ impl Spoke for SharedSpoke {
             stamps[3] = now();
         }
         let (mut descriptor, payload) = reply.describe(items);
-        (descriptor.slot, descriptor.generation) = self.named;
+        (descriptor.slot, descriptor.generation) = self.last_slot;
         if !payload.is_empty() {
             payloads::write(&self.results, self.replies.position(), &payload);
         }
@@ -115,7 +115,7 @@ impl SharedSpoke {
         };
         let bell_error = TransportError::system::<std::io::Error>;
         Ok(SharedSpoke {
-            named: (0, 0),
+            last_slot: (0, 0),
             answers,
             lists,
             tasks: Consumer::new(ring(layout.tasks), plan.entries),

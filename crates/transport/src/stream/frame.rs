@@ -1,4 +1,4 @@
-//! How long the parts of a frame are.
+//! The layout of a frame.
 
 use shm::descriptor::DESCRIPTOR_BYTES;
 
@@ -8,11 +8,11 @@ pub(super) const MAX_HEAD_WORDS: usize = HEAD_WORDS + LINE / size_of::<u64>();
 
 /// Bytes of a cache line.
 pub(super) const LINE: usize = 64;
-/// Bodies from here on are padded.
+/// Bodies of at least a page are padded.
 pub(crate) const PAGE: usize = 4096;
 
-/// Bytes between head and body, whole words, with which each page of the stream begins where a
-/// cache line of the body does: the kernel then copies whole lines (8 to 12 % at 400 kB).
+/// Bytes of padding between head and body, in whole words. With them each page of the stream begins
+/// at a cache line of the body, so the kernel copies whole lines (8 to 12 % less time at 400 kB).
 pub(super) fn padding(body: &[u8]) -> usize {
     if body.len() < PAGE {
         return 0;

@@ -1,4 +1,4 @@
-//! The coordinator's half: writes whole frames, and hears all workers at once.
+//! The coordinator's half: writes frames, and reads from all workers.
 
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
@@ -13,12 +13,12 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::{ITEM_BYTES, Resident};
 
 use super::channel::{Body, StreamTransport};
-use super::fetch::{self, Source};
 use super::frame::{HEAD_WORDS, PAGE, padding};
 use super::link::{InFlight, Link, WriteState};
 use super::links::Links;
 use super::plan::Plan;
-use super::wait::{looks, wait_strategy};
+use super::remote_memory::{self, RemoteMemory};
+use super::wait::{spins, wait_strategy};
 use crate::alarm::Alarm;
 use crate::error::TransportError;
 use crate::hub::{Hub, HubEvent};
@@ -27,18 +27,18 @@ use crate::message::Task;
 use crate::residency::Residency;
 use crate::setup::{Handover, MAX_LIST_ITEMS, Setup};
 
-/// Bytes of small frames that wait in a corked link at most, but for the last of them.
+/// Bytes of small frames that wait in a corked link, not counting the last of them.
 const MAX_OUTBOX_BYTES: usize = 64 * 1024;
 
 pub(super) struct StreamHub {
     streams: &'static StreamTransport,
     setup: Setup,
     links: Links,
-    /// The last list's form, kept for its room.
+    /// The last encoded list, kept for its capacity.
     encoded: Vec<u8>,
-    /// Bytes of pages that went into streams without being written.
+    /// Bytes that were spliced, and so not counted as written.
     spliced: u64,
-    /// How long a stream may stay full before nothing more is written to it.
+    /// See [`Hub::set_stall`].
     stall: Option<Duration>,
 }
 
@@ -55,10 +55,11 @@ impl Hub for StreamHub {
         self.links.set(worker, link);
         let bytes = self.setup.max_list_items * ITEM_BYTES;
         let codec = self.streams.body.codec();
-        let longest = codec.map_or(bytes, |codec| codec.longest(self.setup.max_list_items));
-        let (wait, apart) = (self.setup.wakeup.clone(), self.setup.cross_core);
-        let source = matches!(self.streams.body, Body::Address).then(Source::here);
-        let plan = Plan { wait, longest, answer, apart, source };
+        let max_body_bytes =
+            codec.map_or(bytes, |codec| codec.max_bytes(self.setup.max_list_items));
+        let (wait, cross_core) = (self.setup.wakeup.clone(), self.setup.cross_core);
+        let remote = matches!(self.streams.body, Body::RemoteAddress).then(RemoteMemory::here);
+        let plan = Plan { wait, max_body_bytes, answer, cross_core, remote };
         let plan = serde_json::to_string(&plan).expect("a plan is plain data");
         Ok(Handover { plan, fds: vec![there.read, back.write] })
     }
@@ -111,37 +112,37 @@ impl Hub for StreamHub {
             return Err(TransportError::Full { what: "task" });
         }
         let mut heads = std::mem::take(&mut link.heads);
-        let turn = link.turn;
+        let at = link.next_head;
         mark(Stamp::Filled);
         let mut descriptor = task.describe(!matches!(list, List::None));
         let mut encoded = std::mem::take(&mut self.encoded);
-        // `Setup::check` let no longer list in.
+        // No truncation: `Setup::check` limits `max_list_items`.
         descriptor.length = items.len() as u32;
         let body: &[u8] = match self.streams.body {
-            Body::Coded(codec) if !matches!(list, List::None) => {
+            Body::Encoded(codec) if !matches!(list, List::None) => {
                 encoded.clear();
                 encoded = codec.encode(items, encoded);
                 let Ok(bytes) = u32::try_from(encoded.len()) else {
-                    let max = MAX_LIST_ITEMS / codec.longest(1);
+                    let max = MAX_LIST_ITEMS / codec.max_bytes(1);
                     return Err(TransportError::TooLong { items: items.len(), max });
                 };
                 descriptor.length = bytes;
                 &encoded
             }
-            Body::Address => {
-                fetch::describe(items, &mut descriptor);
+            Body::RemoteAddress => {
+                remote_memory::describe(items, &mut descriptor);
                 &[]
             }
-            Body::Bytes | Body::Pages | Body::Coded(_) => bytemuck::cast_slice(items),
+            Body::Bytes | Body::Spliced | Body::Encoded(_) => bytemuck::cast_slice(items),
         };
         mark(Stamp::Encoded);
         let padding = padding(body);
         descriptor.offset = padding as u32;
-        let head = &mut heads[turn];
+        let head = &mut heads[at];
         head[..HEAD_WORDS].copy_from_slice(&descriptor.to_words());
         let head = &bytemuck::cast_slice(head)[..DESCRIPTOR_BYTES + padding];
         mark(Stamp::Sent);
-        let sent = self.carry(worker, head, body);
+        let sent = self.write_or_queue(worker, head, body);
         self.encoded = encoded;
         let built = match list {
             List::Built(ListBuffer::Buffer(buffer)) => Some(buffer),
@@ -151,7 +152,7 @@ impl Hub for StreamHub {
             Some(link) => {
                 link.heads = heads;
                 if sent.is_ok() {
-                    link.turn = (turn + 1) % self.setup.depth;
+                    link.next_head = (at + 1) % self.setup.depth;
                     link.in_flight.push_back(InFlight { task: task.id, built });
                     return Ok(());
                 }
@@ -176,11 +177,11 @@ impl Hub for StreamHub {
         if let Some(link) = self.links.get_mut(worker) {
             link.corked = false;
         }
-        self.empty_outbox(worker)
+        self.flush_outbox(worker)
     }
 
-    fn recv(&mut self, patience: Option<Duration>) -> Result<HubEvent, TransportError> {
-        let started = patience.map(|_| Instant::now());
+    fn recv(&mut self, timeout: Option<Duration>) -> Result<HubEvent, TransportError> {
+        let started = timeout.map(|_| Instant::now());
         let mut looked = false;
         loop {
             if let Some(arrival) = self.links.take_arrival() {
@@ -194,10 +195,11 @@ impl Hub for StreamHub {
                 let what = what.to_string();
                 return Ok(HubEvent::Broken { worker, what });
             }
-            // Without any patience it still looks once, and so it does before it tells of a broken link.
+            // With a timeout of zero it still looks once, and so it does before it reports a broken
+            // link.
             let spent = started.map_or(Duration::ZERO, |started| started.elapsed());
-            let patience = if broken.is_some() { Some(Duration::ZERO) } else { patience };
-            let left = patience.map(|patience| patience.saturating_sub(spent));
+            let timeout = if broken.is_some() { Some(Duration::ZERO) } else { timeout };
+            let left = timeout.map(|timeout| timeout.saturating_sub(spent));
             if looked && left.is_some_and(|left| left.is_zero()) {
                 return Ok(HubEvent::TimedOut);
             }
@@ -211,9 +213,10 @@ impl Hub for StreamHub {
     }
 
     fn overlaps(&self, bytes: usize, _residency: Residency) -> bool {
-        let fetched = matches!(self.streams.body, Body::Address);
+        let fetched = matches!(self.streams.body, Body::RemoteAddress);
         let early = fetched || self.setup.cross_core;
-        let holds = |link: &Link| if early { self.streams.overlap_from } else { link.capacity };
+        let holds =
+            |link: &Link| if early { self.streams.min_overlap_bytes } else { link.capacity };
         self.links.attached().any(|link| bytes + DESCRIPTOR_BYTES > holds(link))
     }
 
@@ -239,7 +242,7 @@ impl StreamHub {
         let wait = wait_strategy(streams.name, &setup.wakeup)?;
         Ok(StreamHub {
             streams,
-            links: Links::new(setup.workers, wait, looks(setup.cross_core))?,
+            links: Links::new(setup.workers, wait, spins(setup.cross_core))?,
             setup: setup.clone(),
             encoded: Vec::new(),
             spliced: 0,
@@ -252,44 +255,51 @@ impl StreamHub {
         if items > max { Err(TransportError::TooLong { items, max }) } else { Ok(()) }
     }
 
-    /// Writes a frame; in a corked link a small one waits in the outbox.
+    /// Writes a frame, or queues a small one if the link is corked.
     #[inline]
-    fn carry(&mut self, worker: usize, head: &[u8], body: &[u8]) -> Result<(), TransportError> {
+    fn write_or_queue(
+        &mut self,
+        worker: usize,
+        head: &[u8],
+        body: &[u8],
+    ) -> Result<(), TransportError> {
         if let Some(link) = self.links.get_mut(worker).filter(|link| link.corked) {
             if body.len() < PAGE {
                 link.outbox.extend_from_slice(head);
                 link.outbox.extend_from_slice(body);
                 let full = link.outbox.len() > MAX_OUTBOX_BYTES;
-                return if full { self.empty_outbox(worker) } else { Ok(()) };
+                return if full { self.flush_outbox(worker) } else { Ok(()) };
             }
-            self.empty_outbox(worker)?;
+            self.flush_outbox(worker)?;
         }
         self.write_frame(worker, head, body)
     }
 
-    /// Writes the frames that wait, in one call if the stream takes them.
+    /// Writes the queued frames, in one call if the stream has room for them.
     #[cold]
-    fn empty_outbox(&mut self, worker: usize) -> Result<(), TransportError> {
+    fn flush_outbox(&mut self, worker: usize) -> Result<(), TransportError> {
         let frames = match self.links.get_mut(worker) {
             Some(link) if !link.outbox.is_empty() => std::mem::take(&mut link.outbox),
             _ => return Ok(()),
         };
         let written = self.write_frame(worker, &frames, &[]);
         if let Some(link) = self.links.get_mut(worker) {
-            // Kept for its room.
+            // Kept for its capacity.
             link.outbox = frames;
             link.outbox.clear();
             if let Err(fault) = written {
-                // Their tasks were sent, as far as anyone was told.
+                // Its tasks are in flight already, so the error cannot be returned for them.
                 link.write_state = WriteState::Broken(fault.to_string());
             }
         }
         Ok(())
     }
 
-    /// Writes a whole frame, taking replies whenever the stream is full. Nothing is written where no one
-    /// reads any more, or after half a frame: that is told by [`Hub::recv`], after what that worker had
-    /// answered.
+    /// Writes a whole frame. While the stream is full it reads replies, so that a worker that
+    /// blocks in a write goes on.
+    ///
+    /// Nothing is written to a worker that has closed its end, or after a part of a frame;
+    /// [`Hub::recv`] reports both, after that worker's answers.
     #[inline]
     fn write_frame(
         &mut self,
@@ -297,8 +307,8 @@ impl StreamHub {
         head: &[u8],
         body: &[u8],
     ) -> Result<(), TransportError> {
-        let at_once = if self.setup.cross_core { self.streams.piece } else { usize::MAX };
-        let pages = matches!(self.streams.body, Body::Pages) && body.len() >= PAGE;
+        let at_once = if self.setup.cross_core { self.streams.piece_bytes } else { usize::MAX };
+        let pages = matches!(self.streams.body, Body::Spliced) && body.len() >= PAGE;
         let mut written = 0;
         let mut full_since = None;
         while written < head.len() + body.len() {
@@ -328,7 +338,7 @@ impl StreamHub {
                     }
                     self.links.wait_for_room(worker, since, left)?;
                 }
-                // Its end of file is on the way.
+                // Its end of file follows.
                 Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
                 Err(error) => {
                     let call = if pages { "vmsplice" } else { "writev" };
@@ -351,7 +361,7 @@ impl StreamHub {
     }
 }
 
-/// Puts the pages of `parts` into a pipe, as far as there is room.
+/// Splices the pages of `parts` into a pipe, as far as there is room.
 fn splice(pipe: &OwnedFd, parts: &[IoSlice<'_>]) -> Result<usize, Errno> {
     vmsplice(pipe, parts, SpliceFFlags::SPLICE_F_NONBLOCK)
         .map_err(|error| Errno::from_raw_os_error(error as i32))

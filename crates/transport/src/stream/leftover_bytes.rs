@@ -1,4 +1,4 @@
-//! A list of which some is still in the stream.
+//! The rest of a list that is still in the stream.
 
 use rustix::io::read;
 use shm::ITEM_BYTES;
@@ -6,25 +6,26 @@ use shm::ITEM_BYTES;
 use super::wait::ReadEnd;
 use crate::message::Failure;
 
-/// A list of which some is still in the stream; what nobody asks for is read by the spoke later.
+/// A list of which a part is still in the stream. What the job does not read is skipped by the
+/// spoke.
 pub(crate) struct LeftoverBytes<'a> {
     read: &'a ReadEnd,
-    /// Room for the items that were not given yet; so many bytes of it are there.
+    /// The buffer for the items that were not returned yet, of which `ready_bytes` bytes are there.
     room: &'a mut [i64],
-    got: usize,
-    /// Bytes of the body that are still in the stream: the spoke's own count.
-    unread: &'a mut usize,
+    ready_bytes: usize,
+    /// The spoke's count of the bytes of this body that are still in the stream.
+    body_remaining: &'a mut usize,
 }
 
 impl<'a> LeftoverBytes<'a> {
-    /// Of a list in `room` only `unread` bytes are missing.
+    /// A list in `room`, of which the last `body_remaining` bytes were not read yet.
     pub(super) fn new(
         read: &'a ReadEnd,
         room: &'a mut [i64],
-        unread: &'a mut usize,
+        body_remaining: &'a mut usize,
     ) -> LeftoverBytes<'a> {
-        let got = room.len() * ITEM_BYTES - *unread;
-        LeftoverBytes { read, room, got, unread }
+        let ready_bytes = room.len() * ITEM_BYTES - *body_remaining;
+        LeftoverBytes { read, room, ready_bytes, body_remaining }
     }
 
     pub(crate) fn left(&self) -> usize {
@@ -32,16 +33,16 @@ impl<'a> LeftoverBytes<'a> {
     }
 
     pub(crate) fn ready(&self) -> usize {
-        self.got / ITEM_BYTES
+        self.ready_bytes / ITEM_BYTES
     }
 
-    /// Whatever whole items are there; at least one, of which there must be some left.
+    /// The whole items that are there, at least one. There must be one left.
     pub(crate) fn next_part(&mut self) -> Result<&'a [i64], Box<Failure>> {
         self.read_until(ITEM_BYTES)?;
-        Ok(self.give(self.got / ITEM_BYTES))
+        Ok(self.give(self.ready_bytes / ITEM_BYTES))
     }
 
-    /// All items.
+    /// All items that were not returned yet.
     pub(crate) fn whole(&mut self) -> Result<&'a [i64], Box<Failure>> {
         self.read_until(self.room.len() * ITEM_BYTES)?;
         Ok(self.give(self.room.len()))
@@ -50,18 +51,18 @@ impl<'a> LeftoverBytes<'a> {
     fn give(&mut self, items: usize) -> &'a [i64] {
         let (given, left) = std::mem::take(&mut self.room).split_at_mut(items);
         self.room = left;
-        self.got -= items * ITEM_BYTES;
+        self.ready_bytes -= items * ITEM_BYTES;
         given
     }
 
     fn read_until(&mut self, bytes: usize) -> Result<(), Box<Failure>> {
         let room: &mut [u8] = bytemuck::cast_slice_mut(self.room);
-        while self.got < bytes {
-            match self.read.when_ready(|fd| read(fd, &mut room[self.got..])) {
+        while self.ready_bytes < bytes {
+            match self.read.when_ready(|fd| read(fd, &mut room[self.ready_bytes..])) {
                 Ok(0) => return Err(Failure::cut_off("the other side has closed its end")),
                 Ok(count) => {
-                    self.got += count;
-                    *self.unread -= count;
+                    self.ready_bytes += count;
+                    *self.body_remaining -= count;
                 }
                 Err(fault) => return Err(Failure::cut_off(&fault.to_string())),
             }
@@ -87,9 +88,9 @@ mod tests {
         let list: Vec<i64> = (1..=100).collect();
         let bytes: &[u8] = bytemuck::cast_slice(&list);
         // Thirteen bytes came with the head.
-        let (mut room, mut unread) = ([0; 100], bytes.len() - 13);
+        let (mut room, mut body_remaining) = ([0; 100], bytes.len() - 13);
         bytemuck::cast_slice_mut(&mut room)[..13].copy_from_slice(&bytes[..13]);
-        let mut rest = LeftoverBytes::new(&end, &mut room, &mut unread);
+        let mut rest = LeftoverBytes::new(&end, &mut room, &mut body_remaining);
         assert_eq!(rest.next_part().unwrap(), [1]);
         write(&theirs, &bytes[13..15]).unwrap();
         write(&theirs, &bytes[15..29]).unwrap();
@@ -99,6 +100,6 @@ mod tests {
         assert_eq!(rest.next_part().unwrap(), &list[3..99]);
         assert!(rest.next_part().unwrap_err().message.contains("closed"));
         assert!(rest.whole().is_err());
-        assert_eq!((rest.left(), unread), (1, 1));
+        assert_eq!((rest.left(), body_remaining), (1, 1));
     }
 }

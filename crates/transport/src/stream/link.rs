@@ -1,4 +1,4 @@
-//! The coordinator's ends to one worker, and the replies that lie there unread.
+//! The hub's ends to one worker, and the replies that were read and not returned yet.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -15,64 +15,65 @@ use crate::error::TransportError;
 use crate::list::{ListBuffer, UnansweredTask};
 use crate::message::{KNOCK, Reply};
 
-/// Bytes of heads and payloads that are read at once: more than the longest head and payload.
+/// Size of the buffer for heads and payloads: more than the longest head with its payload.
 const INBOX_BYTES: usize = 4096;
 const _: () = assert!(INBOX_BYTES > DESCRIPTOR_BYTES + ROOM_BYTES);
 
-/// The coordinator's ends to one worker.
+/// The hub's ends to one worker.
 pub(super) struct Link {
-    /// Never blocks.
+    /// Non-blocking.
     pub(super) write: OwnedFd,
-    /// Blocks where the hub sleeps, not where it polls.
+    /// Blocking if the hub sleeps, non-blocking if it polls.
     pub(super) read: OwnedFd,
-    /// Whether the alarm ends a read of it: it is a socket, whose reads end by themselves, or a pipe in
-    /// which each reply lies as a whole, so that a knock fits between two.
+    /// Whether the alarm can end a blocking read: that of a socket has a timeout, and a wake-up
+    /// frame fits into a pipe in which each reply was written atomically.
     pub(super) may_block: bool,
     pub(super) capacity: usize,
-    /// Whether small frames wait in the outbox, which is empty otherwise.
+    /// Whether small frames are queued in the outbox, which is empty otherwise.
     pub(super) corked: bool,
     pub(super) outbox: Vec<u8>,
-    /// Heads of the tasks in flight, and whose turn is next. As many as may be in flight: one that
-    /// the stream still refers to is not written again before its task was answered.
+    /// The heads of the tasks in flight, and which one is used next. There are as many as tasks can
+    /// be in flight: while the stream refers to one, it is not reused before its task was answered.
     pub(super) heads: Vec<[u64; MAX_HEAD_WORDS]>,
-    pub(super) turn: usize,
-    /// Bytes of replies: those from `taken` to `filled` were read and not understood yet.
+    pub(super) next_head: usize,
+    /// Bytes of replies, of which those from `parsed` to `filled` were read and not parsed yet.
     inbox: Vec<u8>,
-    taken: usize,
+    parsed: usize,
     filled: usize,
-    /// A reply of whose list a part is still to come.
-    arriving: Option<Arriving>,
-    /// Replies that are whole and were not told, where more had to be read meanwhile.
-    whole: VecDeque<Reply>,
-    /// What the worker said after those that cannot be; nothing is read from it since.
+    /// A reply whose list is not complete yet.
+    partial: Option<PartialReply>,
+    /// Replies that are complete and were not returned, because more had to be read meanwhile.
+    complete: VecDeque<Reply>,
+    /// The invalid bytes that followed them. Nothing is read from the worker any more.
     fault: Option<TransportError>,
-    /// Items of the longest list that an answer may have.
+    /// Items of the longest list of an answer.
     answer: usize,
-    /// Tasks sent and not answered: a worker answers in order.
+    /// The tasks in flight, in order: a worker answers in order.
     pub(super) in_flight: VecDeque<InFlight>,
     /// Nothing more comes from this worker.
     pub(super) closed: bool,
     pub(super) write_state: WriteState,
 }
 
-/// Whether tasks are written to a worker.
+/// Whether tasks can be written to a worker.
 pub(super) enum WriteState {
     Open,
-    /// The worker has taken nothing for too long: nothing more is written, be it in the midst of a frame.
+    /// The worker read nothing for too long. Nothing more is written, even in the middle of a
+    /// frame.
     Stalled,
-    /// Half a frame was written, and the rest could not be, for this reason: nothing that is written after
-    /// it would be understood.
+    /// A part of a frame was written, and writing the rest failed for this reason. Anything written
+    /// after it would be taken for the rest.
     Broken(String),
 }
 
-/// A task that was sent: its number, and the buffer that its list was built in.
+/// A task in flight: its number, and the buffer of a built list.
 pub(super) struct InFlight {
     pub(super) task: u32,
     pub(super) built: Option<Vec<i64>>,
 }
 
-/// A reply, room for its list, and how many bytes of that are there.
-struct Arriving {
+/// A reply, its list, and how many bytes of that were read.
+struct PartialReply {
     reply: Reply,
     list: Vec<i64>,
     got: usize,
@@ -95,12 +96,12 @@ impl Link {
             corked: false,
             outbox: Vec::new(),
             heads: vec![[0; MAX_HEAD_WORDS]; depth],
-            turn: 0,
+            next_head: 0,
             inbox: vec![0; INBOX_BYTES],
-            taken: 0,
+            parsed: 0,
             filled: 0,
-            arriving: None,
-            whole: VecDeque::with_capacity(depth),
+            partial: None,
+            complete: VecDeque::with_capacity(depth),
             fault: None,
             answer,
             in_flight: VecDeque::with_capacity(depth),
@@ -109,31 +110,31 @@ impl Link {
         }
     }
 
-    /// One read; says whether anything came: bytes, the end of file, or something that cannot be. A
-    /// part of a reply is taken too, so a worker that blocks in writing a long one goes on.
+    /// Calls read once, and returns whether anything came: bytes, end of file, or invalid bytes. A
+    /// part of a reply is read too, so that a worker that blocks in writing a long one goes on.
     #[inline]
     pub(super) fn read_replies(&mut self) -> Result<bool, TransportError> {
-        if self.arriving.is_some() || self.filled == self.inbox.len() {
-            self.keep_whole();
+        if self.partial.is_some() || self.filled == self.inbox.len() {
+            self.keep_complete();
         }
         if self.closed {
             return Ok(self.fault.is_some());
         }
-        let to = match &mut self.arriving {
-            Some(Arriving { list, got, .. }) => &mut bytemuck::cast_slice_mut(list)[*got..],
+        let to = match &mut self.partial {
+            Some(PartialReply { list, got, .. }) => &mut bytemuck::cast_slice_mut(list)[*got..],
             None => {
-                if self.taken > 0 {
-                    self.inbox.copy_within(self.taken..self.filled, 0);
-                    self.filled -= self.taken;
-                    self.taken = 0;
+                if self.parsed > 0 {
+                    self.inbox.copy_within(self.parsed..self.filled, 0);
+                    self.filled -= self.parsed;
+                    self.parsed = 0;
                 }
                 &mut self.inbox[self.filled..]
             }
         };
         match read(&self.read, to) {
             Ok(0) | Err(Errno::CONNRESET) => self.closed = true,
-            Ok(count) => match &mut self.arriving {
-                Some(arriving) => arriving.got += count,
+            Ok(count) => match &mut self.partial {
+                Some(partial) => partial.got += count,
                 None => self.filled += count,
             },
             Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
@@ -142,14 +143,14 @@ impl Link {
         Ok(true)
     }
 
-    /// The oldest reply that is there as a whole; then, what was wrong with the one after. The
+    /// The oldest complete reply; after the last one, what was wrong with the bytes behind it. The
     /// buffer of its task's list goes to `spare`.
     #[inline]
     pub(super) fn take_reply(
         &mut self,
         spare: &mut Vec<Vec<i64>>,
     ) -> Result<Option<Reply>, TransportError> {
-        let reply = match self.whole.pop_front() {
+        let reply = match self.complete.pop_front() {
             None => self.next_reply()?,
             kept => kept,
         };
@@ -159,48 +160,50 @@ impl Link {
         Ok(reply)
     }
 
-    /// The tasks in flight, and the buffers that the caller built lists in.
+    /// The tasks in flight, with the buffers of built lists.
     pub(super) fn unanswered(self) -> Vec<UnansweredTask> {
         let given =
             |InFlight { task, built }| UnansweredTask { task, room: built.map(ListBuffer::Buffer) };
         self.in_flight.into_iter().map(given).collect()
     }
 
-    /// Takes whole replies out of the way of what comes next.
+    /// Moves complete replies to `complete`, so that more can be read.
     #[cold]
-    fn keep_whole(&mut self) {
+    fn keep_complete(&mut self) {
         loop {
             match self.next_reply() {
-                Ok(Some(reply)) => self.whole.push_back(reply),
+                Ok(Some(reply)) => self.complete.push_back(reply),
                 Ok(None) => return,
                 Err(fault) => return self.fault = Some(fault),
             }
         }
     }
 
-    /// The next reply, if it is there as a whole. After one that cannot be nothing more is read.
+    /// The next reply, if it is complete. After an invalid one nothing more is read.
     #[inline]
     fn next_reply(&mut self) -> Result<Option<Reply>, TransportError> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        let reply = match &self.arriving {
-            Some(arriving) if arriving.is_whole() => Ok(self.arriving.take().map(Arriving::whole)),
+        let reply = match &self.partial {
+            Some(partial) if partial.is_complete() => {
+                Ok(self.partial.take().map(PartialReply::into_reply))
+            }
             Some(_) => Ok(None),
             None => self.parse_reply(),
         };
         if reply.is_err() {
             self.closed = true;
-            self.taken = self.filled;
+            self.parsed = self.filled;
         }
         reply
     }
 
-    /// The reply whose bytes are next. There are never more of them than tasks in flight, and room
-    /// is made only for a list that may be as long as alleged: a lie costs no memory.
+    /// Parses the next reply. There are never more replies than tasks in flight, and memory is
+    /// allocated only for a list within the limit, so invalid lengths cost none.
     fn parse_reply(&mut self) -> Result<Option<Reply>, TransportError> {
         let (descriptor, rest) = loop {
-            let there = &self.inbox[self.taken..self.filled];
+            let there = &self.inbox[self.parsed..self.filled];
             let Some((head, rest)) = there.split_first_chunk::<DESCRIPTOR_BYTES>() else {
                 return Ok(None);
             };
@@ -208,7 +211,7 @@ impl Link {
             if descriptor.flags & KNOCK == 0 {
                 break (descriptor, rest);
             }
-            self.taken += DESCRIPTOR_BYTES;
+            self.parsed += DESCRIPTOR_BYTES;
         };
         let (length, items) = (descriptor.length as usize, descriptor.offset as usize);
         if length > ROOM_BYTES {
@@ -221,14 +224,14 @@ impl Link {
         }
         let Some((payload, rest)) = rest.split_at_checked(length) else { return Ok(None) };
         let reply = Reply::from_descriptor(&descriptor, payload)?;
-        let asked = self.in_flight.get(self.whole.len());
+        let asked = self.in_flight.get(self.complete.len());
         if asked.is_none_or(|asked| asked.task != reply.task) {
             return Err(TransportError::InvalidMessage(format!(
                 "an answer to task {}",
                 reply.task
             )));
         }
-        self.taken += DESCRIPTOR_BYTES + length;
+        self.parsed += DESCRIPTOR_BYTES + length;
         if items == 0 {
             return Ok(Some(reply));
         }
@@ -236,22 +239,22 @@ impl Link {
         let room: &mut [u8] = bytemuck::cast_slice_mut(&mut list);
         let got = rest.len().min(room.len());
         room[..got].copy_from_slice(&rest[..got]);
-        self.taken += got;
-        let arriving = Arriving { reply, list, got };
-        if arriving.is_whole() {
-            return Ok(Some(arriving.whole()));
+        self.parsed += got;
+        let partial = PartialReply { reply, list, got };
+        if partial.is_complete() {
+            return Ok(Some(partial.into_reply()));
         }
-        self.arriving = Some(arriving);
+        self.partial = Some(partial);
         Ok(None)
     }
 }
 
-impl Arriving {
-    fn is_whole(&self) -> bool {
+impl PartialReply {
+    fn is_complete(&self) -> bool {
         self.got == self.list.len() * ITEM_BYTES
     }
 
-    fn whole(self) -> Reply {
+    fn into_reply(self) -> Reply {
         Reply { list: self.list.into(), ..self.reply }
     }
 }
@@ -327,7 +330,7 @@ mod tests {
             let counted = allocation_counter::measure(|| {
                 // As a hub does that waits for room.
                 if waits {
-                    link.keep_whole();
+                    link.keep_complete();
                 }
                 // What it said before is told, and after that the lie, once.
                 while fault.is_none() {

@@ -1,4 +1,4 @@
-//! The links to all workers: what comes from them, and how a hub waits for it.
+//! The links to all workers: how a hub waits for them, and reads from them.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -15,24 +15,26 @@ use crate::alarm_event::AlarmEvent;
 use crate::error::TransportError;
 use crate::hub::HubEvent;
 
-/// Descriptors that are polled without a memory allocation.
+/// Number of descriptors that are polled without an allocation.
 const MAX_INLINE: usize = 64;
 
 /// The links to all workers.
 pub(super) struct Links {
     links: Vec<Option<Link>>,
-    /// The worker that is looked at first, one after the last that was heard: none starves.
-    turn: usize,
+    /// The link that is looked at first: the one after the last that had a reply, so that none
+    /// starves.
+    next_link: usize,
     wait: WaitStrategy,
     backoff: Backoff,
-    /// Buffers of built lists whose tasks were answered.
+    /// Free buffers for built lists.
     pub(super) spare: Vec<Vec<i64>>,
     pub(super) alarm: Arc<Alarm>,
     alarm_event: AlarmEvent,
 }
 
 impl Links {
-    /// Room for `workers` links; `spins` looks are made before a core is given away.
+    /// Places for `workers` links. A hub that polls does so `spins` times before it yields its
+    /// core.
     pub(super) fn new(
         workers: usize,
         wait: WaitStrategy,
@@ -41,7 +43,7 @@ impl Links {
         let alarm_event = AlarmEvent::new()?;
         Ok(Links {
             links: (0..workers).map(|_| None).collect(),
-            turn: 0,
+            next_link: 0,
             wait,
             backoff: Backoff::every(spins),
             spare: Vec::new(),
@@ -50,7 +52,7 @@ impl Links {
         })
     }
 
-    /// Whether reads block: only a hub that sleeps asks before it reads.
+    /// Whether reads block: if the hub sleeps, it polls first.
     pub(super) fn reads_block(&self) -> bool {
         self.wait == WaitStrategy::Sleep
     }
@@ -77,18 +79,18 @@ impl Links {
         self.links.iter().flatten()
     }
 
-    /// What was read and not yet told.
+    /// The next event that was read and not returned yet.
     #[inline]
     pub(super) fn take_arrival(&mut self) -> Option<HubEvent> {
         let count = self.links.len();
         for step in 0..count {
-            let worker = (self.turn + step) % count;
+            let worker = (self.next_link + step) % count;
             let Some(link) = &mut self.links[worker] else {
                 continue;
             };
             match link.take_reply(&mut self.spare) {
                 Ok(Some(reply)) => {
-                    self.turn = worker + 1;
+                    self.next_link = worker + 1;
                     return Some(HubEvent::Reply { worker, reply });
                 }
                 Ok(None) if link.closed => return Some(HubEvent::Disconnected { worker }),
@@ -101,7 +103,7 @@ impl Links {
         None
     }
 
-    /// A worker whose stream holds half a frame, and what kept the other half.
+    /// A worker whose stream has a part of a frame, and the error that prevented the rest.
     pub(super) fn broken(&self) -> Option<(usize, &str)> {
         (0..).zip(&self.links).find_map(|(worker, link)| match &link.as_ref()?.write_state {
             WriteState::Broken(what) => Some((worker, &what[..])),
@@ -109,19 +111,19 @@ impl Links {
         })
     }
 
-    /// Waits until some link may have something to read, and reads it; or until the alarm is raised, or
-    /// about `patience` has passed.
+    /// Waits until some link may have something to read, the alarm is raised, or about `timeout`
+    /// has passed; reads what came.
     pub(super) fn wait_for_replies(
         &mut self,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<(), TransportError> {
-        if patience.is_some_and(|patience| patience.is_zero()) {
-            // One look, which gives nothing away.
-            return self.sleep(None, patience);
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            // One look, without yielding the core.
+            return self.sleep(None, timeout);
         }
         if self.wait != WaitStrategy::Sleep {
             let spins = self.wait == WaitStrategy::Spin;
-            let longest = patience.unwrap_or(LIVENESS_INTERVAL);
+            let longest = timeout.unwrap_or(LIVENESS_INTERVAL);
             let mut backoff = std::mem::take(&mut self.backoff);
             let mut result = Ok(false);
             let mut ready = || {
@@ -140,47 +142,48 @@ impl Links {
             }
         }
         let mut attached = self.links.iter().enumerate().filter(|(_, link)| link.is_some());
-        match (attached.next(), attached.next(), patience) {
+        match (attached.next(), attached.next(), timeout) {
             (Some((only, Some(link))), None, None) if link.may_block => self.block(only),
-            _ => self.sleep(None, patience),
+            _ => self.sleep(None, timeout),
         }
     }
 
-    /// Reads from the only worker there is, until something comes or the alarm is raised.
+    /// Reads from the only worker, until something comes or the alarm is raised.
     #[inline]
     fn block(&mut self, worker: usize) -> Result<(), TransportError> {
         let Some(link) = &self.links[worker] else { return Ok(()) };
         self.alarm_event.set_blocked(Some(&link.read));
-        // The lock orders both: either the raiser finds the pipe there, or this finds the alarm raised.
+        // The lock in `set_blocked` orders the two sides: either the raising thread finds the pipe
+        // there, or this thread finds the alarm raised.
         let read = if self.alarm.raised() { Ok(false) } else { self.read_replies(worker) };
         self.alarm_event.set_blocked(None);
         read.map(drop)
     }
 
-    /// Waits a while for room in `worker`'s stream, which has been full `since` then, and takes the
+    /// Waits for room in `worker`'s stream, which is full since `since`, for a while; reads the
     /// replies that come meanwhile.
     pub(super) fn wait_for_room(
         &mut self,
         worker: usize,
         since: Instant,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<(), TransportError> {
         match self.wait {
             WaitStrategy::Spin => std::hint::spin_loop(),
             WaitStrategy::Hybrid if since.elapsed() < POLL_BUDGET => std::thread::yield_now(),
             WaitStrategy::Sleep | WaitStrategy::Hybrid => {
-                return self.sleep(Some(worker), patience);
+                return self.sleep(Some(worker), timeout);
             }
         }
         self.read_all().map(drop)
     }
 
-    /// Sleeps until a reply comes, the alarm is raised, `writer`'s stream has room, or `patience` has
-    /// passed; reads what came.
+    /// Sleeps until a reply comes, the alarm is raised, `writer`'s stream has room, or `timeout`
+    /// has passed; reads what came.
     fn sleep(
         &mut self,
         writer: Option<usize>,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<(), TransportError> {
         let open: SmallVec<[(usize, &OwnedFd); MAX_INLINE]> = (0..)
             .zip(&self.links)
@@ -190,13 +193,13 @@ impl Links {
             })
             .collect();
         let mut polled: SmallVec<[PollFd<'_>; MAX_INLINE]> = SmallVec::new();
-        // A writer goes on when it has room: the next wait hears the alarm.
+        // The writer does not look at the alarm; the next wait of `recv` does.
         polled.push(match writer.and_then(|worker| self.links[worker].as_ref()) {
             Some(link) => PollFd::new(&link.write, PollFlags::OUT),
             None => self.alarm_event.poll_fd(),
         });
         polled.extend(open.iter().map(|(_, read)| PollFd::new(*read, PollFlags::IN)));
-        poll_fds(&mut polled, patience)?;
+        poll_fds(&mut polled, timeout)?;
         if writer.is_none() && !polled[0].revents().is_empty() {
             self.alarm_event.clear();
         }
@@ -210,7 +213,7 @@ impl Links {
         heard.into_iter().try_for_each(|worker| self.read_replies(worker).map(drop))
     }
 
-    /// Reads from every open link, none of which blocks; says whether anything came.
+    /// Reads from every open link, without blocking; returns whether anything came.
     fn read_all(&mut self) -> Result<bool, TransportError> {
         let mut any = false;
         for worker in 0..self.links.len() {
@@ -219,7 +222,7 @@ impl Links {
         Ok(any)
     }
 
-    /// One read from one link; says whether bytes or the end of file came.
+    /// Calls read once for one link; returns whether bytes or end of file came.
     fn read_replies(&mut self, worker: usize) -> Result<bool, TransportError> {
         self.links[worker].as_mut().map_or(Ok(false), Link::read_replies)
     }

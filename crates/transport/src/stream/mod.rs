@@ -1,19 +1,18 @@
-//! Frames over byte streams: what `pipe`, `pipe-serde`, `socket` and every other stream have in
+//! Frames over byte streams: what `pipe`, `pipe-serde`, `socket` and the other streams have in
 //! common.
 //!
-//! A frame is a head of thirty-two bytes (a [`shm::Descriptor`]), some padding, and a body of as
-//! many bytes as the head says. Head and body leave in one writev: two would cost a second wake-up.
-//! They arrive in one readv, straight into the destination: a worker expects the next body to be as
-//! long as the last, and what it read too far is carried over.
+//! A frame is a head of thirty-two bytes (a [`shm::Descriptor`]), padding, and a body whose length
+//! the head gives. Head and body leave in one writev; two writes would cost a second wake-up. They
+//! arrive in one readv, with the body in its destination: a worker expects the next body to be as
+//! long as the last one, and keeps bytes of the next frame that it has read ahead.
 //!
-//! A reply is a head, a payload and the answer's list, in one write too; its list travels as it
-//! lies, whatever form the tasks' lists have.
+//! A reply is a head, a payload and the answer's list, also in one write. The list is never
+//! encoded.
 //!
-//! Nothing can deadlock however large a list is, in a task or in an answer: the coordinator never
-//! blocks in a write without taking what comes meanwhile, be it a part of a reply.
+//! No list is so long that the two sides deadlock: the coordinator never blocks in a write without
+//! reading replies meanwhile, or parts of one.
 
 mod channel;
-mod fetch;
 mod frame;
 mod hub;
 mod leftover_bytes;
@@ -21,11 +20,12 @@ mod link;
 mod links;
 mod plan;
 mod receive_buffer;
+mod remote_memory;
 mod spoke;
 mod transport;
 mod wait;
 
 pub(crate) use channel::{Body, Channel, Codec, StreamTransport};
-pub(crate) use fetch::{FETCH_BYTES, Fetching};
 pub(crate) use frame::PAGE;
 pub(crate) use leftover_bytes::LeftoverBytes;
+pub(crate) use remote_memory::{REMOTE_READ_BYTES, RemoteList};

@@ -1,18 +1,18 @@
-//! What a worker is told of its link.
+//! The plan of a link, for the worker.
 
 use serde::{Deserialize, Serialize};
 
-use super::fetch::Source;
+use super::remote_memory::RemoteMemory;
 
-/// What a worker is told beside its two descriptors.
+/// The plan of a link, which goes to the worker with two descriptors.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Plan {
     pub(super) wait: String,
     /// Bytes of the longest body.
-    pub(super) longest: usize,
-    /// Items of the longest list that an answer may have.
+    pub(super) max_body_bytes: usize,
+    /// Items of the longest list of an answer.
     pub(super) answer: usize,
-    pub(super) apart: bool,
-    /// Where lists are fetched from, where they do not travel.
-    pub(super) source: Option<Source>,
+    pub(super) cross_core: bool,
+    /// The process to read lists from, if they are not sent.
+    pub(super) remote: Option<RemoteMemory>,
 }

@@ -1,4 +1,4 @@
-//! Where bodies land, so that the kernel copies whole cache lines.
+//! The buffer that bodies are read into, aligned so that the kernel copies whole cache lines.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use shm::descriptor::DESCRIPTOR_BYTES;
 
 use super::frame::LINE;
 
-/// Memory that padding and bodies are read to, longer than the last where an earlier one was.
+/// A buffer for padding and body. It grows with the longest body.
 ///
-/// It begins half a cache line past a line's start: a head of thirty-two bytes travels before, so
-/// the stream's pages begin where this memory's lines do, whatever the padding.
+/// It begins half a cache line behind the start of one. Since a head of thirty-two bytes comes
+/// first, pages of the stream begin where cache lines of this buffer do, whatever the padding.
 #[derive(Default)]
 pub(super) struct ReceiveBuffer {
     memory: Vec<i64>,
@@ -18,7 +18,7 @@ pub(super) struct ReceiveBuffer {
 }
 
 impl ReceiveBuffer {
-    /// At least `bytes` bytes; what was read before stays.
+    /// At least `bytes` bytes. What was read before is kept.
     pub(super) fn bytes_mut(&mut self, bytes: usize) -> &mut [u8] {
         let items = bytes.div_ceil(ITEM_BYTES);
         if self.memory.len() < items + LINE / ITEM_BYTES {

@@ -1,4 +1,4 @@
-//! All stream transports are made of one hub and one spoke.
+//! The implementation of `Transport` for all streams: one hub and one spoke.
 
 use shm::wakeup::WaitStrategy;
 

@@ -1,4 +1,4 @@
-//! How either end of a stream waits.
+//! How the two ends of a stream wait.
 
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
@@ -11,17 +11,17 @@ use shm::wakeup::{Backoff, MIN_SPINS, POLL_BUDGET, WaitStrategy, poll_spinning};
 
 use crate::error::TransportError;
 
-/// How either end of a stream waits.
+/// The wake-ups of stream transports.
 pub(super) const WAITS: &[(&str, WaitStrategy)] = &[
     ("block", WaitStrategy::Sleep),
     ("hybrid", WaitStrategy::Hybrid),
     ("spin", WaitStrategy::Spin),
 ];
 
-/// Looks before giving the core away. Each is a system call: on one core, where nothing can come
-/// until the other side has run, one is enough.
-pub(super) fn looks(apart: bool) -> usize {
-    if apart { MIN_SPINS } else { 1 }
+/// Polls before the core is yielded. Each is a system call; on the same core one is enough, since
+/// nothing can come until the other side has run.
+pub(super) fn spins(cross_core: bool) -> usize {
+    if cross_core { MIN_SPINS } else { 1 }
 }
 
 pub(super) fn wait_strategy(
@@ -36,7 +36,7 @@ pub(super) fn wait_strategy(
     })
 }
 
-/// A worker's end to read from, and how it waits there.
+/// A worker's reading end, and how it waits there.
 pub(super) struct ReadEnd {
     pub(super) fd: OwnedFd,
     pub(super) wait: WaitStrategy,
@@ -44,7 +44,7 @@ pub(super) struct ReadEnd {
 }
 
 impl ReadEnd {
-    /// Reads once there is something to read; 0 is the end of file.
+    /// Waits until there is something to read, and reads it; 0 is end of file.
     pub(super) fn when_ready(
         &self,
         mut read: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
@@ -73,12 +73,12 @@ impl ReadEnd {
     }
 }
 
-/// Sleeps until one of `fds` is ready, or the end of `patience`.
+/// Sleeps until one of `fds` is ready, or `timeout` has passed.
 pub(super) fn poll_fds(
     fds: &mut [PollFd<'_>],
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
 ) -> Result<(), TransportError> {
-    let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(fds, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(TransportError::system("poll")(error)),

@@ -1,4 +1,4 @@
-//! Lists that do not travel: a worker fetches them from its coordinator's memory.
+//! Lists that a worker reads from its coordinator's memory.
 
 use std::io::IoSliceMut;
 
@@ -13,46 +13,46 @@ use super::frame::LINE;
 use crate::error::TransportError;
 use crate::message::{Failure, FailureKind};
 
-/// What a worker reads first, to see whether it may.
+/// A known value, which a worker reads first to check its permission.
 static PROBE: u64 = 0x6970_636c_6162;
 
-/// Whose memory lists are fetched from.
+/// The process whose memory is read.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Source {
+pub(super) struct RemoteMemory {
     pid: i32,
-    /// Where [`PROBE`] lies there.
+    /// The address of [`PROBE`] in that process.
     probe: usize,
 }
 
-impl Source {
-    /// This process, which from now on lets its descendants read it, where Yama would not.
-    pub(super) fn here() -> Source {
-        // Without Yama there is nothing to ask: whether reading is allowed, the worker finds out.
+impl RemoteMemory {
+    /// This process. Under Yama it now permits its descendants to read it.
+    pub(super) fn here() -> RemoteMemory {
+        // An error means that there is no Yama. The worker finds out whether it may read.
         let _ = set_ptracer(PTracer::ProcessID(getpid()));
-        Source { pid: getpid().as_raw_nonzero().get(), probe: (&raw const PROBE).addr() }
+        RemoteMemory { pid: getpid().as_raw_nonzero().get(), probe: (&raw const PROBE).addr() }
     }
 }
 
-/// Writes where `list` lies into `descriptor`: the fields that name a slot elsewhere.
+/// Writes the address of `list` into `descriptor`, in the fields that name a slot elsewhere.
 pub(super) fn describe(list: &[i64], descriptor: &mut Descriptor) {
     let address = list.as_ptr().addr() as u64;
     (descriptor.slot, descriptor.generation) = (address as u32, (address >> 32) as u32);
 }
 
-/// A worker's way into its coordinator's memory.
-pub(super) struct Fetched {
-    there: There,
-    /// The last list, somewhere in it, and room from the longest.
+/// Reads lists from a coordinator's memory.
+pub(super) struct RemoteReader {
+    there: RemoteProcess,
+    /// A buffer with the last list, as long as the longest one so far.
     memory: Vec<i64>,
 }
 
-impl Fetched {
-    /// Looks whether `source` may be read.
-    pub(super) fn open(source: Source) -> Result<Fetched, TransportError> {
-        let there = There(Pid::from_raw(source.pid));
+impl RemoteReader {
+    /// Checks that `target` may be read.
+    pub(super) fn open(target: RemoteMemory) -> Result<RemoteReader, TransportError> {
+        let there = RemoteProcess(Pid::from_raw(target.pid));
         let mut word = [0; size_of::<u64>()];
-        match there.read(source.probe, &mut word) {
-            Ok(()) if word == PROBE.to_ne_bytes() => Ok(Fetched { there, memory: Vec::new() }),
+        match there.read(target.probe, &mut word) {
+            Ok(()) if word == PROBE.to_ne_bytes() => Ok(RemoteReader { there, memory: Vec::new() }),
             Ok(()) => {
                 Err(TransportError::InvalidMessage("another process where lists should be".into()))
             }
@@ -65,42 +65,46 @@ impl Fetched {
         }
     }
 
-    /// The list that `descriptor` says, of which the first piece is there; its length was checked
-    /// against the room.
+    /// Starts to read the list that `descriptor` names, and waits for its first piece. The length
+    /// was checked against the limit before.
     ///
     /// # Errors
-    /// It cannot be read: the worker is well, and refuses it.
-    pub(super) fn fetch(&mut self, descriptor: &Descriptor) -> Result<Fetching<'_>, Box<Failure>> {
+    /// It cannot be read. The worker is well, and refuses the list.
+    pub(super) fn fetch(
+        &mut self,
+        descriptor: &Descriptor,
+    ) -> Result<RemoteList<'_>, Box<Failure>> {
         let items = descriptor.length as usize;
         let address = descriptor.slot as usize | (descriptor.generation as usize) << 32;
         let line = LINE / ITEM_BYTES;
         if self.memory.len() < items + line {
             self.memory = vec![0; items + line];
         }
-        // The copy begins where it does in its cache line there, so that lines are copied whole.
+        // The copy has the same offset in a cache line as the original, so that whole lines are
+        // copied.
         let start = address.wrapping_sub(self.memory.as_ptr().addr()) % LINE / ITEM_BYTES;
         let room = &mut self.memory[start..start + items];
-        let mut list = Fetching { there: &self.there, address, room, got: 0 };
+        let mut list = RemoteList { there: &self.there, address, room, got: 0 };
         list.read_until(items.min(PIECE))?;
         Ok(list)
     }
 }
 
-/// Items that are fetched at once. A job that takes its list in parts finds each in its cache.
-const PIECE: usize = FETCH_BYTES / ITEM_BYTES;
-pub(crate) const FETCH_BYTES: usize = 128 * 1024;
+/// Items that are read at once. A job that takes its list in parts finds each part in its cache.
+const PIECE: usize = REMOTE_READ_BYTES / ITEM_BYTES;
+pub(crate) const REMOTE_READ_BYTES: usize = 128 * 1024;
 
-/// A list of which some is still in the coordinator's memory.
-pub(crate) struct Fetching<'a> {
-    there: &'a There,
-    /// Of the first item that was not given yet.
+/// A list of which a part was not read yet.
+pub(crate) struct RemoteList<'a> {
+    there: &'a RemoteProcess,
+    /// The address of the first item that was not returned yet.
     address: usize,
-    /// Room for the items that were not given yet; so many of them are there.
+    /// The buffer for the items that were not returned yet, of which `got` are there.
     room: &'a mut [i64],
     got: usize,
 }
 
-impl<'a> Fetching<'a> {
+impl<'a> RemoteList<'a> {
     pub(crate) fn left(&self) -> usize {
         self.room.len()
     }
@@ -109,7 +113,7 @@ impl<'a> Fetching<'a> {
         self.got
     }
 
-    /// The next piece, of which there must be one left.
+    /// The next piece. There must be one.
     pub(crate) fn next_part(&mut self) -> Result<&'a [i64], Box<Failure>> {
         if self.got == 0 {
             self.read_until(self.room.len().min(PIECE))?;
@@ -117,7 +121,7 @@ impl<'a> Fetching<'a> {
         Ok(self.give(self.got))
     }
 
-    /// All items.
+    /// All items that were not returned yet.
     pub(crate) fn whole(&mut self) -> Result<&'a [i64], Box<Failure>> {
         self.read_until(self.room.len())?;
         Ok(self.give(self.room.len()))
@@ -143,17 +147,17 @@ impl<'a> Fetching<'a> {
     }
 }
 
-/// The coordinator, whose memory is read.
-struct There(Pid);
+/// The coordinator.
+struct RemoteProcess(Pid);
 
-impl There {
-    /// Fills `to` from `address` there.
+impl RemoteProcess {
+    /// Fills `to` from the address `address` of that process.
     fn read(&self, address: usize, to: &mut [u8]) -> Result<(), Errno> {
         let mut got = 0;
         while got < to.len() {
             let there = RemoteIoVec { base: address.wrapping_add(got), len: to.len() - got };
             match process_vm_readv(self.0, &mut [IoSliceMut::new(&mut to[got..])], &[there]) {
-                // A part of it is not there.
+                // Not mapped.
                 Ok(0) => return Err(Errno::EFAULT),
                 Ok(count) => got += count,
                 Err(Errno::EINTR) => {}
@@ -177,11 +181,11 @@ mod tests {
     #[test]
     fn a_list_is_fetched_whole_whatever_its_length_and_alignment() {
         let list: Vec<i64> = (0..100_000).collect();
-        let mut fetched = Fetched::open(Source::here()).unwrap();
+        let mut reader = RemoteReader::open(RemoteMemory::here()).unwrap();
         for part in [0..100_000, 3..7, 1..99_999, 5..5, 8..4096] {
             let described = described(&list[part.clone()]);
-            assert_eq!(fetched.fetch(&described).unwrap().whole().unwrap(), &list[part.clone()]);
-            let (mut list, mut parts) = (&list[part], fetched.fetch(&described).unwrap());
+            assert_eq!(reader.fetch(&described).unwrap().whole().unwrap(), &list[part.clone()]);
+            let (mut list, mut parts) = (&list[part], reader.fetch(&described).unwrap());
             while parts.left() > 0 {
                 let (next, later) = list.split_at(list.len().min(PIECE));
                 assert_eq!(parts.next_part().unwrap(), next);
@@ -193,24 +197,24 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_refused_and_the_next_is_well() {
-        let mut fetched = Fetched::open(Source::here()).unwrap();
+        let mut reader = RemoteReader::open(RemoteMemory::here()).unwrap();
         let nowhere = Descriptor { slot: 8, length: 10, ..Descriptor::default() };
-        let refused = fetched.fetch(&nowhere).map(drop).unwrap_err();
+        let refused = reader.fetch(&nowhere).map(drop).unwrap_err();
         assert_eq!(refused.kind, FailureKind::Refused);
         assert!(refused.message.contains("10 items"), "{refused:?}");
         let list = [1, 2];
-        assert_eq!(fetched.fetch(&described(&list)).unwrap().whole().unwrap(), list);
+        assert_eq!(reader.fetch(&described(&list)).unwrap().whole().unwrap(), list);
     }
 
     #[test]
     fn a_process_that_may_not_be_read_or_is_another_is_told_before_any_task() {
         // No process has this number.
-        let nobody = Source { pid: i32::MAX, probe: 8 };
-        let refused = Fetched::open(nobody).map(drop).unwrap_err();
+        let nobody = RemoteMemory { pid: i32::MAX, probe: 8 };
+        let refused = RemoteReader::open(nobody).map(drop).unwrap_err();
         assert!(matches!(refused, TransportError::Forbidden { call: "process_vm_readv", .. }));
         let other = 1u64;
-        let elsewhere = Source { probe: (&raw const other).addr(), ..Source::here() };
-        let refused = Fetched::open(elsewhere).map(drop).unwrap_err();
+        let elsewhere = RemoteMemory { probe: (&raw const other).addr(), ..RemoteMemory::here() };
+        let refused = RemoteReader::open(elsewhere).map(drop).unwrap_err();
         assert!(matches!(refused, TransportError::InvalidMessage(_)));
     }
 }
