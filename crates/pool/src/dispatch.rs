@@ -102,6 +102,8 @@ struct WorkerQueue {
     tasks: VecDeque<u32>,
     /// Since when it has been the first one's turn; known where tasks have a limit.
     since: Option<Instant>,
+    /// Whether it was killed, which is not told yet: it gets no further task.
+    killed: bool,
     /// The task for which it was killed.
     overdue: Option<u32>,
 }
@@ -148,6 +150,19 @@ impl<W: Workers> Dispatcher<W> {
         }
     }
 
+    /// Waits until one more task may be unfinished.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::check_alive`], also where the pool fails meanwhile.
+    pub(crate) fn wait_for_room(&mut self) -> Result<(), TaskError> {
+        self.check_alive()?;
+        while !self.has_room() {
+            self.wait(None);
+            self.check_alive()?;
+        }
+        Ok(())
+    }
+
     /// Adds a task, and sends what makes a chunk.
     #[inline]
     pub(crate) fn enqueue(&mut self, job: u16, arg: Value, data: Data) -> TaskRef {
@@ -184,6 +199,9 @@ impl<W: Workers> Dispatcher<W> {
 
     /// Takes one event; says whether there was any.
     fn poll_event(&mut self, timeout: Option<Duration>) -> bool {
+        if self.failed.is_some() {
+            return false;
+        }
         match self.workers.next_event(timeout) {
             Ok(Event::Nothing) => return false,
             Ok(Event::Reply { worker, reply }) => self.collect(worker, reply),

@@ -41,10 +41,7 @@ impl Handle {
         let (arg, data) = (arg.into(), data.into());
         let mut tasks = self.tasks();
         let job = tasks.accept(job, &data)?;
-        while !tasks.has_room() {
-            tasks.wait(None);
-            tasks.check_alive()?;
-        }
+        tasks.wait_for_room()?;
         Ok(tasks.enqueue(job, arg, data))
     }
 

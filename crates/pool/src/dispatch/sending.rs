@@ -13,7 +13,9 @@ impl<W: Workers> Dispatcher<W> {
     /// Sends pending tasks, a chunk at a time, to the worker with the shortest queue.
     pub(super) fn dispatch_pending(&mut self) {
         while !self.pending.is_empty() {
-            let ready = (0..self.queues.len()).filter(|worker| self.workers.is_ready(*worker));
+            let takes_tasks =
+                |worker: &usize| self.workers.is_ready(*worker) && !self.queues[*worker].killed;
+            let ready = (0..self.queues.len()).filter(takes_tasks);
             let Some(worker) = ready.min_by_key(|worker| self.queues[*worker].tasks.len()) else {
                 return;
             };
@@ -97,7 +99,7 @@ impl<W: Workers> Dispatcher<W> {
     pub(super) fn until_overdue(&self) -> Option<Duration> {
         let limit = self.limits.task_timeout?;
         let now = self.workers.now();
-        let running = self.queues.iter().filter(|queue| queue.overdue.is_none() && queue.is_busy());
+        let running = self.queues.iter().filter(|queue| !queue.killed && queue.is_busy());
         let left = |since| limit.saturating_sub(now.saturating_duration_since(since));
         running.filter_map(|queue| Some(left(queue.since?))).min()
     }
@@ -117,7 +119,8 @@ impl<W: Workers> Dispatcher<W> {
         for (worker, queue) in self.queues.iter_mut().enumerate() {
             let is_late =
                 queue.since.is_some_and(|since| now.saturating_duration_since(since) >= limit);
-            if is_late && queue.overdue.is_none() && queue.is_busy() {
+            if is_late && !queue.killed && queue.is_busy() {
+                queue.killed = true;
                 queue.overdue = queue.tasks.front().copied();
                 self.workers.kill_worker(worker);
             }
