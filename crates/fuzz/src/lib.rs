@@ -1,18 +1,18 @@
 //! Coverage-guided fuzzing of all input from a peer or a file: one function for each way in, and one
 //! binary in src/bin for each function.
 //!
-//! What takes frames and descriptors is in crates/transport/tests/lies, where each run of the tests
+//! What takes frames and descriptors is in crates/transport/tests/untrusted_peer, where each run of the tests
 //! calls it too. It says what the plainest reader would make of the bytes, and allows so much memory.
 #![forbid(unsafe_code)]
 
-#[path = "../../transport/tests/lies/bounds.rs"]
+#[path = "../../transport/tests/untrusted_peer/bounds.rs"]
 mod bounds;
 mod control_socket;
 mod list_file;
 #[allow(dead_code, reason = "what flips bits while another thread looks is for the tests alone")]
-#[path = "../../transport/tests/lies/shared.rs"]
+#[path = "../../transport/tests/untrusted_peer/shared.rs"]
 mod shared;
-#[path = "../../transport/tests/lies/stream.rs"]
+#[path = "../../transport/tests/untrusted_peer/stream.rs"]
 mod stream;
 
 use std::cell::RefCell;

@@ -12,7 +12,7 @@ use shm::list_file::ListFile;
 use crate::bounds::bounded;
 
 /// Memory for one file: its header as text, and an error about it.
-const MOST_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// Opens a file of these bytes. If it is a list, its items are the file's last bytes; all of them
 /// unless it says that it is a .npy.
@@ -20,7 +20,7 @@ pub fn list_file(bytes: &[u8]) {
     let mut file = File::from(memfd_create("list", MemfdFlags::CLOEXEC).expect("a file"));
     file.write_all(bytes).expect("room for an input");
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let opened = bounded(MOST_BYTES, || ListFile::open(Path::new(&path)));
+    let opened = bounded(MAX_BYTES, || ListFile::open(Path::new(&path)));
     let npy = bytes.starts_with(b"\x93NUMPY");
     match opened {
         Ok(list) => {

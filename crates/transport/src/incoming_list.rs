@@ -145,7 +145,7 @@ mod tests {
     use crate::message::FailureKind;
 
     #[test]
-    fn a_list_whose_coordinator_ends_while_it_fills_it_is_cut_off_and_nobody_hangs() {
+    fn a_list_whose_coordinator_ends_while_writing_it_is_cut_off_and_its_worker_does_not_hang() {
         let words = Segment::create(Kind::Memfd, Access::Words, WATERMARK_BYTES).unwrap();
         let (grant, fd) = Slots::create(Kind::Memfd, 1, 10, Pages::Ready).unwrap().grant().unwrap();
         let span = || Span::of(&words, 0, WATERMARK_BYTES);

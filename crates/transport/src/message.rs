@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_an_error_says_its_payload_fits_into_its_room() {
+    fn the_payload_of_any_error_fits_into_its_slot() {
         for length in [1, 100, 255, 256, 511, 512, 1023, 1024, 10_000] {
             for letter in ["x", "ä"] {
                 let text = letter.repeat(length / letter.len());

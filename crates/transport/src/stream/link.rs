@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_lies_is_refused_and_no_room_is_made_for_it() {
+    fn an_invalid_reply_is_refused_and_no_memory_is_allocated_for_it() {
         let head = |task, flags, length, offset| {
             let lie = Descriptor { task, flags, length, offset, ..Descriptor::default() };
             bytemuck::cast_slice(&lie.to_words()).to_vec()

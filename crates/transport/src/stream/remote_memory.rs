@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_fetched_whole_whatever_its_length_and_alignment() {
+    fn a_list_of_any_length_and_alignment_is_read_whole() {
         let list: Vec<i64> = (0..100_000).collect();
         let mut reader = RemoteReader::open(RemoteMemory::here()).unwrap();
         for part in [0..100_000, 3..7, 1..99_999, 5..5, 8..4096] {

@@ -9,7 +9,7 @@ use crate::support::{ANSWER, Pair, SUM, every, list, plain, setup, task};
 const ANSWERS: [usize; 9] = [0, 1, 511, 4096, 50_000, 1, 50_000, 0, 512];
 
 #[test]
-fn every_answer_arrives_whole_and_in_order_whatever_its_length_and_the_one_before() {
+fn every_answer_arrives_whole_and_in_order_at_any_length_after_one_of_any_other() {
     for (transport, wakeup) in every() {
         for depth in [1, 3] {
             let answer = 50_000;
@@ -36,9 +36,9 @@ fn every_answer_arrives_whole_and_in_order_whatever_its_length_and_the_one_befor
     }
 }
 
-/// Of every five answers the last is kept to the end: more than there are rooms, where they lie in a segment.
+/// The last of every five answers is kept to the end: more than a segment has spare slots.
 #[test]
-fn answers_that_are_kept_stay_as_they_are_and_hold_up_nobody() {
+fn answers_that_are_kept_do_not_change_and_delay_no_others() {
     for (transport, wakeup) in every() {
         for depth in [1, 3] {
             let setup = Setup { max_answer_items: 1000, ..setup(wakeup, depth, 0) };
@@ -72,7 +72,7 @@ fn answers_that_are_kept_stay_as_they_are_and_hold_up_nobody() {
 #[test]
 fn an_answer_of_80_kb_brings_at_most_128_bytes_home_where_it_is_shared_and_all_of_it_where_not() {
     const ITEMS: usize = 10_000;
-    // A bell's own bytes do not depend on it; whoever spins would take a while where others want the core.
+    // The doorbell's bytes do not depend on it. Spinning would take long on a busy machine.
     for (transport, wakeup) in every().filter(|(_, wakeup)| *wakeup != "spin") {
         let mut pair =
             Pair::new(transport, &Setup { max_answer_items: ITEMS, ..setup(wakeup, 1, 0) });
@@ -145,7 +145,7 @@ fn expect(pair: &mut Pair, id: u32, items: usize, sum: i64) {
 }
 
 #[test]
-fn more_items_than_fit_are_a_lie_and_none_is_read() {
+fn more_items_than_fit_are_a_protocol_violation_and_none_is_read() {
     const FIT: usize = 1 << 16;
     for (transport, wakeup) in every() {
         let mut hub =

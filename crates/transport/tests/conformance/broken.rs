@@ -1,4 +1,4 @@
-//! Tasks that cannot be sent as a whole: their lists lie in a file that was cut short meanwhile.
+//! Tasks that can be sent only in part: their list is in a file that was truncated.
 
 use std::fs::{self, File};
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn after_half_a_frame_a_worker_is_sent_nothing_more_and_its_other_tasks_come_bac
         assert!(refused.is_err(), "{name}: a list that is not there was sent");
         hub.send(1, &task(3, SUM, 0), List::Copy(&[7; 600]), None).expect(&name);
         assert_eq!(hub.in_flight(1), 2, "{name}");
-        // What it had answered is told first.
+        // Its answer is returned first.
         assert!(matches!(spoke.recv(), Ok(Received::Task(_))));
         spoke.reply(plain(1), 0).unwrap();
         let told = hub.recv(Some(Duration::from_secs(5))).unwrap();

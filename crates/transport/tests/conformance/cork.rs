@@ -53,7 +53,7 @@ fn small_tasks_that_leave_together_cost_one_write_at_most_and_each_its_own_witho
 }
 
 #[test]
-fn corked_tasks_arrive_whole_and_in_order_whatever_their_lengths() {
+fn corked_tasks_of_any_lengths_arrive_whole_and_in_order() {
     // More than an outbox, none longer than a small frame's body; among them, longer ones.
     let mut lengths = vec![511; 40];
     lengths.splice(10..10, [50_000, 0, 512, 1, 300_000]);
@@ -88,7 +88,7 @@ fn corked_tasks_are_in_flight_and_come_back_from_a_worker_that_ended() {
         assert!(hub.send(0, &task(3, SUM, 0), List::None, None).is_err());
         let left: Vec<u32> = hub.detach(0).iter().map(|task| task.task).collect();
         assert_eq!(left, [1, 2], "{} {wakeup}", transport.name());
-        // There is nobody to let anything go to.
+        // No worker is attached.
         hub.cork(0);
         hub.uncork(0).unwrap();
         // The next in its place begins without a cork.

@@ -31,7 +31,7 @@ fn what_a_worker_never_answered_comes_back_in_order_and_a_built_list_can_be_sent
         assert_eq!(numbers, [(11, false), (12, true), (13, false)], "{name} {wakeup}");
         assert_eq!(hub.in_flight(1), 0);
         assert!(hub.detach(1).is_empty());
-        // What others are sent meanwhile does not lie in that room.
+        // Lists for other workers are not placed in that buffer meanwhile.
         assert_eq!(pair.ask(1, 0, List::Copy(&[1; 1000])), Ok(Value::Int(1000)));
         let mut room = left.into_iter().find_map(|task| task.room).unwrap();
         assert_eq!(room.items_mut(), items);

@@ -36,7 +36,7 @@ fn tasks_that_find_the_way_full_wait_and_each_is_answered_in_order() {
 }
 
 #[test]
-fn a_worker_that_takes_nothing_is_sent_nothing_after_the_stall_limit_and_holds_up_nobody() {
+fn a_worker_that_reads_nothing_is_sent_nothing_after_the_stall_limit_and_delays_no_other() {
     for (transport, wakeup) in every() {
         let name = format!("{} {wakeup}", transport.name());
         within(LIMIT, &name.clone(), move || {

@@ -9,7 +9,7 @@ use crate::support::{FAIL, Pair, SUM, every, list, no, plain, setup, task};
 const LENGTHS: [usize; 10] = [1, 0, 7, 50_000, 512, 513, 300_000, 3, 300_000, 131_072];
 
 #[test]
-fn every_list_arrives_whole_whatever_its_length_and_the_one_before() {
+fn every_list_arrives_whole_at_any_length_after_one_of_any_other() {
     for (transport, wakeup) in every() {
         let apart = wakeup != "block";
         let mut pair =
@@ -147,7 +147,7 @@ fn a_wake_up_that_a_transport_does_not_have_is_refused_by_name() {
 }
 
 #[test]
-fn an_answer_to_a_task_that_nobody_sent_is_a_lie() {
+fn an_answer_to_a_task_that_was_not_sent_is_a_protocol_violation() {
     for transport in ALL {
         let wakeup = transport.wakeups()[0].0;
         let mut hub = transport.hub(&setup(wakeup, 1, 0)).unwrap();
@@ -181,13 +181,14 @@ fn nothing_is_allocated_for_a_task_on_the_coordinator_s_side() {
 }
 
 #[test]
-fn frames_that_wait_behind_each_other_are_told_apart_whatever_their_lengths() {
+fn frames_of_any_lengths_that_wait_behind_each_other_are_told_apart() {
     const WAITING: [usize; 8] = [600, 10, 300, 0, 599, 1, 1, 700];
     for (transport, wakeup) in every() {
         let mut hub = transport.hub(&setup(wakeup, WAITING.len(), 700)).unwrap();
         let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
         let lists = WAITING.map(|items| list(items as i64, items));
-        // All are there before the first is read: whoever reads too far finds the next.
+        // All frames are there before the first is read, so a spoke that reads ahead finds the next
+        // one.
         for (id, (list, _)) in (0..).zip(&lists) {
             hub.send(0, &task(id, SUM, 0), List::Copy(list), None).unwrap();
         }

@@ -1,5 +1,6 @@
-//! What every transport promises, asked of each of `ALL` with each of its wake-ups: a new transport is
-//! tested by its line in `ALL` alone. Here a spoke is a thread; tests/it has real processes.
+//! The contract of transports: each test runs over each of `ALL`, with each of its wake-ups, so a
+//! new transport is tested by its line in `ALL`. A spoke is a thread here; tests/it has real
+//! processes.
 #![forbid(unsafe_code)]
 
 mod answers;
@@ -13,7 +14,7 @@ mod ledgers;
 mod lists;
 mod pages;
 mod parts;
-mod patience;
 mod support;
 mod tampered;
 mod tap;
+mod timeouts;

@@ -36,7 +36,7 @@ fn ask_for_parts(hub: &mut dyn Hub, spoke: &mut dyn Spoke, parts: usize, name: &
 }
 
 #[test]
-fn a_job_that_asks_for_some_of_its_list_or_for_none_does_not_hold_up_the_next() {
+fn a_job_that_reads_some_of_its_list_or_none_does_not_delay_the_next() {
     for (transport, wakeup) in every() {
         for (apart, parts) in [(true, 0), (false, 1), (true, usize::MAX)] {
             let name = format!("{} {wakeup} {apart} {parts}", transport.name());

@@ -1,4 +1,4 @@
-//! What the questions share: a hub with a spoke in a thread of its own, and lists that can be told apart.
+//! Helpers: a hub with a spoke in a thread of its own, and lists that differ.
 
 use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -189,8 +189,9 @@ pub(crate) fn within<T: Send + 'static>(
     }
 }
 
-/// Does `work` in a process of its own: this program, started again for this one test. What a process has
-/// open and mapped can be counted there, and what kills it is told.
+/// Runs `work` in a process of its own: this program, started again for this one test. There the
+/// open descriptors and the mappings of a process can be counted, and a signal that kills it is
+/// reported.
 pub(crate) fn alone(test: &str, work: impl FnOnce() + Send + 'static) {
     const ALONE: &str = "IPCLAB_CONFORMANCE_ALONE";
     const LIMIT: Duration = Duration::from_secs(120);

@@ -1,5 +1,5 @@
-//! Frames and messages that were changed on their way: a peer of which nothing is believed that it did not
-//! say. Shared memory is asked the same by tests/lies.
+//! Frames and messages that were changed on their way. For shared memory tests/untrusted_peer asks
+//! the same.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Tapped {
         let name = transport.name();
         assert!(
             tap.has_both_ways(),
-            "{name}: no pipe or socket; does it need a test in tests/lies?"
+            "{name}: no pipe or socket; does it need a test in tests/untrusted_peer?"
         );
         Tapped { name, hub, spoke: transport.spoke(handover).unwrap(), tap }
     }
@@ -104,7 +104,7 @@ fn flip(bit: usize) -> impl FnMut(&mut Vec<u8>) {
     }
 }
 
-/// Bytes of a message at which the parts of a head, a payload and a list lie.
+/// The first bytes of a message: its head, payload and the beginning of its list.
 const LOOKED_AT: usize = 160;
 
 #[test]

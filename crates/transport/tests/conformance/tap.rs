@@ -41,7 +41,7 @@ impl Tap {
         (Handover { plan: handover.plan, fds }, tap)
     }
 
-    /// Whether tasks and answers come by here. Shared memory has lies of its own.
+    /// Whether tasks and answers pass here. tests/untrusted_peer covers shared memory.
     pub(crate) fn has_both_ways(&self) -> bool {
         !self.to_worker.is_empty() && !self.to_hub.is_empty()
     }
@@ -90,7 +90,7 @@ impl Tap {
 }
 
 impl Way {
-    /// Passes on all that is there: messages one by one, bytes as they lie.
+    /// Passes on what is there: messages one by one, or bytes.
     fn pass(&self, change: &mut dyn FnMut(&mut Vec<u8>)) {
         while self.is_readable() {
             let mut bytes = vec![0; MAX_BYTES];

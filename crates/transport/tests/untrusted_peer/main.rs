@@ -1,8 +1,8 @@
-//! Peers that lie: whatever bytes come instead of frames and descriptors, nothing panics, hangs, asks
-//! for more memory than it may, or reads past a slot.
+//! Untrusted peers: whatever bytes come instead of frames and descriptors, no side panics, hangs,
+//! allocates more than it may, or reads past a slot.
 //!
-//! Here in a short form, with bytes that proptest makes. The fuzz targets of crates/fuzz are driven
-//! by coverage and call the same functions.
+//! This is the short form, with bytes from proptest. The fuzz targets of crates/fuzz are driven by
+//! coverage and call the same functions.
 #![forbid(unsafe_code)]
 
 mod bounds;

@@ -11,16 +11,16 @@ use transport::{
     Handover, Hub, HubEvent, List, Received, Reply, Task, Transport, TransportError, Value,
 };
 
-use crate::bounds::{ANSWER, DEPTH, KNOCK, MOST_BYTES, ROOM, bounded, descriptor, setup, task};
+use crate::bounds::{ANSWER, DEPTH, KNOCK, MAX_BYTES, ROOM, bounded, descriptor, setup, task};
 
 /// Transports whose frames come through a stream.
 pub(crate) const STREAMS: [&str; 5] = ["pipe", "pipe-serde", "socket", "vmsplice", "vm_read"];
 
-/// Those whose lists do not lie in the stream as they are.
+/// Those whose lists are not in the stream as plain bytes.
 const OTHERWISE: [&str; 2] = ["pipe-serde", "vm_read"];
 
-/// The longest input: what a pipe holds while nobody reads.
-const LONGEST: usize = 32 * 1024;
+/// The longest input: it fits into a pipe.
+const MAX_INPUT_BYTES: usize = 32 * 1024;
 
 /// A worker of a stream transport, made anew for each input.
 pub(crate) struct Worker {
@@ -42,13 +42,13 @@ impl Worker {
     /// Gives it `bytes` and then the end of file. It takes the frames that are whole, in order, and
     /// ends at the first that cannot be; and it asks for no more memory than a list needs.
     pub(crate) fn take(&self, bytes: &[u8]) {
-        let bytes = &bytes[..bytes.len().min(LONGEST)];
+        let bytes = &bytes[..bytes.len().min(MAX_INPUT_BYTES)];
         let mut wanted = Frames(bytes);
         let whole = !OTHERWISE.contains(&self.transport.name());
         let fds = vec![filled(bytes), self.nowhere.try_clone().expect("a descriptor")];
         let handover = Handover { plan: self.plan.clone(), fds };
         let mut spoke = self.transport.spoke(handover).expect("a spoke");
-        let ended = bounded(MOST_BYTES, || {
+        let ended = bounded(MAX_BYTES, || {
             loop {
                 let (task, items, cut_off) = match spoke.recv() {
                     Ok(Received::Task(incoming)) => {
@@ -76,7 +76,7 @@ impl Worker {
                 let outcome = Ok(Value::Int(0));
                 let reply = Reply { task, outcome, list: AnswerList::default(), stamps: None };
                 match spoke.reply(reply, items) {
-                    // Words that say a list, and it is not there: nobody waits for this answer.
+                    // The task says that it has a list, which is not there. No answer is expected.
                     Err(TransportError::Disconnected) if cut_off => return Ok(()),
                     answered => answered.expect("room for any answer"),
                 }
@@ -90,7 +90,7 @@ impl Worker {
     }
 }
 
-/// Frames of tasks, as they lie in a stream. What is left is no frame, or nothing.
+/// Frames of tasks in a stream. The rest is not a frame, or empty.
 struct Frames<'a>(&'a [u8]);
 
 impl<'a> Iterator for Frames<'a> {
@@ -117,11 +117,11 @@ impl Coordinator {
         Coordinator(transport.hub(&setup("block")).expect("a hub"))
     }
 
-    /// Gives it `bytes` for answers to as many tasks as may be in flight, and then the end of file.
-    /// It tells those that are whole, in order, and calls anything else a lie; the other tasks come
-    /// back, and no more memory is asked for than answers need.
+    /// Gives it `bytes` as answers to as many tasks as can be in flight, and then end of file. It
+    /// returns those that are complete, in order, and calls everything else a protocol violation;
+    /// the other tasks come back, and it allocates no more than answers need.
     pub(crate) fn take(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[..bytes.len().min(LONGEST)];
+        let bytes = &bytes[..bytes.len().min(MAX_INPUT_BYTES)];
         let hub = &mut self.0;
         let mut fds = hub.attach(0).expect("a link").fds;
         let back = fds.pop().expect("the worker's writing end");
@@ -135,9 +135,9 @@ impl Coordinator {
         drop((fds, back));
         let (wanted, lies) = replies(bytes);
         let mut told = Vec::with_capacity(DEPTH);
-        let lie = bounded(MOST_BYTES, || {
+        let lie = bounded(MAX_BYTES, || {
             // Each look reads something, until the end.
-            for _ in 0..=LONGEST {
+            for _ in 0..=MAX_INPUT_BYTES {
                 match hub.recv(Some(std::time::Duration::ZERO)).expect("a hub that is well") {
                     HubEvent::Reply { worker: 0, reply } => told.push(reply),
                     HubEvent::ProtocolViolation { worker: 0, what } => return Some(what),
@@ -156,7 +156,7 @@ impl Coordinator {
     }
 }
 
-/// The answers that `bytes` hold, and whether a lie follows them.
+/// The answers that `bytes` contain, and whether something invalid follows them.
 fn replies(mut bytes: &[u8]) -> (Vec<Reply>, bool) {
     let mut replies = Vec::new();
     while let Some((head, rest)) = head_of(bytes) {

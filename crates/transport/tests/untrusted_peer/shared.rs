@@ -13,13 +13,13 @@ use shm::{Access, AnswerList, Descriptor, Grant, Segment, Span, payloads};
 use transport::{Handover, Hub, HubEvent, List, ListBuffer, Received, Reply, Spoke, Task, Value};
 
 use crate::bounds::{
-    ANSWER, DEPTH, LIST, MOST_BYTES, PAYLOAD, RESIDENTS, ROOM, bounded, descriptor, setup, task,
+    ANSWER, DEPTH, LIST, MAX_BYTES, PAYLOAD, RESIDENTS, ROOM, bounded, descriptor, setup, task,
 };
 
-/// Lists that lie in the segment at once.
+/// Slots of the segment.
 const SLOTS: usize = DEPTH + 1 + RESIDENTS;
 
-/// A link's control segment, in the hands of somebody who keeps to nothing.
+/// A link's control segment, as a malicious peer has it.
 struct Control {
     segment: Arc<Segment>,
     entries: usize,
@@ -56,7 +56,7 @@ impl Control {
     }
 }
 
-/// A worker over shared memory, and the coordinator's end of its rings in a liar's hands.
+/// A worker over shared memory, whose coordinator is malicious.
 ///
 /// Item i of slot s is s * ROOM + i, so that a list says where it was read.
 pub(crate) struct Worker {
@@ -93,13 +93,13 @@ impl Worker {
         }
     }
 
-    /// Gives it one descriptor after another. It reads what lies in a slot and refuses all else, by
-    /// name, and answers each.
+    /// Gives it one descriptor after another. It reads what is in a slot, refuses everything else
+    /// by name, and answers each.
     pub(crate) fn take(&mut self, bytes: &[u8]) {
         for words in bytes.as_chunks::<DESCRIPTOR_BYTES>().0 {
             let said = descriptor(words);
             self.tasks.push(said).expect("a ring that is empty");
-            bounded(MOST_BYTES, || self.answer_one(Some(&said)));
+            bounded(MAX_BYTES, || self.answer_one(Some(&said)));
             let reply = self.replies.pop().expect("an answer");
             assert_eq!(
                 (reply.task, reply.slot, reply.generation),
@@ -108,8 +108,8 @@ impl Worker {
         }
     }
 
-    /// Takes one task and answers it; what it was lent is inside one slot, and what was `said` if
-    /// nobody changed it meanwhile.
+    /// Takes one task and answers it. What it was lent is inside one slot, and is what was `said`
+    /// unless it was changed meanwhile.
     fn answer_one(&mut self, said: Option<&Descriptor>) {
         let Received::Task(incoming) = self.spoke.recv().expect("a spoke that is well") else {
             return;
@@ -142,7 +142,7 @@ impl Worker {
     }
 }
 
-/// A hub over shared memory, whose worker lies.
+/// A hub over shared memory, whose worker is malicious.
 pub(crate) struct Coordinator(Box<dyn Hub>);
 
 impl Coordinator {
@@ -151,10 +151,10 @@ impl Coordinator {
         Coordinator(transport.hub(&setup("spin")).expect("a hub"))
     }
 
-    /// Plays a worker that does what each 33 bytes say: answers anything, or what was asked with
-    /// some bits turned or something in its payload's room, or writes a word anywhere. Honest
-    /// answers are told in order; at the first lie it is ended. What it was sent comes back, and no
-    /// room is lost.
+    /// Plays a worker that does what each 33 bytes say: it answers anything, or what was asked with
+    /// some bits flipped or something in its payload's slot, or writes a word anywhere. Valid
+    /// answers are returned in order; at the first invalid one the worker is ended. Its tasks come
+    /// back, and no slot is lost.
     pub(crate) fn take(&mut self, bytes: &[u8]) {
         let hub = &mut self.0;
         let handover = hub.attach(0).expect("a link");
@@ -188,7 +188,7 @@ impl Coordinator {
                 }
             };
             let pushed = answer.is_some_and(|answer| replies.push(answer).is_ok());
-            let arrival = bounded(MOST_BYTES, || hub.recv(Some(Duration::ZERO)));
+            let arrival = bounded(MAX_BYTES, || hub.recv(Some(Duration::ZERO)));
             match arrival.expect("a hub that is well") {
                 HubEvent::Reply { worker: 0, reply } => {
                     assert_eq!(reply.task as usize, told);
@@ -206,11 +206,12 @@ impl Coordinator {
         let left: Vec<u32> = hub.detach(0).iter().map(|task| task.task).collect();
         assert_eq!(left, (told as u32..DEPTH as u32).collect::<Vec<_>>());
         let rooms: Vec<ListBuffer> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
-        assert_eq!(rooms.len(), SLOTS, "a lie cost a room");
+        assert_eq!(rooms.len(), SLOTS, "an invalid answer cost a slot");
     }
 
-    /// Answers `rounds` tasks honestly while somebody flips bits of every answer for ever: each is
-    /// told as the answer to what was asked, or is a lie, after which another link is made.
+    /// Answers `rounds` tasks correctly while another thread flips bits of each answer. Each is
+    /// returned as the answer to what was asked, or is a protocol violation, after which a new link
+    /// is made.
     pub(crate) fn take_flipped(&mut self, rounds: usize) {
         let hub = &mut self.0;
         let mut answered = 0;
@@ -239,14 +240,14 @@ impl Coordinator {
             hub.detach(0);
         }
         let rooms: Vec<ListBuffer> = std::iter::from_fn(|| hub.reserve(ROOM).ok()).collect();
-        assert_eq!(rooms.len(), SLOTS, "a lie cost a room");
+        assert_eq!(rooms.len(), SLOTS, "an invalid answer cost a slot");
     }
 }
 
 impl Coordinator {
-    /// Collects `rounds` answers with lists while somebody flips bits everywhere in their segment for ever:
-    /// where they lie, and where the worker is told its rooms. Each has its length, kept ones too, and what
-    /// was copied out does not change.
+    /// Collects `rounds` answers with lists while another thread flips bits in all of their
+    /// segment: in the lists, and where the worker is told its slots. Each list has its length,
+    /// kept ones too, and copies do not change.
     pub(crate) fn take_changed(&mut self, rounds: u32) {
         let hub = &mut self.0;
         let handover = hub.attach(0).expect("a link");
@@ -284,7 +285,7 @@ impl Coordinator {
 }
 
 impl Worker {
-    /// Takes `rounds` descriptors while somebody flips their bits for ever.
+    /// Takes `rounds` descriptors while another thread flips their bits.
     pub(crate) fn take_flipped(&mut self, rounds: usize) {
         while_flipping(&self.control.tasks(), || {
             for round in 0..rounds as u32 {
@@ -312,8 +313,8 @@ fn turned(honest: Descriptor, by: Descriptor) -> Descriptor {
     Descriptor::from_words(words)
 }
 
-/// Runs `work` while another thread flips bits of every entry of `ring` but those of the lap mark,
-/// with which somebody who flips would only hide the rest.
+/// Runs `work` while another thread flips bits of each entry of `ring`, except those of the lap
+/// mark: flipping these would only hide the others.
 fn while_flipping(ring: &Span, work: impl FnOnce()) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -321,12 +322,12 @@ fn while_flipping(ring: &Span, work: impl FnOnce()) {
             let mut random = 0x9E37_79B9_7F4A_7C15_u64;
             while !over.load(Relaxed) {
                 for at in shm::CACHE_LINE_PAIR_BYTES / 8..ring.words() {
-                    // Marsaglia's xorshift: nobody needs better bits here.
+                    // Marsaglia's xorshift is random enough.
                     random ^= random << 13;
                     random ^= random >> 7;
                     random ^= random << 17;
                     let mask = if at % 4 == 0 { u64::MAX >> 8 } else { u64::MAX };
-                    // Few bits, low ones too, so that some lies are nearly true.
+                    // Few bits, also low ones, so that some invalid values are nearly valid.
                     ring.word(at).fetch_xor(1 << (random % 64) & mask, Relaxed);
                 }
                 if random.is_multiple_of(4) {

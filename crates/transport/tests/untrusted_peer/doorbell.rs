@@ -11,7 +11,7 @@ use transport::{HubEvent, List, Received, Reply, Setup, Value};
 use crate::bounds::{setup, task};
 
 #[test]
-fn an_alarm_is_heard_by_a_hub_that_sleeps_and_of_which_its_worker_wrote_that_it_is_awake() {
+fn an_alarm_wakes_a_hub_that_sleeps_though_its_worker_wrote_that_it_is_awake() {
     let transport = transport::by_name("shared").unwrap();
     for (wakeup, _) in transport.wakeups() {
         let mut hub = transport.hub(&setup(wakeup)).unwrap();

@@ -7,8 +7,8 @@ use transport::{HubEvent, List, Setup};
 use crate::support::{Pair, SUM, every, setup, task, within};
 
 #[test]
-fn patience_ends_in_time_with_nothing_while_a_task_is_unanswered() {
-    const PATIENCE: Duration = Duration::from_millis(30);
+fn a_timeout_ends_a_wait_in_time_while_a_task_is_unanswered() {
+    const TIMEOUT: Duration = Duration::from_millis(30);
     for (transport, wakeup) in every() {
         let name = format!("{} {wakeup}", transport.name());
         let mut hub = transport.hub(&setup(wakeup, 1, 0)).unwrap();
@@ -16,16 +16,16 @@ fn patience_ends_in_time_with_nothing_while_a_task_is_unanswered() {
         hub.send(0, &task(1, SUM, 0), List::None, None).unwrap();
         for _ in 0..3 {
             let asked = Instant::now();
-            assert_eq!(hub.recv(Some(PATIENCE)).unwrap(), HubEvent::TimedOut, "{name}");
+            assert_eq!(hub.recv(Some(TIMEOUT)).unwrap(), HubEvent::TimedOut, "{name}");
             let took = asked.elapsed();
-            assert!(took >= PATIENCE, "{name} gave up after {took:?}");
+            assert!(took >= TIMEOUT, "{name} gave up after {took:?}");
             assert!(took < Duration::from_millis(500), "{name} waited {took:?}");
         }
     }
 }
 
 #[test]
-fn without_any_patience_a_hub_looks_once_and_does_not_sleep() {
+fn with_a_timeout_of_zero_a_hub_looks_once_and_does_not_sleep() {
     const LOOKS: u32 = 100;
     for (transport, wakeup) in every() {
         let name = format!("{} {wakeup}", transport.name());
@@ -58,7 +58,7 @@ fn without_any_patience_a_hub_looks_once_and_does_not_sleep() {
 }
 
 #[test]
-fn an_answer_ends_a_wait_before_its_patience_does() {
+fn an_answer_ends_a_wait_before_its_timeout_does() {
     for (transport, wakeup) in every() {
         let mut pair = Pair::new(transport, &setup(wakeup, 1, 0));
         let asked = Instant::now();
@@ -67,7 +67,7 @@ fn an_answer_ends_a_wait_before_its_patience_does() {
             let arrival = pair.hub.recv(Some(Duration::from_secs(20))).unwrap();
             assert!(matches!(arrival, HubEvent::Reply { worker: 0, .. }));
         }
-        // A hub that nobody wakes looks by itself every 200 ms.
+        // A hub that is not woken looks by itself every 200 ms.
         let took = asked.elapsed();
         assert!(took < Duration::from_millis(1500), "{} {wakeup}: {took:?}", transport.name());
     }
@@ -83,10 +83,10 @@ fn the_alarm_ends_a_wait() {
     }
 }
 
-/// A worker's death is told by the alarm alone, where its way has no end of file, or where a child of the
-/// worker's keeps it open.
+/// Only the alarm tells of a worker's death if its link has no end of file, or if a child of the
+/// worker holds it open.
 #[test]
-fn an_alarm_that_another_thread_raises_ends_a_wait_without_patience() {
+fn an_alarm_that_another_thread_raises_ends_a_wait_without_a_timeout() {
     for (transport, wakeup) in every() {
         for workers in [0, 1, 2] {
             let name = format!("{} {wakeup}, {workers} workers", transport.name());

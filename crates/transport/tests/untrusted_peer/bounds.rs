@@ -10,8 +10,9 @@ pub(crate) const ANSWER: usize = 50;
 /// Tasks in flight, and lists that stay.
 pub(crate) const DEPTH: usize = 4;
 pub(crate) const RESIDENTS: usize = 1;
-/// What either side may ask for at once to take one input: some lists, whatever a head alleges.
-pub(crate) const MOST_BYTES: u64 = 64 * 1024;
+/// Bytes that either side may allocate at once for one input, whatever lengths it claims: a few
+/// lists.
+pub(crate) const MAX_BYTES: u64 = 64 * 1024;
 /// The marks in a descriptor's flags that a list, or a payload, is there.
 pub(crate) const LIST: u8 = 1;
 pub(crate) const PAYLOAD: u8 = 16;
