@@ -14,6 +14,7 @@
 
 mod channel;
 mod frame;
+mod frame_writer;
 mod hub;
 mod leftover_bytes;
 mod link;
