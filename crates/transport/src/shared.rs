@@ -10,6 +10,7 @@
 //! On another core a list of 32 KiB or more is placed in pieces: its task is sent after the first
 //! piece, and the worker reads behind a watermark while the others are being written.
 
+mod doorbells;
 mod hub;
 mod link;
 mod plan;

@@ -2,7 +2,6 @@
 //! replies.
 
 use std::collections::VecDeque;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,14 +9,14 @@ use std::time::{Duration, Instant};
 use measure::{Stamp, Timeline};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
-use shm::wakeup::relay::{Relay, RelayEnds};
-use shm::wakeup::{DOORBELL_BYTES, Ends, LIVENESS_INTERVAL, Ringer, Waiter, Wakeup};
+use shm::wakeup::{DOORBELL_BYTES, LIVENESS_INTERVAL, Waiter};
 use shm::watermark::WATERMARK_BYTES;
 use shm::{
     Access, Answers, Descriptor, Filler, Grant, ITEM_BYTES, Kind, MappedPages, Resident, Segment,
     Slot, Slots, Span, Watermark, WeakResident, payloads,
 };
 
+use super::doorbells::Doorbells;
 use super::link::{HeldResource, Link};
 use super::plan::{Layout, Plan, wakeup_by_name};
 use crate::alarm::Alarm;
@@ -41,7 +40,6 @@ const MAX_PIECE_ITEMS: usize = 64 * 1024 / ITEM_BYTES;
 
 pub(super) struct SharedHub {
     setup: Setup,
-    wakeup: &'static dyn Wakeup,
     /// Entries of each ring: more than tasks can be in flight, so that a payload's slot is not
     /// reused before its reply was received.
     entries: usize,
@@ -49,9 +47,7 @@ pub(super) struct SharedHub {
     filler: Filler,
     /// Resident lists.
     residents: Vec<WeakResident>,
-    /// The hub's doorbell, which all workers ring.
-    bell: Arc<Segment>,
-    bell_ring_fd: Option<OwnedFd>,
+    doorbells: Doorbells,
     waiter: Box<dyn Waiter>,
     alarm: Arc<Alarm>,
     links: Vec<Option<Link>>,
@@ -66,9 +62,8 @@ impl Hub for SharedHub {
         let control = Segment::create(Kind::Memfd, Access::Words, layout.bytes)?;
         let ring = |at| Span::of(&control, at, ring::bytes(self.entries));
         let words = |at| Span::of(&control, at, DOORBELL_BYTES);
-        let bell_error = TransportError::system::<std::io::Error>;
-        let (ringer, wait_fd) =
-            self.ringer(words(layout.bell), words(layout.back)).map_err(bell_error("a bell"))?;
+        let (bell, back) = (words(layout.bell), words(layout.back));
+        let (ringer, wait_fd) = self.doorbells.for_worker(bell, back)?;
         let answers = match self.setup.max_answer_items {
             0 => None,
             items => Some(Answers::create(self.setup.depth, items)?),
@@ -93,13 +88,9 @@ impl Hub for SharedHub {
             grant
         };
         let lists = self.lists.as_ref().map(Slots::grant).transpose()?.map(&mut keep);
-        let (control, bell) = (keep(control.grant()?), keep(self.bell.grant()?));
-        let answers = answers_grant.map(|(grant, fd)| {
-            fds.extend(fd);
-            grant
-        });
-        let ring_fd = self.bell_ring_fd.as_ref().map(OwnedFd::try_clone).transpose();
-        let ring_fd = ring_fd.map_err(bell_error("dup of a bell"))?;
+        let (bell, ring_fd) = self.doorbells.grant()?;
+        let (control, doorbell) = (keep(control.grant()?), keep(bell));
+        let answers = answers_grant.map(&mut keep);
         let plan = Plan {
             wakeup: self.setup.wakeup.clone(),
             entries: self.entries,
@@ -109,7 +100,7 @@ impl Hub for SharedHub {
             lists,
             answers,
             control,
-            bell,
+            doorbell,
             wait_fd: wait_fd.is_some(),
             ring_fd: ring_fd.is_some(),
         };
@@ -292,24 +283,13 @@ impl SharedHub {
                 Some(Slots::create(setup.segment, count, room, setup.pages)?)
             }
         };
-        let bell = Segment::create(Kind::Memfd, Access::Words, DOORBELL_BYTES)?;
-        let words = Span::of(&bell, 0, DOORBELL_BYTES);
-        let bell_error = TransportError::system::<std::io::Error>;
-        let own = wakeup.fallback().unwrap_or(wakeup);
-        let ends = own.create(&words).map_err(bell_error("making a bell"))?;
-        let waiter = own.waiter(words.clone(), ends.wait).map_err(bell_error("a bell"))?;
-        let again = ends.ring.as_ref().map(OwnedFd::try_clone).transpose();
-        let ringer = own
-            .ringer(words, again.map_err(bell_error("dup of a bell"))?)
-            .map_err(bell_error("a bell"))?;
+        let (doorbells, waiter, ringer) = Doorbells::new(wakeup)?;
         Ok(SharedHub {
-            wakeup,
             entries: (setup.depth + 1).next_power_of_two().max(MIN_RING_ENTRIES),
             lists,
             filler: Filler::new(setup.cross_core),
             residents: Vec::new(),
-            bell,
-            bell_ring_fd: ends.ring,
+            doorbells,
             waiter,
             alarm: Alarm::new(Some(ringer)),
             links: (0..setup.workers).map(|_| None).collect(),
@@ -317,23 +297,6 @@ impl SharedHub {
             ring_bytes: (0, 0),
             setup: setup.clone(),
         })
-    }
-
-    /// Makes a worker's doorbell at `bell`, and returns the coordinator's end of it and the
-    /// descriptor for the worker's end. If the wake-up has a fallback, the worker rings the hub
-    /// through a second doorbell at `back`.
-    fn ringer(&self, bell: Span, back: Span) -> io::Result<(Box<dyn Ringer>, Option<OwnedFd>)> {
-        let Ends { wait, ring } = self.wakeup.create(&bell)?;
-        let worker = self.wakeup.ringer(bell, ring)?;
-        let Some(own) = self.wakeup.fallback() else { return Ok((worker, wait)) };
-        let heard = self.wakeup.create(&back)?;
-        let stations = RelayEnds {
-            worker,
-            heard: self.wakeup.waiter(back.clone(), heard.wait)?,
-            end: self.wakeup.ringer(back, heard.ring)?,
-            coordinator: own.ringer(Span::of(&self.bell, 0, DOORBELL_BYTES), None)?,
-        };
-        Ok((Box::new(Relay::start(stations)?), wait))
     }
 
     /// The link of a worker that is known to be attached.

@@ -19,7 +19,7 @@ pub(super) struct Plan {
     pub(super) lists: Option<Grant>,
     pub(super) answers: Option<Grant>,
     pub(super) control: Grant,
-    pub(super) bell: Grant,
+    pub(super) doorbell: Grant,
     /// Whether the worker's doorbell, and its end of the hub's, have descriptors.
     pub(super) wait_fd: bool,
     pub(super) ring_fd: bool,

@@ -95,7 +95,7 @@ impl SharedSpoke {
         let lists = plan.lists.as_ref();
         let lists = lists.map(|grant| Lists::open(grant, fd_of(grant), plan.room)).transpose()?;
         let mut open = |grant: &Grant| Segment::open(grant, fd_of(grant));
-        let (control, bell) = (open(&plan.control)?, open(&plan.bell)?);
+        let (control, bell) = (open(&plan.control)?, open(&plan.doorbell)?);
         let answers = plan.answers.as_ref();
         let answers = answers
             .map(|grant| AnswerRooms::open(grant, fds.next(), plan.places, plan.answer))

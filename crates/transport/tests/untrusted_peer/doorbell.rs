@@ -17,7 +17,7 @@ fn an_alarm_wakes_a_hub_that_sleeps_though_its_worker_wrote_that_it_is_awake() {
         let mut hub = transport.hub(&setup(wakeup)).unwrap();
         let handover = hub.attach(0).unwrap();
         let plan: Json = serde_json::from_str(&handover.plan).unwrap();
-        let grant: Grant = serde_json::from_value(plan["bell"].clone()).unwrap();
+        let grant: Grant = serde_json::from_value(plan["doorbell"].clone()).unwrap();
         // Behind those of lists and control.
         let fd = handover.fds[2].try_clone().unwrap();
         let bell = Segment::open(&grant, Some(fd)).unwrap();
