@@ -7,6 +7,10 @@
 //! To add a transport, write one file that implements [`Transport`], and add one line to [`ALL`].
 //! The conformance suite, the sweeps and the record then include it.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
 
 mod alarm;
 mod alarm_event;

@@ -20,14 +20,14 @@ pub enum Value {
 impl Value {
     fn to_word(self) -> (u64, u8) {
         match self {
-            Value::Int(value) => (value as u64, 0),
+            Value::Int(value) => (value.cast_unsigned(), 0),
             Value::Float(value) => (value.to_bits(), FLOAT),
         }
     }
 
     fn from_word(word: u64, flags: u8) -> Value {
         if flags & FLOAT == 0 {
-            Value::Int(word as i64)
+            Value::Int(word.cast_signed())
         } else {
             Value::Float(f64::from_bits(word))
         }
@@ -203,7 +203,7 @@ impl Reply {
         let payload = Payload { failure: failure.map(Failure::cut), stamps: self.stamps };
         let bytes = postcard::to_stdvec(&payload).expect("a payload of plain data is encodable");
         descriptor.flags |= PAYLOAD;
-        descriptor.length = bytes.len() as u32;
+        descriptor.length = u32::try_from(bytes.len()).expect("`Failure::cut` limits it");
         (descriptor, bytes)
     }
 

@@ -15,26 +15,30 @@ pub(super) struct Doorbells {
     wakeup: &'static dyn Wakeup,
     segment: Arc<Segment>,
     ring_fd: Option<OwnedFd>,
+    /// The waiting end of the hub's doorbell.
+    pub(super) waiter: Box<dyn Waiter>,
 }
 
 /// A segment's grant and its descriptor.
 type Granted = (Grant, Option<OwnedFd>);
+/// A new doorbell: its waiting end, a ringing end, and the descriptor for further ringing ends.
+type NewDoorbell = (Box<dyn Waiter>, Box<dyn Ringer>, Option<OwnedFd>);
 
 impl Doorbells {
-    /// Makes the hub's doorbell, and returns its waiting end and a ringing one.
+    /// Makes the hub's doorbell, and returns a ringing end of it too.
     pub(super) fn new(
         wakeup: &'static dyn Wakeup,
-    ) -> Result<(Doorbells, Box<dyn Waiter>, Box<dyn Ringer>), TransportError> {
+    ) -> Result<(Doorbells, Box<dyn Ringer>), TransportError> {
         let segment = Segment::create(Kind::Memfd, Access::Words, DOORBELL_BYTES)?;
         let words = Span::of(&segment, 0, DOORBELL_BYTES);
-        let ends = || -> io::Result<_> {
+        let ends = || -> io::Result<NewDoorbell> {
             let own = wakeup.fallback().unwrap_or(wakeup);
             let Ends { wait, ring } = own.create(&words)?;
             let copy = ring.as_ref().map(OwnedFd::try_clone).transpose()?;
             Ok((own.waiter(words.clone(), wait)?, own.ringer(words.clone(), copy)?, ring))
         };
         let (waiter, ringer, ring_fd) = ends().map_err(TransportError::system("a doorbell"))?;
-        Ok((Doorbells { wakeup, segment, ring_fd }, waiter, ringer))
+        Ok((Doorbells { wakeup, segment, ring_fd, waiter }, ringer))
     }
 
     /// What a worker needs to ring the hub: the segment, and a descriptor if the wake-up has one.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use measure::{Stamp, Timeline};
 use shm::descriptor::DESCRIPTOR_BYTES;
 use shm::ring::{self, Consumer, Producer};
-use shm::wakeup::{DOORBELL_BYTES, LIVENESS_INTERVAL, Waiter};
+use shm::wakeup::{DOORBELL_BYTES, LIVENESS_INTERVAL};
 use shm::watermark::WATERMARK_BYTES;
 use shm::{
     Access, Answers, Descriptor, Filler, Grant, ITEM_BYTES, Kind, MappedPages, Resident, Segment,
@@ -48,7 +48,6 @@ pub(super) struct SharedHub {
     /// Resident lists.
     residents: Vec<WeakResident>,
     doorbells: Doorbells,
-    waiter: Box<dyn Waiter>,
     alarm: Arc<Alarm>,
     links: Vec<Option<Link>>,
     /// The link that is looked at first, so that none starves.
@@ -244,7 +243,7 @@ impl Hub for SharedHub {
             let (links, alarm) = (&self.links, &self.alarm);
             let mut ready =
                 || links.iter().flatten().any(|link| link.replies.ready()) || alarm.raised();
-            self.waiter.wait(&mut ready, left);
+            self.doorbells.waiter.wait(&mut ready, left);
         }
     }
 
@@ -283,14 +282,13 @@ impl SharedHub {
                 Some(Slots::create(setup.segment, count, room, setup.pages)?)
             }
         };
-        let (doorbells, waiter, ringer) = Doorbells::new(wakeup)?;
+        let (doorbells, ringer) = Doorbells::new(wakeup)?;
         Ok(SharedHub {
             entries: (setup.depth + 1).next_power_of_two().max(MIN_RING_ENTRIES),
             lists,
             filler: Filler::new(setup.cross_core),
             residents: Vec::new(),
             doorbells,
-            waiter,
             alarm: Alarm::new(Some(ringer)),
             links: (0..setup.workers).map(|_| None).collect(),
             next_link: 0,

@@ -111,7 +111,7 @@ impl Hub for StreamHub {
         };
         mark(Stamp::Encoded);
         let padding = padding(body);
-        descriptor.offset = padding as u32;
+        descriptor.offset = u32::try_from(padding).expect("less than a cache line");
         let link = self.links.get_mut(worker).ok_or(TransportError::Disconnected)?;
         // Out of the link, which the writer may read from.
         let mut heads = std::mem::take(&mut link.heads);
@@ -229,8 +229,7 @@ impl StreamHub {
 
 /// The body of a list that is not encoded, and its length, or its address, in the head.
 fn as_it_is<'a>(body: Body, items: &'a [i64], head: &mut Descriptor) -> &'a [u8] {
-    // No truncation: `Setup::check` limits `max_list_items`.
-    head.length = items.len() as u32;
+    head.length = u32::try_from(items.len()).expect("`Setup::check` limits `max_list_items`");
     if matches!(body, Body::RemoteAddress) {
         remote_memory::describe(items, head);
         return &[];

@@ -36,7 +36,7 @@ impl RemoteMemory {
 /// Writes the address of `list` into `descriptor`, in the fields that name a slot elsewhere.
 pub(super) fn describe(list: &[i64], descriptor: &mut Descriptor) {
     let address = list.as_ptr().addr() as u64;
-    (descriptor.slot, descriptor.generation) = (address as u32, (address >> 32) as u32);
+    [descriptor.slot, descriptor.generation] = bytemuck::cast(address);
 }
 
 /// Reads lists from a coordinator's memory.
@@ -75,7 +75,9 @@ impl RemoteReader {
         descriptor: &Descriptor,
     ) -> Result<RemoteList<'_>, Box<Failure>> {
         let items = descriptor.length as usize;
-        let address = descriptor.slot as usize | (descriptor.generation as usize) << 32;
+        let address: u64 = bytemuck::cast([descriptor.slot, descriptor.generation]);
+        // What is no address here cannot be read either.
+        let address = usize::try_from(address).unwrap_or(usize::MAX);
         let line = LINE / ITEM_BYTES;
         if self.memory.len() < items + line {
             self.memory = vec![0; items + line];
