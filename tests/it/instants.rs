@@ -18,7 +18,7 @@ use crate::tools::{launch, skip, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// No task here takes as many.
-const MOST_STEPS: usize = 200_000;
+const MAX_STEPS: usize = 200_000;
 
 fn every() -> bool {
     std::env::var_os("IPCLAB_EVERY").is_some()
@@ -289,7 +289,7 @@ fn a_worker_killed_at_any_instruction_of_a_task_holds_its_rooms_to_its_end_and_t
 {
     let mut crew = Lone::start();
     let free = crew.rooms();
-    let span = match crew.kill_after(MOST_STEPS, free) {
+    let span = match crew.kill_after(MAX_STEPS, free) {
         Ok((span, answered)) if answered => span,
         Ok((span, _)) => panic!("no answer after {span} steps"),
         Err(why) => return skip(&format!("no ptrace of one's own child: {why}")),

@@ -14,7 +14,7 @@ use crate::made::{parsed, sweep, text, whole};
 use crate::tools::{TINY, coordinator, skip, wait_until};
 
 /// A page that opens at once and travels well.
-const LARGEST: usize = 1_000_000;
+const MAX_PAGE_BYTES: usize = 1_000_000;
 
 #[test]
 fn a_sweep_writes_its_page_and_names_it_last_and_a_report_makes_it_again() {
@@ -55,7 +55,7 @@ fn several_runs_are_refused_in_a_form_that_shows_one_and_laid_over_each_other_on
     let made = report(&["a", "b", "--format", "html"]);
     assert_eq!(String::from_utf8(made.stdout).unwrap().trim(), "a/overlaid.html");
     let page = fs::read_to_string(folder.path().join("a/overlaid.html")).unwrap();
-    assert!(page.contains("A = a") && page.contains("B = b") && page.len() < LARGEST);
+    assert!(page.contains("A = a") && page.contains("B = b") && page.len() < MAX_PAGE_BYTES);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn the_browser_of_the_user_is_given_the_page_and_without_one_a_sentence_says_whe
 fn page(folder: &Path, name: &str, lines: &[Json]) -> PathBuf {
     let record = &parsed(lines);
     let page = report::page(&[report::Source { name, record, folder: Path::new("runs/x") }]);
-    assert!(page.len() < LARGEST, "{name}: {} bytes", page.len());
+    assert!(page.len() < MAX_PAGE_BYTES, "{name}: {} bytes", page.len());
     let path = folder.join(format!("{name}.html"));
     fs::write(&path, page).unwrap();
     path

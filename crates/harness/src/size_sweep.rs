@@ -163,13 +163,20 @@ impl Runner for SizeRunner<'_> {
         Ok(all.collect())
     }
 
-    fn batch(&mut self, arm: usize) -> Result<Samples, Failure> {
+    fn drop_cold(&mut self, arm: usize) -> Result<(), Failure> {
         let (cell, arm) = (self.cells[arm / self.arms], arm % self.arms);
         let windows = self.context.list.windows(cell.items());
         let workers = self.workers.as_mut().expect("a round has workers");
         let warm = workers.warm(cell, arm, &windows, SHORT_WARM_UP);
-        let counted = warm.and_then(|()| workers.batch(cell, arm, &windows));
-        let counted = counted.map_err(|error| failure(&error))?;
+        let dropped = warm.and_then(|()| workers.drop_cold(cell, arm, &windows));
+        dropped.map_err(|error| failure(&error))
+    }
+
+    fn batch(&mut self, arm: usize) -> Result<Samples, Failure> {
+        let (cell, arm) = (self.cells[arm / self.arms], arm % self.arms);
+        let windows = self.context.list.windows(cell.items());
+        let workers = self.workers.as_mut().expect("a round has workers");
+        let counted = workers.batch(cell, arm, &windows).map_err(|error| failure(&error))?;
         let mut sorted_ns = counted.batch.round_trips;
         sorted_ns.sort_unstable();
         Ok(Samples { sorted_ns, migrated: counted.migrated })

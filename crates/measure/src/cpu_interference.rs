@@ -28,7 +28,7 @@ pub struct CpuInterference {
 }
 
 /// The kernel counts in steps of 10 ms: over a shorter time than this nothing is said.
-const SHORTEST_S: f64 = 0.2;
+const MIN_SECONDS: f64 = 0.2;
 
 impl CpuTime {
     /// Looks at `cores`; nothing where the kernel does not say. Children count as ours once they
@@ -53,7 +53,7 @@ impl CpuTime {
         let ours_s = self.ours_ns.saturating_sub(earlier.ours_ns) as f64 / 1e9;
         let busy_s = self.busy_ms.saturating_sub(earlier.busy_ms) as f64 / 1e3;
         let stolen_s = self.stolen_ms.saturating_sub(earlier.stolen_ms) as f64 / 1e3;
-        (wall_s >= SHORTEST_S).then(|| CpuInterference {
+        (wall_s >= MIN_SECONDS).then(|| CpuInterference {
             others: ((busy_s - ours_s) / wall_s).max(0.0),
             stolen: stolen_s / wall_s / self.cores.max(1) as f64,
         })

@@ -98,7 +98,7 @@ impl Timeline {
         self.0[stamp as usize] = at_ns;
     }
 
-    /// When `stamp` was; 0 if nobody noted it.
+    /// When `stamp` was; 0 if it was not noted.
     pub fn at(&self, stamp: Stamp) -> u64 {
         self.0[stamp as usize]
     }

@@ -150,7 +150,7 @@ pub struct Trial {
     pub overlap: bool,
     /// Bytes that the kernel counted, and descriptors put into rings; null where it does not count.
     pub wire_bytes: Option<WireBytes>,
-    /// Bytes that the smallest stream to a worker held while nobody read, as the system gave it.
+    /// Bytes that the smallest stream to a worker held while it was not read, as the system made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer_bytes: Option<usize>,
     /// Reads and writes of coordinator and workers together that the kernel counted.
@@ -481,7 +481,8 @@ mod tests {
     fn a_crossover_comes_back_from_its_line_and_says_null_where_there_is_none() {
         let text = r#"{"kind":"crossover","id":12,"lab":"crossover","axis":"compute_ns",
             "scale":"lecture","job":"burn","transport":"pipe","residency":"place",
-            "wakeup":"hybrid","wait":"hybrid","segment":null,"workers":1,"depth":2,
+            "wakeup":"hybrid","wait":"hybrid","segment":null,"workers":1,"depth":2,"layer":"pool",
+            "shared_wakeup":null,"rate":null,"pages":"ready",
             "placement":"spread","cores":[0,1],"bytes":64,"compute_ns":0,"at":null,
             "low":null,"high":null,"from":1000,"to":10000,"threshold":1.2,"confidence":0.95,
             "sign":"parallel wins above","pairs":360,"generations":6,

@@ -5,8 +5,8 @@
 //! Params = Stratum (what a table holds fixed) + bytes (a table's rows) + ArmParams (a table's columns)
 //! ```
 //!
-//! To add an axis, add a field with a default to [`Stratum`] (or to [`ArmParams`], if arms of one cell may differ
-//! in it). Its place among the fields is its place in the sort order. Titles, columns of trials.csv, file names,
+//! To add an axis, add a field with `#[serde(default)]` to [`Stratum`] (or to [`ArmParams`], if arms of one cell may
+//! differ in it). Its place among the fields is its place in the sort order. Titles, columns of trials.csv, file names,
 //! filters of assertions, and the identity itself follow from the field.
 
 use std::fmt::Write as _;
@@ -36,14 +36,14 @@ pub struct Params {
 #[derive(Clone, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Stratum {
     /// Through the transport alone, or from submit to result through the pool.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default)]
     pub layer: Layer,
     /// Which core runs which process.
     pub placement: Placement,
     /// What a process does while it waits.
     pub wait: Wait,
     /// The wake-up of the sharing arms of the cell, where they have one in common: copying arms may have another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub shared_wakeup: Option<String>,
     /// Worker processes.
     pub workers: usize,
@@ -53,8 +53,8 @@ pub struct Stratum {
     pub compute_ns: u64,
     /// The job that each task names.
     pub job: String,
-    /// Tasks a second, sent on a schedule (open loop); absent where the next is sent after an answer (closed loop).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Tasks a second, sent on a schedule (open loop); null where the next is sent after an answer (closed loop).
+    #[serde(default)]
     pub rate: Option<f64>,
 }
 
@@ -68,7 +68,7 @@ pub struct ArmParams {
     /// Where the list is before its task.
     pub residency: Residency,
     /// What pages the segment was asked to be made of.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default)]
     pub pages: Pages,
     /// How the other side was woken.
     pub wakeup: String,
@@ -203,11 +203,9 @@ impl Params {
         format!("{}, {}, {} ({wakeup})", self.task(), self.way(), self.stratum.title())
     }
 
-    /// The names of all parameters in the record, also of such as are left out where they have their default.
+    /// The names of all parameters in the record.
     pub fn names() -> Vec<String> {
-        let mut full = Params { case: Some(LectureCase::default()), ..Params::default() };
-        (full.stratum.layer, full.stratum.rate) = (Layer::Pool, Some(1.0));
-        (full.stratum.shared_wakeup, full.arm.pages) = (Some(String::new()), Pages::Lazy);
+        let full = Params { case: Some(LectureCase::default()), ..Params::default() };
         full.values().into_iter().map(|(name, _)| name).collect()
     }
 
@@ -224,7 +222,7 @@ impl Params {
         )
     }
 
-    /// Every parameter by its name in the record, in the order of the fields; without such as have their default.
+    /// Every parameter by its name in the record, in the order of the fields.
     pub fn values(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(values)) => values,
@@ -386,19 +384,14 @@ mod tests {
         let mut all = vec![params()];
         for (name, value) in &values {
             let mut changed = values.clone();
-            let another = match value {
-                Value::Number(_) => Value::from(7),
-                _ => ["spin", "unpinned", "build", "posix", "another"]
-                    .iter()
-                    .map(|word| Value::from(*word))
-                    .find(|word| {
-                        let mut tried = values.clone();
-                        tried.insert(name.clone(), word.clone());
-                        word != value
-                            && serde_json::from_value::<Params>(Value::Object(tried)).is_ok()
-                    })
-                    .unwrap(),
+            let words = ["spin", "unpinned", "build", "posix", "pool", "lazy", "another"];
+            let mut others = words.map(Value::from).into_iter().chain([Value::from(7)]);
+            let fits = |other: &Value| {
+                let mut tried = values.clone();
+                tried.insert(name.clone(), other.clone());
+                other != value && serde_json::from_value::<Params>(Value::Object(tried)).is_ok()
             };
+            let another = others.find(fits).unwrap();
             changed.insert(name.clone(), another);
             let changed: Params = serde_json::from_value(Value::Object(changed)).unwrap();
             assert!(!all.contains(&changed), "{name}");

@@ -169,9 +169,24 @@ fn the_table_of_trials_tells_every_trial_from_every_other() {
 }
 
 #[test]
-fn a_record_of_schema_1_is_shown_by_today_s_names() {
-    let record = recorded("advise");
+fn a_record_of_schema_1_is_shown_by_today_s_names_and_its_batches_are_joined_where_they_tell() {
+    let record = recorded("schema-1");
     assert_eq!(record.run.as_ref().unwrap().schema, 1);
+    let report = report::report(&record, Path::new("runs/schema-1"));
+    insta::assert_snapshot!(report::terminal(&report));
+    for trial in &record.trials {
+        // Two cells have the same pipe, and nothing in its rows says to which of them they belong.
+        let batches = record.batches_of(trial.id).len();
+        assert_eq!(batches, if trial.params.arm.shares() { 12 } else { 0 }, "{:?}", trial.params);
+    }
+    let side = Side { name: "old", record: &record };
+    let difference = report::terminal(&report::run_diff(side, side));
+    assert!(difference.contains("of 8 common cells 4 without change"), "{difference}");
+}
+
+#[test]
+fn a_record_of_schema_1_that_was_made_by_hand_still_tells_its_labs_and_models() {
+    let record = recorded("advise");
     let report = report::report(&record, Path::new("runs/by-hand"));
     insta::assert_snapshot!(report::terminal(&report));
 }

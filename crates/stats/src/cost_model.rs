@@ -91,10 +91,10 @@ pub struct Model {
 }
 
 /// A further hinge, or the points instead of the line, must lower the mean error by this much.
-const LEAST_GAIN: f64 = 0.002;
+const MIN_GAIN: f64 = 0.002;
 
 /// Smallest margin of a prediction: medians of two runs differ by as much.
-const LEAST_MARGIN: f64 = 0.03;
+const MIN_MARGIN: f64 = 0.03;
 
 /// The model of `points` (each size once, positive times), with hinges looked for at the measured
 /// sizes, between them, and at those of `known` that lie inside; nothing for fewer than [`MIN_SIZES`].
@@ -112,14 +112,14 @@ pub fn fit(points: &[Point], known: &[f64]) -> Option<Model> {
     let miss = |told: &[f64]| mean(&inner(&points, told));
     let mut count = 0;
     for more in 1..by_count.len() {
-        if miss(&by_count[more]) + LEAST_GAIN < miss(&by_count[count]) {
+        if miss(&by_count[more]) + MIN_GAIN < miss(&by_count[count]) {
             count = more;
         }
     }
     let of_line = by_count[count].clone();
     let line = hinged::best(&points, known, count);
     let of_points = leave_one_out(&points, |rest| Smooth::through(&never_falling(rest)));
-    let (form, left_out) = match miss(&of_points) + LEAST_GAIN < miss(&of_line) {
+    let (form, left_out) = match miss(&of_points) + MIN_GAIN < miss(&of_line) {
         true => (Form::Between, of_points),
         false => (Form::Hinged, of_line),
     };
@@ -134,7 +134,7 @@ impl Model {
         let above = self.points.partition_point(|point| point.0 < bytes);
         let measured = self.rising.get(above).filter(|point| point.0 == bytes);
         let (ns, basis, margin) = if let Some((_, ns)) = measured {
-            (*ns, Basis::Measured, LEAST_MARGIN)
+            (*ns, Basis::Measured, MIN_MARGIN)
         } else if bytes < first {
             (self.value(bytes), Basis::Extrapolated, self.beyond(0, first / bytes.max(1.0)))
         } else if bytes > last {
@@ -145,7 +145,7 @@ impl Model {
             let near = self.error(above - 1).min(self.error(above));
             (self.value(bytes), Basis::Inside, near.max(self.loo_mean()))
         };
-        let margin = margin.max(LEAST_MARGIN);
+        let margin = margin.max(MIN_MARGIN);
         Prediction { ns, low: ns / (1.0 + margin), high: ns * (1.0 + margin), basis }
     }
 

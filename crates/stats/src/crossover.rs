@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::isotonic::non_decreasing;
 use crate::median;
-use crate::paired_ratio::{ENOUGH_GENERATIONS, Pair, log_ratios};
+use crate::paired_ratio::{MIN_GENERATIONS, Pair, log_ratios};
 
 /// What was measured at one place of the axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +90,7 @@ pub fn midpoint(points: &[Point], threshold: f64) -> Option<f64> {
         return None;
     };
     let (low, high) = (rows[row].at, rows[row + 1].at);
-    (high / low > NARROW).then(|| (low * high).sqrt())
+    (high / low > MAX_BRACKET_RATIO).then(|| (low * high).sqrt())
 }
 
 impl Crossover {
@@ -118,7 +118,7 @@ impl Side {
 
 /// How near two points must be for no other to be measured between them: 2^(1/4), which is 1.1892,
 /// and some room for places that were rounded to whole numbers.
-const NARROW: f64 = 1.19;
+const MAX_BRACKET_RATIO: f64 = 1.19;
 
 /// A point, ready to be resampled.
 struct Row {
@@ -158,7 +158,7 @@ fn resampled(points: &[Point], threshold: f64, seed: u64, resamples: usize) -> O
     let near = near(&rows, low, high, found);
     let generations = near.iter().map(|row| row.generations.len()).min()?;
     let verdict = match (found, side(&crossings)) {
-        _ if generations < ENOUGH_GENERATIONS => Verdict::TooFew,
+        _ if generations < MIN_GENERATIONS => Verdict::TooFew,
         (Crossing::After { .. }, None) => Verdict::Found,
         (_, side) => Verdict::None(side.unwrap_or(Side::Undecided)),
     };
@@ -178,7 +178,7 @@ fn rows(points: &[Point], threshold: f64) -> Vec<Row> {
         let mut medians: Vec<f64> =
             generations.iter().map(|of_one| median(&mut of_one.clone())).collect();
         let middle = median(&mut medians); // sorts them
-        let below = medians.len() >= ENOUGH_GENERATIONS && medians.last()?.exp() < threshold;
+        let below = medians.len() >= MIN_GENERATIONS && medians.last()?.exp() < threshold;
         (!generations.is_empty()).then_some(Row { at: point.at, generations, middle, below })
     });
     let mut rows: Vec<Row> = measured.collect();

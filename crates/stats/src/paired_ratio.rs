@@ -96,10 +96,10 @@ pub const SPEEDUP: f64 = 1.2;
 pub const CONFIDENCE: f64 = 0.95;
 
 /// Generations without which no verdict is given.
-pub const ENOUGH_GENERATIONS: usize = 6;
+pub const MIN_GENERATIONS: usize = 6;
 
-/// Where more than so many times the pairs would be needed, nobody is told to wait for them.
-const HOPELESS: f64 = 1000.0;
+/// If more than so many times the pairs would be needed, no number is given.
+const MAX_TIMES_THE_PAIRS: f64 = 1000.0;
 
 /// The ratio base / other of `pairs` with its 95 % interval; nothing without any.
 pub fn ratio(pairs: &[Pair]) -> Option<Ratio> {
@@ -151,7 +151,7 @@ pub fn log_ratios(pairs: &[Pair]) -> Vec<Vec<f64>> {
 impl Ratio {
     /// Copy (the base) against share (the other arm).
     pub fn verdict(&self) -> Verdict {
-        if self.generations < ENOUGH_GENERATIONS {
+        if self.generations < MIN_GENERATIONS {
             Verdict::TooClose
         } else if self.low > MARGIN {
             Verdict::Share
@@ -177,7 +177,7 @@ impl Ratio {
     }
 
     fn against_alone(&self, margin: f64, pool: Verdict, alone: Verdict) -> Verdict {
-        if self.generations < ENOUGH_GENERATIONS {
+        if self.generations < MIN_GENERATIONS {
             Verdict::TooClose
         } else if self.low > SPEEDUP * margin {
             pool
@@ -213,12 +213,12 @@ impl Ratio {
         let distance = distances.fold(f64::INFINITY, f64::min);
         let half = (self.high.ln() - self.low.ln()) / 2.0;
         // Fewer generations than a verdict needs are wide because they are few.
-        let enough = self.generations.max(ENOUGH_GENERATIONS);
+        let enough = self.generations.max(MIN_GENERATIONS);
         let grown = enough as f64 / self.generations as f64;
         let student = |generations| student(generations, self.confidence);
         let half = half * student(enough) / student(self.generations) / grown.sqrt();
         let factor = (half / distance).powi(2).max(1.0);
-        (factor <= HOPELESS).then(|| (self.pairs as f64 * grown * factor).ceil() as u64)
+        (factor <= MAX_TIMES_THE_PAIRS).then(|| (self.pairs as f64 * grown * factor).ceil() as u64)
     }
 }
 

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::crossover::RESAMPLES;
 use crate::median;
-use crate::paired_ratio::{ENOUGH_GENERATIONS, MARGIN};
+use crate::paired_ratio::{MARGIN, MIN_GENERATIONS};
 
 /// A ratio of two runs with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,7 +53,7 @@ impl Change {
     /// What can be said of the second run, beyond a margin of 5 %.
     pub fn verdict(&self) -> Verdict {
         let beyond = |low: f64, high: f64| low > MARGIN || high < 1.0 / MARGIN;
-        match (beyond(self.low, self.high), self.generations >= ENOUGH_GENERATIONS) {
+        match (beyond(self.low, self.high), self.generations >= MIN_GENERATIONS) {
             (false, _) => Verdict::NoChange,
             (true, false) => Verdict::TooFew,
             (true, true) if self.ratio > 1.0 => Verdict::Faster,

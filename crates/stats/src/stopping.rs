@@ -1,17 +1,17 @@
-//! When a cell has been measured for long enough: looks at what is known so far.
+//! The stopping rule: interim analyses decide when a cell has been measured for long enough.
 //!
-//! Whoever looks more than once, and stops when the answer pleases, errs more often than one look
-//! would. So there are few looks, each with an interval so much wider that all of them together
-//! hold what one is made for. docs/METHOD.md has the simulation.
+//! Stopping at the first favourable interim result (optional stopping) inflates the false-positive rate. So there are
+//! few interim analyses, and each has a wider interval, so that the interval at which measuring stops still holds the
+//! truth as often as it says. docs/METHOD.md has the simulation.
 
-use crate::paired_ratio::{self, ENOUGH_GENERATIONS, Ratio};
+use crate::paired_ratio::{self, MIN_GENERATIONS, Ratio};
 
 /// Probability that the interval of each of several looks is made for, so that the one at which
 /// measuring stops holds the truth in 95 % of cells.
 pub const LOOK_CONFIDENCE: f64 = 0.975;
 
 /// An interval whose half is at most this part of the ratio is narrow: more pairs would tell little.
-pub const NARROW: f64 = 0.025;
+pub const MAX_NARROW_HALF_WIDTH: f64 = 0.025;
 
 /// Why a cell was measured for no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Stopped {
     Cap,
     /// Its time was over.
     Budget,
-    /// Somebody asked to end.
+    /// A signal asked to end.
     Interrupted,
 }
 
@@ -46,7 +46,7 @@ impl Stopped {
 pub fn looks(cap: u32) -> Vec<u32> {
     let fifths = |part: u32| (u64::from(cap) * u64::from(part)).div_ceil(5) as u32;
     let mut looks: Vec<u32> =
-        (3..=5).map(|part| fifths(part).max(ENOUGH_GENERATIONS as u32).min(cap)).collect();
+        (3..=5).map(|part| fifths(part).max(MIN_GENERATIONS as u32).min(cap)).collect();
     looks.dedup();
     looks
 }
@@ -59,8 +59,9 @@ pub fn confidence(looks: usize) -> f64 {
 /// Whether these comparisons of one cell are settled, and by what; never without any.
 pub fn settled(ratios: &[Ratio]) -> Option<Stopped> {
     let decided = |ratio: &Ratio| ratio.verdict() != paired_ratio::Verdict::TooClose;
-    let narrow =
-        |ratio: &Ratio| ratio.generations >= ENOUGH_GENERATIONS && ratio.half_width() <= NARROW;
+    let narrow = |ratio: &Ratio| {
+        ratio.generations >= MIN_GENERATIONS && ratio.half_width() <= MAX_NARROW_HALF_WIDTH
+    };
     if ratios.is_empty() {
         None
     } else if ratios.iter().all(decided) {

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use record::pairs::Batch;
 use stats::median::median_of_sorted;
-use stats::paired_ratio::ENOUGH_GENERATIONS;
+use stats::paired_ratio::MIN_GENERATIONS;
 use stats::stopping::Stopped;
 
 /// How much is measured, at most.
@@ -51,7 +51,13 @@ pub trait Runner {
         random: &mut StdRng,
     ) -> Result<Vec<(usize, Failure)>, Failure>;
 
-    /// One batch of one arm.
+    /// One task of an arm, or one round, that is not measured: the first after a switch of arms finds cold caches.
+    ///
+    /// # Errors
+    /// It failed, and with it the whole experiment.
+    fn drop_cold(&mut self, arm: usize) -> Result<(), Failure>;
+
+    /// One batch of one arm, whose caches are warm.
     ///
     /// # Errors
     /// It failed, and with it the whole experiment.
@@ -274,8 +280,9 @@ impl Measuring<'_> {
             if self.schedule.is_strict && self.is_late(Duration::ZERO) {
                 return Ok(Step::Stopped(Stopped::Budget));
             }
+            let dropped = self.runner.drop_cold(arm);
             let time_ns = now();
-            let samples = match self.runner.batch(arm) {
+            let samples = match dropped.and_then(|()| self.runner.batch(arm)) {
                 Ok(samples) => samples,
                 Err(failure) => {
                     self.fail(&[arm], failure);
@@ -315,7 +322,7 @@ impl Measuring<'_> {
 /// When a generation takes no further pairs: what time there is until `deadline` is for as many
 /// generations as a verdict needs, since more pairs of fewer generations would carry none.
 fn end_of_generation(generation: u32, now: Instant, deadline: Instant) -> Instant {
-    let needed = (ENOUGH_GENERATIONS as u32).saturating_sub(generation).max(1);
+    let needed = (MIN_GENERATIONS as u32).saturating_sub(generation).max(1);
     now + deadline.saturating_duration_since(now) / needed
 }
 
@@ -389,6 +396,10 @@ mod tests {
             let failure = |message: &str| Failure { message: message.into(), worker_lost: false };
             Ok(barred.map(|arm| (*arm, failure("not here"))).collect())
         }
+        fn drop_cold(&mut self, arm: usize) -> Result<(), Failure> {
+            self.log.borrow_mut().push(format!("cold {arm}"));
+            Ok(())
+        }
         fn batch(&mut self, arm: usize) -> Result<Samples, Failure> {
             self.seconds.set(self.seconds.get() + 1);
             self.batches.set(self.batches.get() + 1);
@@ -438,6 +449,18 @@ mod tests {
         let log = fake.log.borrow();
         assert_eq!(log.iter().filter(|line| **line == "start [0, 1, 2]").count(), 4);
         assert_eq!(log.iter().filter(|line| **line == "finish true").count(), 4);
+    }
+
+    #[test]
+    fn before_each_batch_a_cold_task_of_the_same_arm_is_dropped() {
+        let fake = Fake::default();
+        let (_, turns) = measure(&schedule(), &fake, 1);
+        let log = fake.log.borrow();
+        let batches: Vec<usize> = (0..log.len()).filter(|at| log[*at].contains("batch")).collect();
+        assert_eq!(batches.len(), turns.len());
+        for at in batches {
+            assert_eq!(log[at - 1], log[at].replace("batch", "cold"));
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Computing on one core, and on two at once: as long, unless they are two threads of one core, or
-//! somebody else wants one of them.
+//! Computing on one core, and on two at once: as long, unless they are two threads of one core, or another program
+//! uses one of them.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::placement::{Placement, pin};
 /// Square roots of a sample, as the lecture's heavy work has them: some ten microseconds.
 const ROOTS: u32 = 2000;
 
-/// On this core, while nobody else computes.
+/// On this core alone.
 pub(super) fn alone(span: Span) -> Limit {
     on(Placement::Same, span)
 }

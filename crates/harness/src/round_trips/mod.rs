@@ -199,6 +199,13 @@ impl Runner for CellRunner<'_> {
         Ok(barred.iter().map(|(arm, error)| (*arm, failure(error))).collect())
     }
 
+    fn drop_cold(&mut self, arm: usize) -> Result<(), Failure> {
+        let CellRunner { cell, windows, workers, .. } = self;
+        let workers = workers.as_mut().expect("a generation has workers");
+        let dropped = workers.drop_cold(cell, arm, windows);
+        dropped.map_err(|error| self.failed(arm, &error))
+    }
+
     fn batch(&mut self, arm: usize) -> Result<Samples, Failure> {
         let workers = self.workers.as_mut().expect("a generation has workers");
         if let (Some(part), 1) = (self.cell.injected(), arm) {
@@ -213,12 +220,7 @@ impl Runner for CellRunner<'_> {
                 self.totals[arm].add(self.generation, counted);
                 Ok(Samples { sorted_ns, migrated })
             }
-            Err(error) => {
-                if is_death(&error) {
-                    self.totals[arm].lost += workers.unanswered();
-                }
-                Err(failure(&error))
-            }
+            Err(error) => Err(self.failed(arm, &error)),
         }
     }
 
@@ -237,6 +239,16 @@ impl Runner for CellRunner<'_> {
         let compared = compare(self.cell, batches, self.confidence);
         let ratios: Vec<_> = compared.iter().map(|of| of.ratio).collect();
         stopping::settled(&ratios).filter(|_| self.stops)
+    }
+}
+
+impl CellRunner<'_> {
+    /// What went wrong with an arm; the tasks of a worker that died are lost.
+    fn failed(&mut self, arm: usize, error: &PoolError) -> Failure {
+        if let (true, Some(workers)) = (is_death(error), &self.workers) {
+            self.totals[arm].lost += workers.unanswered();
+        }
+        failure(error)
     }
 }
 

@@ -60,6 +60,16 @@ pub(crate) struct WorkerSet {
     reading: Option<Io>,
     /// Core of this thread, then of each worker; empty where no process is pinned.
     cores: Vec<usize>,
+    /// The task that was dropped before the next batch.
+    dropped: Option<Dropped>,
+}
+
+/// A task that is not measured, and what had been counted before it.
+#[derive(Clone, Copy)]
+struct Dropped {
+    tasks: u64,
+    /// Bytes that workers had put into rings.
+    rung_back: u64,
 }
 
 /// A parked worker group.
@@ -109,7 +119,7 @@ impl WorkerSet {
         let counts = vec![MIN_TASKS; cell.arms.len()];
         let compute_ns = vec![cell.stratum.compute_ns; cell.arms.len()];
         let stamps = StampBuffers::default();
-        let cores = cores.to_vec();
+        let (cores, dropped) = (cores.to_vec(), None);
         let mut fresh = WorkerSet {
             groups,
             of_arm,
@@ -120,6 +130,7 @@ impl WorkerSet {
             stamps,
             reading,
             cores,
+            dropped,
         };
         for &arm in arms {
             if fresh.of_arm[arm].is_some() {
@@ -184,7 +195,22 @@ impl WorkerSet {
         self.compute_ns[arm] = ns;
     }
 
-    /// One batch of one arm, its workers parked before and after.
+    /// Wakes the workers of one arm and has them do one task, which is not measured.
+    pub(crate) fn drop_cold(
+        &mut self,
+        cell: &Cell,
+        arm: usize,
+        windows: &Windows<'_>,
+    ) -> Result<(), PoolError> {
+        let at = self.group_of(arm);
+        let (_, rung_back) = self.groups[at].group.hub().uncounted_bytes();
+        self.groups[at].group.unpark()?;
+        let tasks = self.tasks(cell, arm, windows, 1, None)?.ok;
+        self.dropped = Some(Dropped { tasks, rung_back });
+        Ok(())
+    }
+
+    /// One batch of one arm, whose workers are awake; they are parked afterwards.
     pub(crate) fn batch(
         &mut self,
         cell: &Cell,
@@ -193,10 +219,7 @@ impl WorkerSet {
     ) -> Result<BatchCounters, PoolError> {
         let at = self.group_of(arm);
         let count = self.counts[arm];
-        let (_, rung_before) = self.groups[at].group.hub().uncounted_bytes();
-        self.groups[at].group.unpark()?;
-        // The first task after a switch of arms finds cold caches: it is not measured.
-        let dropped = self.tasks(cell, arm, windows, 1, None)?.ok;
+        let dropped = self.dropped.take().expect("a cold task is dropped before each batch");
         let (rung_out, _) = self.groups[at].group.hub().uncounted_bytes();
         let usage = Usage::of_this_thread();
         let io = Io::of_this_thread();
@@ -207,7 +230,7 @@ impl WorkerSet {
         let fresh = &mut self.groups[at];
         let (rung_out, _) = subtract(fresh.group.hub().uncounted_bytes(), (rung_out, 0));
         fresh.group.park()?;
-        let (_, rung_back) = subtract(fresh.group.hub().uncounted_bytes(), (0, rung_before));
+        let (_, rung_back) = subtract(fresh.group.hub().uncounted_bytes(), (0, dropped.rung_back));
         let before = std::mem::replace(&mut fresh.report, fresh.group.report()?);
         let migrated = migrated(&self.cores, &fresh.group.pids());
         let workers = fresh.report.usage - before.usage;
@@ -220,7 +243,7 @@ impl WorkerSet {
         let tasks = batch.ok + batch.failed;
         let overlap = fresh.group.hub().overlaps(cell.bytes, cell.arms[arm].residency);
         let buffer_bytes = fresh.group.hub().buffer_bytes();
-        let tasks_unparked = tasks + dropped + cell.stratum.workers as u64;
+        let tasks_unparked = tasks + dropped.tasks + cell.stratum.workers as u64;
         Ok(BatchCounters {
             batch,
             io,

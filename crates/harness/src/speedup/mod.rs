@@ -127,6 +127,15 @@ impl Runner for CaseRunner<'_, '_> {
         Ok(barred)
     }
 
+    fn drop_cold(&mut self, arm: usize) -> Result<(), Failure> {
+        let CaseRunner { case, alone, pools, .. } = self;
+        let dropped = match pools.get_mut(arm).and_then(Option::as_mut) {
+            Some(pool) => pool.drop_cold(case, alone),
+            None => alone.drop_cold(case),
+        };
+        dropped.map_err(|error| failure(&error))
+    }
+
     fn batch(&mut self, arm: usize) -> Result<Samples, Failure> {
         let CaseRunner { case, cores, alone, pools, totals, .. } = self;
         let pool = pools.get_mut(arm).and_then(Option::as_mut);

@@ -20,22 +20,19 @@ const MAX_WARM_UP_NS: u64 = 50_000_000;
 /// A round that takes so long does not feel whether caches were cold.
 const LONG_NS: u64 = 20_000_000;
 
-/// Fills a batch: `round` measures one round into it, or into none that counts.
-fn fill(
-    last: &mut u64,
-    mut round: impl FnMut(Option<&mut Rounds>) -> anyhow::Result<u64>,
-) -> anyhow::Result<Rounds> {
+/// Rounds until a batch is long enough; `round` adds one.
+fn fill(mut round: impl FnMut(&mut Rounds) -> anyhow::Result<()>) -> anyhow::Result<Rounds> {
     let mut batch = Rounds::default();
-    // The first round after a switch finds cold caches: it is not measured.
-    if *last < LONG_NS {
-        round(None)?;
-    }
     let started = now();
     while now() - started < MIN_BATCH_NS && (batch.rounds.len() as u64) < MAX_ROUNDS {
-        *last = round(Some(&mut batch))?;
-        batch.rounds.push(*last);
+        round(&mut batch)?;
     }
     Ok(batch)
+}
+
+/// Whether a round after these would feel cold caches.
+fn feels_cold(batch: &Rounds) -> bool {
+    batch.rounds.last().is_none_or(|last| *last < LONG_NS)
 }
 
 /// The case in this process, one task after another.
@@ -43,7 +40,8 @@ pub(super) struct Alone<'a> {
     list: &'a [i64],
     /// What each task must come to, wherever it runs.
     want: Vec<Value>,
-    last: u64,
+    /// What the rounds before came to.
+    before: Rounds,
 }
 
 impl<'a> Alone<'a> {
@@ -52,24 +50,30 @@ impl<'a> Alone<'a> {
         let started = now();
         let answers = case.args.iter().map(|arg| case.job.run(&mut Call::new(*arg, list)));
         let want = answers.collect::<Result<_, _>>()?;
-        Ok(Alone { list, want, last: now() - started })
+        let before = Rounds { rounds: vec![now() - started], ..Rounds::default() };
+        Ok(Alone { list, want, before })
     }
 
+    /// A round that is not measured.
+    pub(super) fn drop_cold(&mut self, case: &Case) -> anyhow::Result<()> {
+        let mut dropped = Rounds::default();
+        if feels_cold(&self.before) { self.round(case, &mut dropped) } else { Ok(()) }
+    }
+
+    /// Rounds until the batch is long enough.
     pub(super) fn batch(&mut self, case: &Case) -> anyhow::Result<Rounds> {
-        let Alone { list, want, last } = self;
-        fill(last, |batch| {
-            let started = now();
-            let mut right = 0;
-            for (arg, want) in case.args.iter().zip(&*want) {
-                let answer = case.job.run(&mut Call::new(std::hint::black_box(*arg), list))?;
-                right += u64::from(same(&answer, want));
-            }
-            let took = now() - started;
-            if let Some(batch) = batch {
-                batch.verified += right;
-            }
-            Ok(took)
-        })
+        self.before = fill(|batch| self.round(case, batch))?;
+        Ok(self.before.clone())
+    }
+
+    fn round(&self, case: &Case, batch: &mut Rounds) -> anyhow::Result<()> {
+        let started = now();
+        for (arg, want) in case.args.iter().zip(&self.want) {
+            let answer = case.job.run(&mut Call::new(std::hint::black_box(*arg), self.list))?;
+            batch.verified += u64::from(same(&answer, want));
+        }
+        batch.rounds.push(now() - started);
+        Ok(())
     }
 
     /// The first task's answer, as CPython prints it.
@@ -82,7 +86,8 @@ impl<'a> Alone<'a> {
 pub(super) struct PoolRunner {
     pool: Pool,
     resident: Option<Resident>,
-    last: u64,
+    /// What the rounds before came to.
+    before: Rounds,
 }
 
 impl PoolRunner {
@@ -109,11 +114,13 @@ impl PoolRunner {
             (Some(list), Residency::Resident) => Some(pool.place(list)?),
             _ => None,
         };
-        let mut runner = PoolRunner { pool, resident, last: 0 };
+        let mut runner = PoolRunner { pool, resident, before: Rounds::default() };
         // Warm: every worker has had a task, and every slot a list.
         let started = now();
         for _ in 0..WARM_UP_ROUNDS {
-            runner.last = runner.round(case, alone, None)?;
+            let mut warm = Rounds::default();
+            runner.round(case, alone, &mut warm)?;
+            runner.before = warm;
             if now() - started > MAX_WARM_UP_NS {
                 break;
             }
@@ -122,14 +129,18 @@ impl PoolRunner {
         Ok(runner)
     }
 
+    /// Wakes the workers for a batch, and has a round that is not measured.
+    pub(super) fn drop_cold(&mut self, case: &Case, alone: &Alone<'_>) -> anyhow::Result<()> {
+        self.pool.unpark()?;
+        let mut dropped = Rounds::default();
+        if feels_cold(&self.before) { self.round(case, alone, &mut dropped) } else { Ok(()) }
+    }
+
     /// Rounds until the batch is long enough.
     pub(super) fn batch(&mut self, case: &Case, alone: &Alone<'_>) -> anyhow::Result<Rounds> {
-        self.pool.unpark()?;
-        let mut last = self.last;
-        let batch = fill(&mut last, |batch| self.round(case, alone, batch))?;
-        self.last = last;
+        self.before = fill(|batch| self.round(case, alone, batch))?;
         self.pool.park()?;
-        Ok(batch)
+        Ok(self.before.clone())
     }
 
     /// Which process could run elsewhere than on its core of `cores`, in words.
@@ -138,12 +149,7 @@ impl PoolRunner {
     }
 
     /// All tasks submitted, all results collected as they come.
-    fn round(
-        &self,
-        case: &Case,
-        alone: &Alone<'_>,
-        mut batch: Option<&mut Rounds>,
-    ) -> anyhow::Result<u64> {
+    fn round(&self, case: &Case, alone: &Alone<'_>, batch: &mut Rounds) -> anyhow::Result<()> {
         let started = now();
         let mut begun = Vec::with_capacity(case.args.len());
         let mut futures = Vec::with_capacity(case.args.len());
@@ -160,12 +166,11 @@ impl PoolRunner {
         for future in self.pool.as_completed(futures) {
             let at = places[&future.id()];
             let answer = future.result()?;
-            if let (Some(batch), Some(want)) = (&mut batch, alone.want.get(at)) {
-                batch.tasks.push(now() - begun[at]);
-                batch.verified += u64::from(same(&answer.value, want));
-            }
+            batch.tasks.push(now() - begun[at]);
+            batch.verified += u64::from(same(&answer.value, &alone.want[at]));
         }
-        Ok(now() - started)
+        batch.rounds.push(now() - started);
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use transport::{List, Setup, Task, Value};
 use super::{middle, row};
 
 /// The longest resident list: 1 GiB.
-const LONGEST: usize = 1 << 27;
+const MAX_LIST: usize = 1 << 27;
 /// Of a list there are three rooms: in flight, being filled, and the one that stays.
 const ROOMS: usize = 3;
 const ANSWER_ITEMS: usize = 50_000;
@@ -90,13 +90,13 @@ impl Flat {
 
 /// A job that does not read its list takes as long for 1 GiB as for 8 B.
 pub(crate) fn lengths(placement: &str, wakeup: &str, core: usize) {
-    let needed = (ROOMS + 2) * LONGEST * shm::ITEM_BYTES;
+    let needed = (ROOMS + 2) * MAX_LIST * shm::ITEM_BYTES;
     if shm::segment::memory_available().is_some_and(|free| free < needed) {
         return println!("resident 1 GiB: needs {}, and has less", measure::units::size(needed));
     }
-    let flat = RefCell::new(Flat::start("shared", wakeup, LONGEST, 0, core));
+    let flat = RefCell::new(Flat::start("shared", wakeup, MAX_LIST, 0, core));
     let batch = |items| flat.borrow_mut().batch("light_work_small_data", items, 500, drop);
-    for items in [ANSWER_ITEMS, 1 << 23, LONGEST] {
+    for items in [ANSWER_ITEMS, 1 << 23, MAX_LIST] {
         let size = measure::units::size(items * shm::ITEM_BYTES);
         let name = format!("resident {size}, not read, {placement} / 8 B");
         row(&name, 1.05, 500, &mut || batch(items), &mut || batch(1));

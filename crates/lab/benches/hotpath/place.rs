@@ -13,11 +13,11 @@ use super::{LECTURE_ITEMS, middle, row};
 
 /// 4 MB and 64 MB.
 const LONG_ITEMS: usize = 500_000;
-const LONGEST_ITEMS: usize = 8_000_000;
+const MAX_ITEMS: usize = 8_000_000;
 
 /// All of them; `here` and `there` may be the same core.
 pub(crate) fn rows(here: usize, there: usize) {
-    let source = List::range(LONGEST_ITEMS);
+    let source = List::range(MAX_ITEMS);
     let lecture = source.windows(LECTURE_ITEMS);
     let mut ours = Ours::start("shared", "futex", &lecture, Residency::Place, here);
     let name = "place 400 kB, futex, same / memcpy + sum";
@@ -32,7 +32,7 @@ pub(crate) fn rows(here: usize, there: usize) {
     let name = "place 400 kB, spin, spread / copy + sum";
     row(name, 0.8, 50, &mut || ours.batch(50), &mut || line.lists(&lecture, 50));
     drop((ours, line));
-    for (items, target, count) in [(LONG_ITEMS, 1.2, 10), (LONGEST_ITEMS, 1.4, 3)] {
+    for (items, target, count) in [(LONG_ITEMS, 1.2, 10), (MAX_ITEMS, 1.4, 3)] {
         let windows = source.windows(items);
         let mut to = vec![0; items];
         let mut ours = Ours::start("shared", "spin", &windows, Residency::Place, there);

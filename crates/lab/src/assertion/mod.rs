@@ -14,7 +14,7 @@ use measure::histogram::SAMPLES_FOR_P99;
 use measure::units::{size, time};
 use record::params::word;
 use record::{ArmParams, Comparison, Params, Record, Trial};
-use stats::paired_ratio::ENOUGH_GENERATIONS;
+use stats::paired_ratio::MIN_GENERATIONS;
 
 /// Something that must hold of every arm and every stratum that it names.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,9 +156,9 @@ impl Assertion {
     /// Why it does not hold of a comparison, if so.
     fn ratio(&self, line: &Comparison, limit: f64) -> Option<String> {
         let Comparison { ratio, low, high, generations, .. } = *line;
-        if generations < ENOUGH_GENERATIONS {
+        if generations < MIN_GENERATIONS {
             let few = format!("{generations} generations");
-            return Some(format!("n too small: {few}, a ratio needs {ENOUGH_GENERATIONS}"));
+            return Some(format!("n too small: {few}, a ratio needs {MIN_GENERATIONS}"));
         }
         let end = match self.order {
             Order::More | Order::MoreOrSame => low,
@@ -173,13 +173,7 @@ impl Filter {
     fn holds(&self, params: &Params) -> bool {
         let values = params.values();
         match &self.name {
-            // A parameter that is left out where it has its default has that.
-            Some(name) => match values.get(name) {
-                Some(value) => word(value) == self.value,
-                None => Params::default()
-                    .with(name, &self.value)
-                    .is_some_and(|of| of == Params::default()),
-            },
+            Some(name) => values.get(name).is_some_and(|of| word(of) == self.value),
             None => {
                 WORDED.iter().any(|name| values.get(*name).is_some_and(|of| word(of) == self.value))
             }

@@ -72,8 +72,8 @@ static QUESTIONS: &[Question] = &[
         key: "small-spread",
         asks: "64 B, on two cores, polling while waiting: pipe against shared place?",
         answer: Answer::Choice(WINS),
-        hint: "nobody sleeps: which of the two still needs the kernel?",
-        why: "Nobody is woken, so the pipe's system calls are all of the difference. The ring needs none: one cache line carries the descriptor.",
+        hint: "no process sleeps: which of the two still needs the kernel?",
+        why: "No process is woken, so the pipe's system calls are all of the difference. The ring needs none: one cache line carries the descriptor.",
         found: |record| {
             Some(MeasuredAnswer::verdict(
                 compared(record, Placement::Spread, 64, Residency::Place)?,

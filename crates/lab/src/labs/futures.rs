@@ -111,7 +111,7 @@ static QUESTIONS: &[Question] = &[
         asks: "the task −1 fails in another process; which error does result() give?",
         answer: Answer::Choice(ERRORS),
         hint: "the lecture catches ValueError around result()",
-        why: "The error is sent back by its type and its text, and made anew here; whoever calls result() sees it as if it had been made here.",
+        why: "The error is sent back by its type and its text, and made anew here; the caller of result() sees it as if it had been raised here.",
         found: |record| {
             let invalid = outcomes(record, "pipe", WORKLOAD).find(|outcome| outcome.input < 0)?;
             let name = invalid.error.as_ref().map(|error| error.name.as_str());

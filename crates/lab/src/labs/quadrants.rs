@@ -7,7 +7,7 @@ use harness::speedup::{self, Case, arms, calibrate};
 use harness::{LabContext, Scale};
 use pool::{Job, Value};
 use record::{Comparison, Record};
-use stats::paired_ratio::{ENOUGH_GENERATIONS, Ratio, SPEEDUP, Verdict};
+use stats::paired_ratio::{MIN_GENERATIONS, Ratio, SPEEDUP, Verdict};
 use transport::Residency;
 use workload::lecture::{
     HeavyWorkLargeData, HeavyWorkSmallData, LightWorkLargeData, LightWorkSmallData, pack_repeats,
@@ -190,7 +190,7 @@ fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
     for (at, (case, words, low, high)) in EXPECTED.into_iter().enumerate() {
         let place = record::Residency::Place;
         let Some(found) = compared(&context.run.record, at, "pipe-serde", place) else { continue };
-        let enough = found.generations >= ENOUGH_GENERATIONS;
+        let enough = found.generations >= MIN_GENERATIONS;
         let seen = enough && found.low >= low && found.high <= high;
         let reason = reason(found, low, cores, workers);
         context.claim(format!("{case}: {words}"), seen, reason)?;
@@ -202,7 +202,7 @@ fn reason(found: &Comparison, low: f64, cores: usize, workers: usize) -> String 
     let Comparison { ratio, low: from, high: to, .. } = found;
     let measured = format!("pipe-serde {ratio:.2}× ({from:.2}–{to:.2})");
     let ceiling = cores.min(workers) as f64;
-    if found.generations < ENOUGH_GENERATIONS {
+    if found.generations < MIN_GENERATIONS {
         format!("{measured}; {} generations are too few to say", found.generations)
     } else if low > ceiling {
         format!("{measured}; {cores} cores: the ceiling is {ceiling}×")

@@ -90,7 +90,7 @@ static QUESTIONS: &[Question] = &[
         asks: "a worker pauses for 5 ms ten times a second; the next task is sent after an answer. Where is p99?",
         answer: Answer::Choice(P99S),
         hint: "how many tasks are answered between two pauses, and how many of them does one pause hold up?",
-        why: "Nobody sends while the worker pauses, so a pause holds up one task in many thousands. p99 cannot see it, and the maximum can.",
+        why: "No task is sent while the worker pauses, so a pause holds up one task in many thousands. p99 cannot see it, and the maximum can.",
         found: |record| {
             let p99 = trial(record, SumWithPauses::NAME, "shared", false)?.round_trip_ns.p99;
             Some(MeasuredAnswer::Choice(P99S[usize::from(shows(p99))]))

@@ -174,14 +174,14 @@ static QUESTIONS: &[Question] = &[
         asks: "both on one core, asleep on a futex: median time there and back?",
         answer: Answer::Duration,
         hint: "two system calls and one switch from process to process, each way",
-        why: "Each side wakes the other and then sleeps: two switches, and nobody's core has to be woken.",
+        why: "Each side wakes the other and then sleeps: two switches, and no core has to be woken.",
         found: |record| Some(MeasuredAnswer::exactly(p50(record, Place::Same, "futex")?)),
     },
     Question {
         key: "sleep-spread",
         asks: "asleep on a futex, each on a core of its own: how many times as long as on one core?",
         answer: Answer::Times,
-        hint: "what has to happen on a core that has nothing to do, before it runs anybody?",
+        hint: "what has to happen on an idle core before it runs a process?",
         why: "An idle core has to be woken by an interrupt. On a virtual machine the host has to bring it back first.",
         found: |record| {
             let times = times(record, (Place::Same, "futex"), (Place::Spread, "futex"))?;
@@ -204,7 +204,7 @@ static QUESTIONS: &[Question] = &[
         asks: "both on one core: which is fastest?",
         answer: Answer::Choice(WAYS),
         hint: "who runs while the other one looks?",
-        why: "Backoff hands the core over by one cheap system call, and nobody is put to sleep or woken. Looking without a pause holds the core that the answer needs.",
+        why: "Yielding hands the core over by one cheap system call, and no process is put to sleep or woken. Looking without a pause holds the core that the answer needs.",
         found: |record| {
             let names = ["spin", "hybrid", "futex"];
             let times = names.map(|name| p50(record, Place::Same, name));

@@ -223,7 +223,7 @@ impl PoolFit {
     }
 
     /// How much of its cores a pool gets out of heavy tasks: up to 1. The upper quartile, since
-    /// whoever else takes a core only ever lowers it.
+    /// interference only ever lowers it.
     fn efficiency(&self) -> f64 {
         let mut shares: Vec<f64> = Vec::new();
         for round in &self.rounds {

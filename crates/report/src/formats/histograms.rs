@@ -44,8 +44,8 @@ fn name(params: &Params, strata: &[&Stratum]) -> String {
     slug(&format!("{case} {} {list} {stratum} {}", params.arm.name(), params.arm.wakeup))
 }
 
-/// Letters, digits and dots, with a hyphen for every run of anything else: a file's name whatever
-/// the record says.
+/// Letters, digits and dots, with a hyphen for every run of anything else: a valid file name
+/// for any record.
 fn slug(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { ' ' };
     let text: String = text.replace('µ', "u").chars().map(plain).collect();

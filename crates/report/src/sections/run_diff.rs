@@ -94,7 +94,7 @@ fn partner<'a>(trial: &Trial, ours: &[&Trial], theirs: &[&'a Trial]) -> Option<&
     on_same_cores.or_else(only).copied()
 }
 
-/// What stands in one table: a stratum, or the cases of one lab in it, whatever their tasks compute.
+/// What stands in one table: a stratum, or all cases of one lab in it.
 #[derive(PartialEq)]
 struct Group<'a> {
     lab: Option<&'a str>,

@@ -5,7 +5,7 @@ use super::Point;
 /// More hinges than these explain chance.
 pub const MAX_HINGES: usize = 3;
 /// Places where a hinge is looked for, at most: their triples are all tried.
-const MOST_PLACES: usize = 24;
+const MAX_PLACES: usize = 24;
 
 /// `T(n) = alpha + Σ beta_i · (bytes of n in piece i)`; hinges part the pieces.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ fn places(points: &[Point], known: &[f64]) -> Vec<f64> {
     };
     let inside = |bytes: &f64| (first.0..=last.0).contains(bytes);
     let mut places: Vec<f64> = known.iter().copied().filter(inside).collect();
-    let room = MOST_PLACES.saturating_sub(places.len());
+    let room = MAX_PLACES.saturating_sub(places.len());
     let sizes = points.iter().map(|point| point.0).filter(inside);
     let middles = points.windows(2).map(|two| (two[0].0 * two[1].0).sqrt()).filter(inside);
     let mut others: Vec<f64> = sizes.chain(middles).collect();
@@ -99,23 +99,23 @@ fn part(hinges: &[f64], piece: usize, bytes: f64) -> f64 {
 }
 
 /// Most numbers of one line: alpha and the slopes.
-const MOST: usize = MAX_HINGES + 2;
+const MAX_PIECES: usize = MAX_HINGES + 2;
 
 /// Least squares of relative errors, without a negative slope: the most negative number is set to
 /// zero and the rest are found anew, until none is. Gives the mean squared relative error too.
 fn fit(points: &[Point], hinges: &[f64]) -> (f64, Hinged) {
     let count = hinges.len() + 2;
-    let mut free = [false; MOST];
+    let mut free = [false; MAX_PIECES];
     free[..count].fill(true);
-    let row = |&(bytes, ns): &Point| -> [f64; MOST] {
-        let mut row = [0.0; MOST];
+    let row = |&(bytes, ns): &Point| -> [f64; MAX_PIECES] {
+        let mut row = [0.0; MAX_PIECES];
         row[0] = 1.0 / ns;
         for piece in 0..=hinges.len() {
             row[piece + 1] = part(hinges, piece, bytes) / ns;
         }
         row
     };
-    let rows: Vec<[f64; MOST]> = points.iter().map(row).collect();
+    let rows: Vec<[f64; MAX_PIECES]> = points.iter().map(row).collect();
     let numbers = loop {
         let numbers = solve(&rows, &free);
         let lowest = (0..count).filter(|at| free[*at]).min_by(|a, b| {
@@ -128,7 +128,7 @@ fn fit(points: &[Point], hinges: &[f64]) -> (f64, Hinged) {
             _ => break numbers,
         }
     };
-    let miss = |row: &[f64; MOST]| {
+    let miss = |row: &[f64; MAX_PIECES]| {
         let predicted: f64 = row.iter().zip(&numbers).map(|(a, b)| a * b).sum();
         (predicted - 1.0).powi(2)
     };
@@ -143,14 +143,14 @@ fn fit(points: &[Point], hinges: &[f64]) -> (f64, Hinged) {
 
 /// The numbers that are free, by Gram and Schmidt: bytes and nanoseconds are too far apart for the
 /// squares of normal equations.
-fn solve(rows: &[[f64; MOST]], free: &[bool; MOST]) -> [f64; MOST] {
-    let mut columns: [Vec<f64>; MOST] =
+fn solve(rows: &[[f64; MAX_PIECES]], free: &[bool; MAX_PIECES]) -> [f64; MAX_PIECES] {
+    let mut columns: [Vec<f64>; MAX_PIECES] =
         std::array::from_fn(|at| rows.iter().map(|row| row[at]).collect());
     let mut rest = vec![1.0; rows.len()];
-    let mut upper = [[0.0; MOST]; MOST];
-    let mut goal = [0.0; MOST];
-    let mut used = [false; MOST];
-    for at in (0..MOST).filter(|at| free[*at]) {
+    let mut upper = [[0.0; MAX_PIECES]; MAX_PIECES];
+    let mut goal = [0.0; MAX_PIECES];
+    let mut used = [false; MAX_PIECES];
+    for at in (0..MAX_PIECES).filter(|at| free[*at]) {
         let before = norm(&columns[at]);
         for earlier in (0..at).filter(|earlier| used[*earlier]) {
             let (head, tail) = columns.split_at_mut(at);
@@ -168,9 +168,9 @@ fn solve(rows: &[[f64; MOST]], free: &[bool; MOST]) -> [f64; MOST] {
         rest.iter_mut().zip(&columns[at]).for_each(|(x, q)| *x -= goal[at] * q);
         used[at] = true;
     }
-    let mut numbers = [0.0; MOST];
-    for at in (0..MOST).rev().filter(|at| used[*at]) {
-        let later: f64 = (at + 1..MOST).map(|l| upper[at][l] * numbers[l]).sum();
+    let mut numbers = [0.0; MAX_PIECES];
+    for at in (0..MAX_PIECES).rev().filter(|at| used[*at]) {
+        let later: f64 = (at + 1..MAX_PIECES).map(|l| upper[at][l] * numbers[l]).sum();
         numbers[at] = (goal[at] - later) / upper[at][at];
     }
     numbers

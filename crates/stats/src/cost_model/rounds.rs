@@ -3,8 +3,8 @@
 /// The time of each size, from `rounds` that each measured all of them (0 where there is none): the shortest
 /// in the quicker half of the rounds.
 ///
-/// Each round has all sizes in one state of the machine. A slower state is somebody else's doing, the
-/// host's or another program's, and a median over both would have some sizes in the one and some in the
+/// Each round has all sizes in one state of the machine. A slower state is caused by the
+/// host or by another program, and a median over both would have some sizes in the one and some in the
 /// other. So the rounds are ranked as wholes.
 pub fn quicker_half(rounds: &[Vec<u64>]) -> Vec<u64> {
     let level =

@@ -15,7 +15,7 @@ use shm::wakeup::WaitStrategy;
 
 use harness::ending::{segments_left, workers_left};
 use killer::Killer;
-use load::{LONGEST_ANSWER, Load, MAX_LENGTH};
+use load::{Load, MAX_ANSWER, MAX_LIST};
 
 /// One way of carrying tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +90,8 @@ impl ChaosTest {
             .wakeup(self.config.wakeup)
             .workers(self.workers)
             .depth(3)
-            .longest_list(MAX_LENGTH)
-            .longest_answer(LONGEST_ANSWER)
+            .longest_list(MAX_LIST)
+            .longest_answer(MAX_ANSWER)
             .attempts(ATTEMPTS)
             .task_timeout(MAX_TASK);
         if let Some(kind) = self.config.segment {

@@ -235,7 +235,7 @@ fn segment(context: &mut LabContext<'_>, kind: Kind) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether whoever makes a segment there has sealed it, if it can be.
+/// Whether the segment has been sealed by its maker, if it can be sealed.
 fn is_made(path: &Path, kind: Kind) -> bool {
     let seals = || {
         let got = fcntl(File::open(path).ok()?, FcntlArg::F_GET_SEALS).ok()?;

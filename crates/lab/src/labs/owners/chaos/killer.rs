@@ -16,8 +16,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// Between two kills, in microseconds: from within one task to longer than a worker needs to start.
 /// The instants are spread evenly over the orders of magnitude, so that none is favoured.
-const SHORTEST_US: f64 = 50.0;
-const LONGEST_US: f64 = 20_000.0;
+const MIN_PAUSE_US: f64 = 50.0;
+const MAX_PAUSE_US: f64 = 20_000.0;
 
 /// Kills until it has killed enough, or is dropped.
 pub(super) struct Killer {
@@ -64,7 +64,7 @@ impl Drop for Killer {
 fn kill_all_the_time(shared: &Shared, most: u32, mut random: StdRng) {
     let mut killed = HashSet::new();
     while shared.kills.load(Relaxed) < most && !shared.enough.load(Relaxed) {
-        let pause = random.random_range(SHORTEST_US.ln()..LONGEST_US.ln()).exp();
+        let pause = random.random_range(MIN_PAUSE_US.ln()..MAX_PAUSE_US.ln()).exp();
         std::thread::sleep(Duration::from_secs_f64(pause / 1e6));
         let Some(&pid) = children().choose(&mut random) else { continue };
         if let Some(victim) = kill(pid, &killed) {

@@ -7,9 +7,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 /// Items of the longest list: more than a pipe holds, and than a worker copies in one piece.
-pub(super) const MAX_LENGTH: usize = 50_000;
+pub(super) const MAX_LIST: usize = 50_000;
 /// Items of the longest list of an answer.
-pub(super) const LONGEST_ANSWER: usize = 20_000;
+pub(super) const MAX_ANSWER: usize = 20_000;
 
 /// One task, and what its answer must be.
 pub(super) struct Asked {
@@ -21,7 +21,7 @@ pub(super) struct Asked {
     list: (i64, usize),
 }
 
-/// Whatever tasks are made from.
+/// What tasks are made from.
 pub(super) struct Load {
     /// A list that stays in the segment, where the transport has one.
     resident: Option<Resident>,
@@ -30,7 +30,7 @@ pub(super) struct Load {
 
 impl Load {
     pub(super) fn new(pool: &Pool) -> Load {
-        let list: Vec<i64> = (0..MAX_LENGTH as i64).collect();
+        let list: Vec<i64> = (0..MAX_LIST as i64).collect();
         // A transport without a segment refuses.
         Load { resident: pool.place(&list).ok(), next: 0 }
     }
@@ -43,7 +43,7 @@ impl Load {
     pub(super) fn next(&mut self, pool: &Pool, random: &mut StdRng) -> Result<Asked, PoolError> {
         self.next += 1;
         let first = self.next;
-        let most = *[8, 600, MAX_LENGTH].get(random.random_range(0..3)).unwrap_or(&8);
+        let most = *[8, 600, MAX_LIST].get(random.random_range(0..3)).unwrap_or(&8);
         let items = random.random_range(0..=most);
         let sum = |first: i64, items: usize| {
             let items = items as i64;
@@ -61,13 +61,13 @@ impl Load {
                 Asked { job: "sum", arg: 0, data, word: sum(first, items), list: (0, 0) }
             }
             2 if self.resident.is_some() => {
-                let start = random.random_range(0..=MAX_LENGTH - items);
+                let start = random.random_range(0..=MAX_LIST - items);
                 let data = self.resident.clone().map(|list| (list, start..start + items).into());
                 let (data, word) = (data.unwrap_or(Data::None), sum(start as i64, items));
                 Asked { job: "sum", arg: 0, data, word, list: (0, 0) }
             }
             2 | 3 => {
-                let (items, by) = (items.min(LONGEST_ANSWER), random.random_range(-9..=9));
+                let (items, by) = (items.min(MAX_ANSWER), random.random_range(-9..=9));
                 let data = Data::from(list(first, items));
                 let (word, list) = (items as i64, (first + by, items));
                 Asked { job: "shift", arg: by, data, word, list }
