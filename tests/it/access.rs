@@ -80,7 +80,8 @@ fn a_worker_that_writes_into_a_list_lent_for_reading_gets_a_fault_in_itself_and_
         let lent = pool.place(&list).unwrap();
         let mut open = Vec::new();
         for (at, route) in (0..).zip(WriteAttack::ALL) {
-            let outcome = pool.submit("trespass", at, (lent.clone(), 0..1000)).unwrap().result();
+            let outcome =
+                pool.submit("write_to_input", at, (lent.clone(), 0..1000)).unwrap().result();
             let place = format!("{kind} {route:?}: {outcome:?}");
             match (&outcome, route) {
                 (Err(TaskError::WorkerDied { reason, .. }), WriteAttack::Store) => {

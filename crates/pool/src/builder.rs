@@ -138,7 +138,8 @@ impl Builder {
         self
     }
 
-    /// How the other side is woken, by name; the transport's first unless said otherwise.
+    /// How the other side is woken, by name; the transport's first unless said otherwise. `event` is for
+    /// measuring: a worker's stray write into its mutex aborts this process.
     ///
     /// ```
     /// use pool::Pool;

@@ -84,7 +84,7 @@ struct Entry {
     /// Workers that died with it in their queues, where it may have begun.
     deaths: u32,
     /// The last of these deaths.
-    last_exit: Option<WorkerExit>,
+    last_exit: Option<Box<WorkerExit>>,
     /// Whether its future was dropped.
     forgotten: bool,
 }

@@ -194,6 +194,18 @@ impl TaskError {
     }
 }
 
+impl PoolError {
+    /// A transport's refusal of a list, with the setting that decides it.
+    pub(crate) fn of_list(cause: TransportError) -> PoolError {
+        let setting = match cause {
+            TransportError::TooLong { .. } => "longest_list",
+            TransportError::Full { what: "resident list" } => "resident_lists",
+            _ => return cause.into(),
+        };
+        PoolError::Limit { setting, cause }
+    }
+}
+
 fn are(count: usize) -> &'static str {
     if count == 1 { " is" } else { "s are" }
 }
@@ -275,6 +287,14 @@ pub enum PoolError {
     /// No transport of that name.
     #[error("there is no transport `{0}`")]
     NoTransport(String),
+    /// A list is longer than lists of this pool may be, or there are as many as it may have.
+    #[error("{cause} (the pool's `{setting}` decides)")]
+    Limit {
+        /// The builder's method.
+        setting: &'static str,
+        /// What the transport said.
+        cause: TransportError,
+    },
     /// The transport failed.
     #[error(transparent)]
     Transport(#[from] TransportError),

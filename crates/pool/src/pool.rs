@@ -216,7 +216,9 @@ impl Pool {
         loop {
             match tasks.workers.hub().reserve(items) {
                 Err(TransportError::Full { .. }) if tasks.unfinished() > 0 => tasks.wait(None),
-                other => return Ok(Room::new(other?, tasks.id)),
+                other => {
+                    return Ok(Room::new(other.map_err(PoolError::of_list)?, tasks.id));
+                }
             };
         }
     }
@@ -242,7 +244,8 @@ impl Pool {
     /// or the transport has no segment.
     pub fn place(&self, list: &[i64]) -> Result<Resident, PoolError> {
         let mut tasks = self.0.tasks();
-        Ok(Resident::new(tasks.workers.hub().place(list)?, tasks.id))
+        let placed = tasks.workers.hub().place(list).map_err(PoolError::of_list)?;
+        Ok(Resident::new(placed, tasks.id))
     }
 
     /// Process of each worker, those that are starting among them; fewer than there are places while one

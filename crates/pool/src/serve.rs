@@ -13,6 +13,7 @@ use measure::now;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
+use rustc_hash::FxHashSet;
 use shm::AnswerList;
 use transport::{Failure, FailureKind, Handover, Incoming, Received, Reply, Spoke, Value};
 
@@ -98,7 +99,8 @@ impl<'a> WorkerLoop<'a> {
             return Err(format!("{order:?} before a place").into());
         };
         note_panics(worker, jobs);
-        let attached = attach(&transport, Handover { plan, fds }, core);
+        let attached =
+            check_names(jobs).and_then(|()| attach(&transport, Handover { plan, fds }, core));
         match attached.and_then(|spoke| initialise(jobs, initialiser).map(|()| spoke)) {
             Ok(spoke) => {
                 let jobs_told = jobs.iter().map(|job| (job.name().to_owned(), job.repeatable()));
@@ -194,6 +196,15 @@ fn run(job: &dyn Job, call: &mut Call<'_>) -> Result<(Value, usize), Box<Failure
         (Ok(Err(JobError { name, message, detail })), Ok(_)) => {
             Err(Failure::new(FailureKind::Error { name, detail }, message))
         }
+    }
+}
+
+/// Refuses two jobs of one name: a task could mean either.
+fn check_names(jobs: &[&dyn Job]) -> Result<(), String> {
+    let mut names = FxHashSet::default();
+    match jobs.iter().find(|job| !names.insert(job.name())) {
+        Some(job) => Err(format!("two of its jobs are called `{}`: rename one", job.name())),
+        None => Ok(()),
     }
 }
 

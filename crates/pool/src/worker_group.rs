@@ -42,7 +42,7 @@ const PARK: Task = Task { id: u32::MAX, job: 0, arg: Value::Int(0), phase: false
 pub struct WorkerGroup {
     plan: WorkerGroupPlan,
     jobs: Vec<String>,
-    /// Number of each; of two with one name the first's. A pool asks for it at each submission.
+    /// Number of each. A pool asks for it at each submission.
     numbers: FxHashMap<String, usize>,
     /// Of each job, whether a task of it may be begun again.
     repeatable: Vec<bool>,
@@ -58,6 +58,8 @@ pub struct WorkerGroup {
     /// How long an initialiser may take while the group works; for ever unless said.
     task_timeout: Option<Duration>,
     migrated: Option<usize>,
+    /// Whether some worker is parked.
+    parked: bool,
     // The order of the next two matters: workers end before the memory that they map.
     supervisor: Supervisor,
     hub: Box<dyn Hub>,
@@ -91,6 +93,7 @@ impl WorkerGroup {
             last_ready: Instant::now(),
             task_timeout: None,
             migrated: None,
+            parked: false,
             supervisor: Supervisor::new(hub.alarm())?,
             hub,
         };

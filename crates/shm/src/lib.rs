@@ -20,7 +20,7 @@
 //! | [`wakeup`] | how the other side learns that there is something to look at |
 //! | [`lock`] | locks whose holders die: a lesson, and on no task's way |
 //! | [`inherited`] | descriptors that a started process must not inherit |
-//! | [`write_attacks`] | ways into a list that is lent for reading, for a test that each is closed |
+//! | write_attacks | ways into a list that is lent for reading, for a test that each is closed (feature `attacks`) |
 //! | [`list_file`] | a user's own list, mapped and not read |
 #![cfg_attr(
     not(test),
@@ -45,6 +45,7 @@ pub mod span;
 
 pub mod wakeup;
 pub mod watermark;
+#[cfg(any(test, feature = "attacks"))]
 pub mod write_attacks;
 
 pub use answer_list::AnswerList;

@@ -1,5 +1,8 @@
-//! Two locks that processes share, for whoever wants to see what becomes of them when their holder is
-//! killed. Nothing on a task's way needs a lock.
+//! Two locks that processes share, to show what becomes of them when their holder is killed. No task needs a
+//! lock.
+//!
+//! A mutex of the C library in memory of a peer cannot be made safe against that peer: what it writes there can
+//! keep this process waiting, or abort it.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -41,8 +44,9 @@ impl Mutex {
     /// The C library refused.
     pub fn open(words: Span) -> io::Result<Mutex> {
         let room = room(&words);
-        // SAFETY: the caller's peer made a mutex there before it handed the span over; if it did not,
-        // the C library finds words that are no lock, and waits or fails, within this span.
+        // SAFETY: the caller's peer made a mutex there before it handed the span over. If it wrote other words
+        // there, the C library may wait for ever, fail or abort this process by an assertion; it reads
+        // and writes within this span only, since a mutex that is not robust has no pointers to others.
         let (lock, _bytes) = unsafe { Raw::from_existing(room, room) }.map_err(refused)?;
         Ok(Mutex { lock, _words: words })
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pool::{Call, Job, JobError, Value};
+#[cfg(feature = "attacks")]
 use shm::write_attacks::{WriteAttack, attempt};
 
 /// Panics.
@@ -21,7 +22,8 @@ pub struct Sleep;
 pub struct Hoard;
 
 /// Tries to write into its own list, by the way whose place in [`WriteAttack::ALL`] is its argument.
-pub struct Trespass;
+#[cfg(feature = "attacks")]
+pub struct WriteToInput;
 
 impl Job for Panic {
     fn name(&self) -> &'static str {
@@ -81,9 +83,10 @@ impl Job for Hoard {
     }
 }
 
-impl Job for Trespass {
+#[cfg(feature = "attacks")]
+impl Job for WriteToInput {
     fn name(&self) -> &'static str {
-        "trespass"
+        "write_to_input"
     }
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError> {
         let at = call.int()?;

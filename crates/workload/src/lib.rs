@@ -29,7 +29,8 @@ pub static ALL: &[&dyn Job] = &[
     &faults::Poison,
     &faults::Sleep,
     &faults::Hoard,
-    &faults::Trespass,
+    #[cfg(feature = "attacks")]
+    &faults::WriteToInput,
     &owners::HoldLocks,
     &owners::OwnSegment,
 ];

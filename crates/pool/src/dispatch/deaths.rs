@@ -30,7 +30,7 @@ impl<W: Workers> Dispatcher<W> {
             let mut goes_on = true;
             if began == Some(id) {
                 entry.deaths += 1;
-                entry.last_exit = Some(exit);
+                entry.last_exit = Some(Box::new(exit));
                 goes_on =
                     entry.deaths < self.limits.attempts && self.workers.may_repeat(entry.task.job);
             }
@@ -59,7 +59,7 @@ impl<W: Workers> Dispatcher<W> {
     /// The death of the last worker that may have begun that task, if there was one.
     pub(super) fn death_with(&self, key: u32) -> Option<TaskError> {
         let entry = self.tasks.get(key as usize)?;
-        Some(died(entry.last_exit?, entry.deaths))
+        Some(died(**entry.last_exit.as_ref()?, entry.deaths))
     }
 
     fn timed_out(&self, WorkerExit { worker, pid, .. }: WorkerExit) -> TaskError {

@@ -6,7 +6,7 @@ use transport::{List, TransportError};
 
 use super::{Dispatcher, State};
 use crate::data::Data;
-use crate::error::TaskError;
+use crate::error::{PoolError, TaskError};
 use crate::workers::Workers;
 
 impl<W: Workers> Dispatcher<W> {
@@ -73,7 +73,10 @@ impl<W: Workers> Dispatcher<W> {
                         self.pending.push_front(key);
                         self.pending.push_front(next);
                     }
-                    None => self.finish(key, Err(unsent(&error))),
+                    None => {
+                        let why = PoolError::of_list(error).to_string();
+                        self.finish(key, Err(TaskError::Unsent(why)));
+                    }
                 }
                 true
             }
@@ -127,12 +130,4 @@ impl<W: Workers> Dispatcher<W> {
         }
         came
     }
-}
-
-/// Why a task was not sent, with the setting that decides it.
-fn unsent(error: &TransportError) -> TaskError {
-    TaskError::Unsent(match error {
-        TransportError::TooLong { .. } => format!("{error} (longest_list)"),
-        _ => error.to_string(),
-    })
 }

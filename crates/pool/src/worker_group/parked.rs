@@ -28,13 +28,15 @@ impl WorkerGroup {
                 Event::Reply { .. } | Event::Started { .. } | Event::Nothing => {}
             }
             self.places[worker].parked = true;
+            self.parked = true;
         }
         Ok(())
     }
 
     /// Whether some worker is parked.
+    #[inline]
     pub(crate) fn is_parked(&self) -> bool {
-        self.places.iter().any(|place| place.parked)
+        self.parked
     }
 
     /// Wakes all parked workers.
@@ -57,6 +59,7 @@ impl WorkerGroup {
                 return Err(self.cause(worker, fault.into()));
             }
         }
+        self.parked = false;
         Ok(())
     }
 

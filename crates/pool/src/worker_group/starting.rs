@@ -152,9 +152,7 @@ impl WorkerGroup {
 
     fn take_place(&mut self, worker: usize, jobs: Vec<(String, bool)>) {
         (self.jobs, self.repeatable) = jobs.into_iter().unzip();
-        // From the last: of two with one name the first stays.
-        self.numbers =
-            self.jobs.iter().enumerate().rev().map(|(at, job)| (job.clone(), at)).collect();
+        self.numbers = self.jobs.iter().cloned().zip(0..).collect();
         let place = &mut self.places[worker];
         place.state = match replace(&mut place.state, State::Empty) {
             State::Starting(there, ..) => State::Ready(there),

@@ -21,6 +21,8 @@ pub(crate) enum Jobs {
     Usual,
     /// Three thousand of them.
     Many,
+    /// Two of one name.
+    Twins,
     /// It never calls `serve_if_worker`.
     Forgotten,
 }

@@ -14,6 +14,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a_future_of_another_pool_is_given_once_it_is_done", a_future_of_another_pool),
         Case::new("a_pool_with_unfinished_tasks_does_not_park", parking_with_a_task),
         Case::new("a_parked_pool_wakes_for_a_task", a_task_for_a_parked_pool),
+        Case::new("what_the_pool_was_not_set_up_for_names_the_setting", a_setting_is_named),
         Case::new("a_conversion_into_a_list_may_use_the_pool", a_conversion_that_uses_the_pool),
     ]
 }
@@ -97,6 +98,16 @@ fn a_task_for_a_parked_pool() {
     let asked = Instant::now();
     drop(pool);
     assert!(asked.elapsed() < Duration::from_secs(1));
+}
+
+fn a_setting_is_named() {
+    let pool = Pool::builder().workers(1).build().unwrap();
+    let told = |said: String, setting: &str| assert!(said.contains(setting), "{said}");
+    told(pool.list(3).unwrap_err().to_string(), "longest_list");
+    let sum = pool.submit("sum", 0, [1, 2, 3]).unwrap().result();
+    told(sum.unwrap_err().to_string(), "longest_list");
+    let pool = Pool::builder().workers(1).longest_list(3).build().unwrap();
+    told(pool.place(&[1]).unwrap_err().to_string(), "resident_lists");
 }
 
 /// A list that builds itself in a room of its pool, when it is submitted.

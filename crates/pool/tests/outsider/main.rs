@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     match case.map(|case| case.jobs) {
         Some(case::Jobs::Forgotten) => {}
         Some(case::Jobs::Many) => pool::serve_if_worker(&jobs::many()),
+        Some(case::Jobs::Twins) => pool::serve_if_worker(&[jobs::ALL, &jobs::ALL[..1]].concat()),
         Some(case::Jobs::Usual) | None => pool::serve_if_worker(jobs::ALL),
     }
     if let Some(case) = case {

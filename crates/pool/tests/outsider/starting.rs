@@ -31,6 +31,10 @@ pub(crate) fn cases() -> Vec<Case> {
             jobs: Jobs::Many,
             ..Case::new("three_thousand_jobs_are_served", three_thousand_jobs)
         },
+        Case {
+            jobs: Jobs::Twins,
+            ..Case::new("two_jobs_of_one_name_are_refused_by_that_name", two_jobs_of_one_name)
+        },
         Case::new("an_initialiser_s_long_error_comes_home", a_long_error),
         Case::new("signals_during_the_start_are_no_silence", signals_while_starting),
         Case::new(
@@ -88,6 +92,11 @@ fn three_thousand_jobs() {
     let pool = Pool::builder().workers(2).build().unwrap();
     let last = pool.submit("a_job_with_quite_a_long_name_2999", 4, ()).unwrap();
     assert_eq!(last.result().unwrap().value, Value::Int(12));
+}
+
+fn two_jobs_of_one_name() {
+    let refused = Pool::builder().workers(2).build().map(drop).unwrap_err().to_string();
+    assert!(refused.contains("two of its jobs are called `twice`"), "{refused}");
 }
 
 fn a_long_error() {

@@ -3,10 +3,14 @@
 //! Ledger: about two futex calls for each side, hidden in the C library; at the coordinator a
 //! hand-over to a thread more, each way.
 //!
-//! The mutex is not robust: a worker killed inside `set` takes it along, and whoever needs it next
-//! waits for ever. So the coordinator leaves ringing and waiting to a [`super::relay::Relay`] for
+//! The mutex is not robust: a worker killed inside `set` leaves it locked, and the next that needs it waits for
+//! ever. So the coordinator leaves ringing and waiting to a [`super::relay::Relay`] for
 //! each worker, and sleeps on a futex itself. A worker waits and rings itself: it ends with its
 //! coordinator, whatever it waits for.
+//!
+//! Nor is it safe against a worker's stray write: glibc asserts that a mutex is well formed, and aborts the
+//! coordinator if it is not. So `event` is used only where it is asked for by name: for measuring, and to show what
+//! becomes of locks. A program's pool is better off with any other.
 //!
 //! raw_sync adds seconds and nanoseconds apart and carries nothing over, so a wait that would end in
 //! a later second of the wall clock than it began in, by other than whole seconds, fails at once. A
