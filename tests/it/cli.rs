@@ -40,7 +40,7 @@ fn bad_input_is_refused_in_one_sentence_that_says_how_to_mend_it() {
         (&["--residency", "nowhere"], "place, build, resident"),
         (&["--segment", "clay"], "memfd, posix, file"),
         (&["--pages", "torn"], "ready, lazy, huge, huge-lazy"),
-        (&["--pages", "huge,huge"], "once is enough"),
+        (&["--pages", "huge,huge"], "name it once"),
         (&["--pages", "huge", "--transport", "pipe"], "add --transport shared"),
         (&["--workers", "0"], "give 1 to 64"),
         (&["--workers", "65"], "give 1 to 64"),

@@ -272,7 +272,7 @@ fn what_can_be_read_of_a_broken_record_is_shown_and_the_rest_is_named_by_line() 
     let newer = broken(|lines| lines[0] = lines[0].replace("\"schema\":2", "\"schema\":7"));
     assert_eq!(newer.status.code(), Some(0));
     assert_eq!(said(&newer).lines().count(), 1);
-    assert!(said(&newer).contains("has schema 7, and this program knows 2"), "{}", said(&newer));
+    assert!(said(&newer).contains("has schema 7, but this program knows 2"), "{}", said(&newer));
 
     let elsewhere =
         broken(|lines| lines[1] = lines[1].replace("\"cpu\":\"", "\"cpu\":\"Elsewhere "));
@@ -452,7 +452,7 @@ fn a_sweep_asserts_after_it_measured_and_refuses_before_what_it_will_not_measure
     let at = tempfile::tempdir().unwrap();
     let unknown = sweep(at.path(), &["--out", "never", "--assert", "share.p99<1ms@8KiB"]);
     assert_eq!(unknown.status.code(), Some(2), "{}", said(&unknown));
-    assert!(said(&unknown).contains("does not measure"), "{}", said(&unknown));
+    assert!(said(&unknown).contains("matches no cell of this run"), "{}", said(&unknown));
     assert!(!at.path().join("never").exists());
     let quick = coordinator(&["quick", "--quiet", "--assert", "socket.p50<1ms@4KiB"])
         .current_dir(at.path())

@@ -48,7 +48,7 @@ fn the_machine_has_each_limit_on_one_core_and_across_two_and_its_table_shows_the
         assert!(limit["ns"]["count"].as_u64().unwrap() > 0, "{limit}");
     }
     let table = String::from_utf8_lossy(&output.stderr);
-    assert!(table.contains("a pipe there and back, sleeping"), "{table}");
+    assert!(table.contains("a pipe round trip, sleeping"), "{table}");
     let both = cores.as_u64() > Some(1);
     assert_eq!(table.contains("computing on two cores at once takes"), both, "{table}");
 }

@@ -102,14 +102,16 @@ fn answers_that_are_none_are_refused_before_anything_is_measured() {
     };
     let predict = ["futures", "--predict"];
     assert!(refused(&predict, "1\n").contains("`error-of-invalid`, question 2 of 3"));
-    assert!(refused(&predict, "tea\n").contains("place-of-invalid: `tea` is no answer: write 1 "));
+    assert!(
+        refused(&predict, "tea\n").contains("place-of-invalid: `tea` is not an answer: write 1 ")
+    );
     assert!(refused(&["crossover", "--predict"], "5\n").contains("800ns, 5us or 1.5ms"));
     for (answers, word) in [
-        ("pipe = soon", "line 1: `soon` is no answer"),
+        ("pipe = soon", "line 1: `soon` is not an answer"),
         ("\npipe", "line 2: write `key = answer`"),
         ("tea = 5us", "no question `tea`; there are pipe, shared"),
-        ("pipe = 5us\npipe = 6us", "line 2: `pipe` was answered"),
-        ("# nothing\n", "answers nothing"),
+        ("pipe = 5us\npipe = 6us", "line 2: `pipe` is answered twice"),
+        ("# nothing\n", "has no answers"),
     ] {
         let said = refused(&["crossover", "--answers", &file(answers)], "");
         assert!(said.contains(word), "{said}");
@@ -213,7 +215,7 @@ fn at_a_terminal_whoever_mistypes_is_asked_again() {
     drop(stdin);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}");
-    assert!(shown.contains("`soon` is no answer"), "{shown}");
+    assert!(shown.contains("`soon` is not an answer"), "{shown}");
     let (_, scores) = record(&out);
     assert_eq!(scores.len(), 1, "{shown}");
     assert_eq!(scores[0]["value"], 1.5);

@@ -280,7 +280,7 @@ fn the_machine_s_limits_stand_in_the_record_and_beside_the_rows_unless_they_are_
         assert_eq!(code, 0, "{said}");
         let shown = report(folder.path());
         assert_eq!(shown.contains("× limit"), wanted, "{shown}");
-        assert!(!shown.contains("this machine's own limits"), "{shown}");
+        assert!(!shown.contains("limits of this machine"), "{shown}");
         let lines = lines(&fs::read_to_string(folder.path().join("run.jsonl")).unwrap());
         let limits = of_kind(&lines, "limit");
         let of = |what: &str| -> Vec<u64> {

@@ -197,5 +197,5 @@ fn a_run_without_stamps_is_refused_in_a_sentence() {
         coordinator(&["report", folder.path().to_str().unwrap(), "--format", "trace"]).output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("no task has a time line"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("has no timelines"));
 }

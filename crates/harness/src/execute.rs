@@ -171,7 +171,7 @@ pub fn check(plan: &Plan, allowed: &[usize]) -> Result<(), UsageError> {
         let cores = cell.placement.cores(allowed, cell.stratum.workers);
         if let Some(core) = cores.iter().find(|core| !allowed.contains(core)) {
             return Err(UsageError::new(format!(
-                "core {core} may not be used by this process: --pin takes cores of {allowed:?}"
+                "this process may not use core {core}: --pin takes cores from {allowed:?}"
             )));
         }
     }

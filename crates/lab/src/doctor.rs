@@ -98,7 +98,8 @@ fn kernel() -> Finding {
 
 fn cores() -> Finding {
     let allowed = placement::allowed_cores().unwrap_or_default();
-    let remedy = "with one core nothing is spread, and no pool is faster than doing it alone";
+    let remedy =
+        "with one core there is no placement `spread`, and no pool is faster than one process";
     fine("cores", format!("{} may be used: {allowed:?}", allowed.len())).unless(
         allowed.len() > 1,
         Verdict::Warning,
@@ -115,9 +116,8 @@ fn quota() -> Finding {
     match (words.next(), words.next()) {
         (Some(Ok(quota)), Some(Ok(period))) => {
             let cores = quota / period.max(1.0);
-            let found = format!("{cores:.1} cores' worth of time");
-            let remedy =
-                "a container's quota stops all its processes for milliseconds at a time: raise it";
+            let found = format!("{cores:.1} cores");
+            let remedy = "the quota stops all processes of the container for milliseconds at a time: raise it";
             fine("cpu quota", found).unless(false, Verdict::Warning, remedy)
         }
         _ => fine("cpu quota", "none"),
@@ -146,16 +146,16 @@ fn stolen() -> Finding {
         return fine("stolen time", "not counted here");
     };
     let share = (stolen - then) as f64 / (all - all_then).max(1) as f64 * 100.0;
-    let remedy =
-        "the hypervisor gives this machine's cores to others: choose a quieter host or time";
+    let remedy = "the hypervisor gives this machine's cores to other machines: choose a quieter host or time";
     fine("stolen time", format!("{share:.1} %")).unless(share <= 1.0, Verdict::Warning, remedy)
 }
 
 fn governor() -> Finding {
     match first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") {
-        None => fine("frequency", "not ours to see"),
+        None => fine("frequency", "unknown"),
         Some(governor) => {
-            let remedy = "clock rates change while measuring: set the governor to performance";
+            let remedy =
+                "the clock frequency may change while measuring: set the governor to performance";
             let steady = governor == "performance";
             fine("frequency", governor).unless(steady, Verdict::Warning, remedy)
         }
@@ -166,7 +166,7 @@ fn clock() -> Finding {
     let source = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     let source = source.unwrap_or("unknown".into());
     let cost = measure::clock::cost().cost;
-    let remedy = "each reading is a system call, or nearly: use tsc or the hypervisor's clock";
+    let remedy = "reading this clock is slow: use tsc or the hypervisor's clock source";
     fine("clock", format!("{source}, {cost} ns a reading")).unless(
         cost <= 100,
         Verdict::Warning,
@@ -178,7 +178,7 @@ fn memory() -> Finding {
     let Some(free) = shm::segment::memory_available() else {
         return fine("memory", "unknown");
     };
-    let remedy = "lists of 64 MiB may not fit: free some, or ask for a smaller --sizes";
+    let remedy = "lists of 64 MiB may not fit: free memory, or use smaller --sizes";
     fine("memory", format!("{} free", size(free))).unless(
         free >= MIN_MEMORY,
         Verdict::Warning,
@@ -188,11 +188,11 @@ fn memory() -> Finding {
 
 fn shm() -> Finding {
     let Ok(room) = rustix::fs::statvfs("/dev/shm") else {
-        let remedy = "--segment posix is not possible; memfd, which is the default, is";
+        let remedy = "--segment posix is not possible; use memfd, the default";
         return fine("/dev/shm", "missing").unless(false, Verdict::Warning, remedy);
     };
     let free = (room.f_bavail * room.f_frsize) as usize;
-    let remedy = "--segment posix has little room; memfd, which is the default, does not need it";
+    let remedy = "--segment posix has little space; use memfd, the default";
     fine("/dev/shm", format!("{} free", size(free))).unless(
         free >= MIN_MEMORY,
         Verdict::Warning,
@@ -203,15 +203,14 @@ fn shm() -> Finding {
 fn pipes() -> Finding {
     let most = first_line("/proc/sys/fs/pipe-max-size").and_then(|text| text.parse().ok());
     let found = most.map_or("unknown".into(), |most| format!("up to {}", size(most)));
-    let remedy =
-        "the copying path is as fast as its pipe is large: raise fs.pipe-max-size to 1048576";
+    let remedy = "small pipes make copying slow: raise fs.pipe-max-size to 1048576";
     fine("pipes", found).unless(most.unwrap_or(0) >= 1 << 20, Verdict::Warning, remedy)
 }
 
 fn descriptors() -> Finding {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let found = limit.map_or("any number of files".into(), |limit| format!("{limit} open files"));
-    let remedy = "64 workers need some 600 descriptors: raise it with ulimit -n";
+    let remedy = "64 workers need about 600 descriptors: raise the limit with ulimit -n";
     fine("limits", found).unless(limit.is_none_or(|limit| limit >= 1024), Verdict::Warning, remedy)
 }
 
@@ -233,17 +232,18 @@ fn stale_segments(clean: bool) -> Finding {
         (gone, left) => format!("removed {}; still there {}", named(gone), named(left)),
     };
     let remedy = match clean {
-        false => "a run was killed and left its named segments: coordinator doctor --clean",
-        true => "they could not be removed: see who may write in /dev/shm",
+        false => "a killed run left named segments: run coordinator doctor --clean",
+        true => "they could not be removed: check the permissions of /dev/shm",
     };
     fine("stale_segments", found).unless(left.is_empty(), Verdict::Warning, remedy)
 }
 
 fn worker() -> Finding {
     match worker_program::find(None) {
-        Ok(found) if found.word == "self" => {
-            fine("worker", "this program itself: there is none of this build beside it")
-        }
+        Ok(found) if found.word == "self" => fine(
+            "worker",
+            "this program itself, because there is no worker of this build beside it",
+        ),
         Ok(_) => fine("worker", "the program beside this one"),
         Err(error) => fine("worker", error.to_string()).unless(
             false,

@@ -21,15 +21,16 @@ const MAX_DEPTH: usize = 1024;
 /// The axes.
 #[derive(Args, Clone, Debug)]
 pub struct Axes {
-    /// Sizes of lists: 64KiB,400KB or a ladder 64B..64MiB*4
+    /// List sizes, as in 64KiB,400KB or a range 64B..64MiB*4
     #[arg(long, value_name = "SIZES", default_value = "64B..64MiB*4", conflicts_with = "list")]
     pub sizes: Sizes,
 
-    /// How lists are carried; the same name twice, as in pipe,pipe, sets it against itself
+    /// Transports; the same name twice, as in pipe,pipe, makes an A/A test
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "pipe,shared")]
     pub transport: Vec<String>,
 
-    /// Where a list is before its task: place, build, resident
+    /// Where a list is before its task: place (in the coordinator's memory, copied for each task), build
+    /// (nowhere, produced in place) or resident (already in the segment)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "place,resident")]
     pub residency: Vec<Residency>,
 
@@ -37,12 +38,12 @@ pub struct Axes {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "hybrid")]
     pub wakeup: Vec<String>,
 
-    /// What holds shared lists: memfd, posix, file
+    /// Kind of shared segment: memfd, posix or file
     #[arg(long, value_name = "KIND", default_value_t = Kind::Memfd)]
     pub segment: Kind,
 
-    /// What pages they lie in: ready (mapped before the first task), lazy (at the first touch), huge,
-    /// huge-lazy; what the system gave is in the table
+    /// Pages of the segment: ready (mapped before the first task), lazy (mapped at the first touch), huge or
+    /// huge-lazy
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "ready")]
     pub pages: Vec<Pages>,
 
@@ -54,11 +55,11 @@ pub struct Axes {
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "1")]
     pub depth: Vec<usize>,
 
-    /// Tasks in a batch; as many as last 2 ms, at least 3, unless given
+    /// Tasks in a batch [default: as many as fit into 2 ms, at least 3]
     #[arg(long, value_name = "NUMBER")]
     pub tasks: Option<usize>,
 
-    /// Computing that each task adds after its list was read: 0us,100us,1ms
+    /// Time that each task computes after reading its list, as in 0us,100us,1ms
     #[arg(long, value_name = "TIMES", value_delimiter = ',', default_value = "0us", value_parser = compute)]
     pub compute: Vec<u64>,
 
@@ -67,28 +68,28 @@ pub struct Axes {
     #[arg(long, alias = "plant", value_name = "PART", value_parser = part)]
     pub inject: Option<f64>,
 
-    /// Tasks a second on a schedule, as in 1000/s or 10k/s: an open loop, whose times count from when
-    /// each task should have been sent; without it the next is sent after an answer
+    /// Tasks per second, as in 1000/s or 10k/s: an open loop, whose times count from when each task was due
+    /// [default: a closed loop, in which the next task follows an answer]
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub rate: Option<Rate>,
 
-    /// Which core runs which process: same, spread, none, or cores as in 0,1; may be given more than once
+    /// CPU affinity: same (one core), spread (over cores), none, or cores as in 0,1; may be repeated
     #[arg(long, value_name = "WHERE", default_value = "spread")]
     pub pin: Vec<Placement>,
 
-    /// Sets of fresh workers for each cell at most; fewer than 6 carry no verdict
+    /// Maximum number of generations (sets of fresh workers) per cell; fewer than 6 give no verdict
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub generations: u32,
 
-    /// Pairs of batches for each generation
+    /// Pairs of batches per generation
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub pairs: u32,
 
-    /// Skip the machine limits and the size sweep (no column × limit, less accurate cost models)
+    /// Skip the machine limits and the size sweep (no `× limit` column, less accurate cost models)
     #[arg(long, alias = "no-floor")]
     pub no_limits: bool,
 
-    /// A list of your own: raw little-endian 64-bit integers, or a .npy of int64
+    /// File with the list to use: little-endian 64-bit integers, or a .npy of int64
     #[arg(long, value_name = "FILE")]
     pub list: Option<PathBuf>,
 }
@@ -128,7 +129,7 @@ impl Axes {
         if let Some(twice) = names.windows(2).find(|names| names[0] == names[1]) {
             let name = twice[0];
             return Err(UsageError::new(format!(
-                "--transport names {name} twice: `{name},{name}` alone sets it against itself"
+                "--transport names {name} twice: for an A/A test give `{name},{name}` alone"
             )));
         }
         self.check_pages(&transports)?;
@@ -162,7 +163,7 @@ impl Axes {
             }
             _ if self.inject.is_some() => {
                 return Err(UsageError::new(
-                    "--inject needs a transport against itself, as in --transport pipe,pipe",
+                    "--inject needs an A/A test, as in --transport pipe,pipe",
                 ));
             }
             _ => plan::with_aa_tests(cells, longest),
@@ -203,12 +204,12 @@ impl Axes {
     fn check_pages(&self, transports: &[&'static dyn Transport]) -> Result<(), UsageError> {
         let twice = |(at, pages): (usize, &Pages)| self.pages[..at].contains(pages);
         if self.pages.iter().enumerate().any(twice) {
-            return Err(UsageError::new("--pages names one twice: once is enough"));
+            return Err(UsageError::new("--pages names one twice: name it once"));
         }
         let shares = transports.iter().any(|transport| transport.has_segment());
         match self.pages.iter().find(|pages| **pages != Pages::Ready) {
             Some(pages) if !shares => Err(UsageError::new(format!(
-                "--pages {pages} is for lists that are shared: add --transport shared"
+                "--pages {pages} is for shared lists: add --transport shared"
             ))),
             _ => Ok(()),
         }
@@ -227,7 +228,7 @@ impl Axes {
             let chosen = own.map(|(name, _)| name).or_else(|| wakeup_of(transport, wait));
             let Some(chosen) = chosen else {
                 return Err(UsageError::new(format!(
-                    "transport `{}` has no wake-up that waits by {wait}",
+                    "transport `{}` has no wake-up with the wait strategy {wait}",
                     transport.name()
                 )));
             };

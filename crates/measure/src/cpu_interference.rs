@@ -65,10 +65,10 @@ impl CpuInterference {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.others > 0.5 {
-            warnings.push(format!("others kept {:.1} cores busy meanwhile", self.others));
+            warnings.push(format!("other programs kept {:.1} cores busy", self.others));
         }
         if self.stolen > 0.01 {
-            warnings.push(format!("the host took {:.0} % of the time away", self.stolen * 100.0));
+            warnings.push(format!("the host took away {:.0} % of the time", self.stolen * 100.0));
         }
         warnings
     }
@@ -93,7 +93,7 @@ mod tests {
         let said = taken.warnings();
         assert_eq!(
             said,
-            ["others kept 0.8 cores busy meanwhile", "the host took 5 % of the time away"]
+            ["other programs kept 0.8 cores busy", "the host took away 5 % of the time"]
         );
         let quiet = look(second, 2300, 20, 1_000_000_000).since(&before).unwrap();
         assert!(quiet.warnings().is_empty(), "{quiet:?}");

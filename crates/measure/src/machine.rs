@@ -49,7 +49,7 @@ pub fn this() -> Machine {
     let mut warnings = Vec::new();
     if load1.is_some_and(|load| load > 0.5) {
         warnings.push(format!(
-            "others load this machine: {:.1} over the last minute",
+            "other programs load this machine: {:.1} over the last minute",
             load1.unwrap_or(0.0)
         ));
     }

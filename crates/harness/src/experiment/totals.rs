@@ -173,21 +173,21 @@ impl ArmTotals {
     fn warnings(&self, of: &TrialContext<'_>, samples: u64) -> Vec<String> {
         let mut warnings = Vec::new();
         if samples < SAMPLES_FOR_P99 {
-            warnings.push(format!("p99 stands on {samples} samples"));
+            warnings.push(format!("p99 is of {samples} samples only"));
         }
         let drift = drift(of.batches);
         if drift > MAX_DRIFT {
             warnings.push(format!(
-                "batches follow their neighbours (lag-1 autocorrelation {drift:.2})"
+                "successive batches are correlated (lag-1 autocorrelation {drift:.2})"
             ));
         }
         if let Some(bytes) = self.buffer_bytes.filter(|bytes| *bytes < USUAL_PIPE_BYTES) {
             warnings.push(format!(
-                "a pipe of {bytes} bytes: this user's pipes are at /proc/sys/fs/pipe-user-pages-soft"
+                "a pipe of {bytes} bytes only: this user has reached /proc/sys/fs/pipe-user-pages-soft"
             ));
         }
         if of.cores.is_empty() {
-            warnings.push("unpinned: a mixture of placements, which carries no verdict".into());
+            warnings.push("unpinned: placements are mixed, so there is no verdict".into());
         }
         warnings.extend(of.warnings.iter().cloned());
         warnings

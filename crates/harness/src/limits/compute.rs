@@ -41,8 +41,9 @@ pub(super) fn on_both(there: usize, span: Span) -> anyhow::Result<Limit> {
     }
     let line = on(Placement::Spread, span);
     over.store(true, Relaxed);
-    let pinned = thread.join().map_err(|_| anyhow::anyhow!("the thread beside panicked"))?;
-    pinned.context("pinning the thread beside")?;
+    let pinned =
+        thread.join().map_err(|_| anyhow::anyhow!("the second computing thread panicked"))?;
+    pinned.context("pinning the second computing thread")?;
     Ok(line)
 }
 

@@ -89,7 +89,7 @@ impl Assertion {
             None => {
                 let size = size(self.bytes);
                 Err(UsageError::new(format!(
-                    "--assert '{}' names a cell that this run does not measure: nothing like it at {size}",
+                    "--assert '{}' matches no cell of this run: there is none at {size}",
                     self.text
                 )))
             }

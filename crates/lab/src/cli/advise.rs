@@ -16,27 +16,27 @@ use crate::advise;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Bytes of each task's list, as in 2MiB; none for no list
+    /// Size of each task's list, as in 2MiB, or none
     #[arg(long, value_name = "SIZE")]
     bytes: Lists,
 
-    /// How long a task computes, without reading its list, as in 3ms
+    /// Time that a task computes, without reading its list, as in 3ms
     #[arg(long, value_name = "TIME", value_parser = compute, allow_hyphen_values = true)]
     compute: Duration,
 
-    /// How many tasks there are
+    /// Number of tasks
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     tasks: u32,
 
-    /// Worker processes of a pool
+    /// Worker processes of the pool
     #[arg(long, value_name = "NUMBER", default_value_t = 4)]
     workers: usize,
 
-    /// Folder of the run to learn from; the newest in runs that can say, unless given
+    /// Run to learn from [default: the newest usable one in runs]
     #[arg(long = "run", value_name = "DIR")]
     learn_from: Option<PathBuf>,
 
-    /// Check the advice: carry every plan out and say what it took
+    /// Check the prediction: carry out every plan and measure it
     #[arg(long)]
     measure: bool,
 

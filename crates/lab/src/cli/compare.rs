@@ -7,15 +7,15 @@ use crate::runs::load;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Run before: its folder, its run.jsonl, or the name it was saved under
+    /// Run before the change: its folder, its run.jsonl, or the name it was saved as
     #[arg(value_name = "A", value_hint = clap::ValueHint::AnyPath)]
     a: String,
 
-    /// Run after
+    /// Run after the change
     #[arg(value_name = "B", value_hint = clap::ValueHint::AnyPath)]
     b: String,
 
-    /// In which form
+    /// Output format
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
 }

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// For which shell
+    /// Shell to complete for
     #[arg(value_name = "SHELL", value_enum)]
     shell: Shell,
 }

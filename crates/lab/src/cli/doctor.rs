@@ -8,11 +8,11 @@ use crate::doctor::{self, Verdict};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Remove the named segments that killed runs have left, and none of a living one
+    /// Remove named segments that killed runs have left (never those of a live run)
     #[arg(long)]
     clean: bool,
 
-    /// Write one JSON object a line instead
+    /// Write one JSON object per line instead
     #[arg(long, value_name = "-", value_parser = ["-"])]
     json: Option<String>,
 
@@ -46,8 +46,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     }
     let worst = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Fine);
     let last = match worst {
-        Verdict::Fine => "nothing is in the way of measuring",
-        Verdict::Warning => "this machine can measure; mind the warnings",
+        Verdict::Fine => "this machine can measure",
+        Verdict::Warning => "this machine can measure, but see the warnings",
         Verdict::Fatal => "this machine cannot measure",
     };
     if args.json.is_none() {

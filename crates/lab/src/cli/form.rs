@@ -5,13 +5,13 @@ use report::Report;
 /// A form that every report has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Form {
-    /// As a terminal shows it
+    /// Text for a terminal
     Text,
     /// Markdown
     Md,
-    /// Comma-separated values, one row for each number
+    /// Comma-separated values, one row per number
     Csv,
-    /// JSON, texts and the numbers behind them
+    /// JSON with the texts and the numbers behind them
     Json,
 }
 

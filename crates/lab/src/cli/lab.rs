@@ -21,61 +21,61 @@ use crate::{labs, run_lab};
 enum ScaleArg {
     /// The lecture's exact counts
     Lecture,
-    /// Heavy jobs repeat their loop until they last as long as in CPython
+    /// Heavy jobs repeat their loop until they take as long as in CPython
     Calibrated,
 }
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Name or number, as in quadrants or 26.1
+    /// Name or number of the lab, as in quadrants or 26.1
     #[arg(value_name = "LAB", value_parser = Known)]
     lab: &'static dyn Lab,
 
-    /// Ask for a guess before each question is measured, and score it; ? at a prompt gives a hint
+    /// Ask for your guesses before measuring, and score them; ? at a prompt gives a hint
     #[arg(long)]
     predict: bool,
 
-    /// Take the guesses from a file with a line `key = answer` for each; --hint says the keys
+    /// Read the guesses from a file with lines `key = answer`; --hint lists the keys
     #[arg(long, value_name = "FILE", conflicts_with = "predict")]
     answers: Option<PathBuf>,
 
-    /// Say what helps to answer: beside each prompt, or of all questions where nothing is asked
+    /// Show a hint with each prompt; without --predict, list all questions with their hints
     #[arg(long)]
     hint: bool,
 
-    /// Say why it is so: after the run, or of the newest finished one where nothing is asked
+    /// Explain the answers: after the run, or, without --predict, those of the newest finished run
     #[arg(long)]
     reveal: bool,
 
-    /// Worker processes, unless the lab has one [default: 4, as in the lecture]
+    /// Worker processes [default: 4, as in the lecture]
     #[arg(long, value_name = "NUMBER")]
     workers: Option<usize>,
 
-    /// How much a heavy job computes, where there are any [default: calibrated]
+    /// How much heavy jobs compute [default: calibrated]
     #[arg(long, value_enum)]
     scale: Option<ScaleArg>,
 
-    /// How long tasks take, as in 10us,1ms; crossover
+    /// Durations of a task, as in 10us,1ms (only lab crossover)
     #[arg(long, value_name = "TIMES", allow_hyphen_values = true)]
     durations: Option<Durations>,
 
-    /// Bytes of each task's list, as in none,400KB; crossover
+    /// List sizes, as in none,400KB (only lab crossover)
     #[arg(long, value_name = "SIZES")]
     sizes: Option<Lists>,
 
-    /// Workers that are killed at random instants, in all; owners
+    /// Number of workers to kill at random instants (only lab owners)
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     kills: Option<u32>,
 
-    /// Sets of fresh workers; fewer than 6 carry no verdict
+    /// Generations: sets of fresh workers; fewer than 6 give no verdict
     #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
     generations: u32,
 
-    /// Pairs of batches for each generation
+    /// Pairs of batches per generation
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pairs: u32,
 
-    /// Show plots too, as text
+    /// Show plots as text
     #[arg(long)]
     plot: bool,
 

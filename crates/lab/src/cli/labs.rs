@@ -14,11 +14,11 @@ use crate::runs::progress::{self, Progress};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the runs that say what was done
+    /// Folder with the runs to look at
     #[arg(value_name = "DIR", default_value = RUNS)]
     runs: PathBuf,
 
-    /// Write one JSON object a line instead
+    /// Write one JSON object per line instead
     #[arg(long, value_name = "-", value_parser = ["-"])]
     json: Option<String>,
 
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     if !args.runs.is_dir() && args.runs.as_os_str() != RUNS {
         let folder = args.runs.display();
         return Err(
-            UsageError::new(format!("there is no folder {folder}: name one with runs")).into()
+            UsageError::new(format!("there is no folder {folder}: name a folder of runs")).into()
         );
     }
     let past = progress::read(&args.runs);

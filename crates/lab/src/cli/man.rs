@@ -10,11 +10,11 @@ use harness::UsageError;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Page of that subcommand, instead of coordinator's own
+    /// Subcommand whose page to print [default: the page of coordinator itself]
     #[arg(value_name = "SUBCOMMAND", conflicts_with = "out")]
     subcommand: Option<String>,
 
-    /// Folder for all pages, as coordinator.1, coordinator-quick.1, …, instead of one page on stdout
+    /// Write all pages to this folder, as coordinator.1, coordinator-quick.1, …
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -27,8 +27,8 @@ use crate::assertion::Assertion;
 
 /// What does it cost to hand a large list to another process?
 ///
-/// Copies lists through pipes and leaves them in shared segments, measures both on this machine,
-/// and says which is faster, from which size, and where the evidence carries no answer.
+/// Measures on this machine what it costs to copy a list to another process and to share it: which is
+/// faster, from which size on, and by how much.
 #[derive(Parser)]
 #[command(name = "coordinator", version, arg_required_else_help = true)]
 struct Args {
@@ -38,30 +38,30 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Copy against share, 64 B to 64 MiB, and three labs in short: a minute
+    /// Compare copying with sharing, and run the labs in a short form: about a minute
     Quick(quick::Args),
-    /// Copy against share over any axes
+    /// Compare copying with sharing over any axes
     Sweep(Box<sweep::Args>),
-    /// This machine's own limits: what no transport can go below
+    /// Measure the limits of this machine, which no transport can go below
     #[command(alias = "floor")]
     Limits(Box<limits::Args>),
-    /// Can this machine measure, and what is in the way?
+    /// Check whether this machine can measure
     Doctor(doctor::Args),
-    /// One of the lecture's labs, by name or number
+    /// Run a lab, by name or number
     Lab(Box<lab::Args>),
-    /// Every lab: its number, its name, what it asks, whether it was done
+    /// List the labs and show which are done
     Labs(labs::Args),
-    /// A recorded run again, as text or for other programs
+    /// Show a recorded run again, as text or for other programs
     Report(report::Args),
-    /// What changed from one recorded run to another, beyond noise
+    /// Show what changed from one recorded run to another
     Compare(compare::Args),
-    /// Which plan for so many tasks: sequential, or a pool by which way
+    /// Predict the fastest way to do a number of tasks: alone, or through a pool
     Advise(Box<advise::Args>),
-    /// What a shell completes, as a script for it on stdout
+    /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Its manual pages
+    /// Print the manual pages
     Man(man::Args),
-    /// Be a worker, for a coordinator without a worker program beside it
+    /// Run as a worker (used if there is no worker program beside the coordinator)
     #[command(name = ROLE, hide = true)]
     Worker,
 }

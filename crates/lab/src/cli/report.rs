@@ -11,15 +11,15 @@ use crate::runs::load::{self, LoadedRun};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder of the run, its run.jsonl, or the name it was saved under; a page shows several
+    /// Run: its folder, its run.jsonl, or the name it was saved as; a page can show several
     #[arg(value_name = "RUN", required = true, value_hint = clap::ValueHint::AnyPath)]
     runs: Vec<String>,
 
-    /// In which form
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
-    /// Show plots too, as text
+    /// Show plots as text
     #[arg(long)]
     plot: bool,
 
@@ -27,32 +27,32 @@ pub(super) struct Args {
     #[arg(long)]
     open: bool,
 
-    /// Folder for the report's files, instead of stdout; a page or several .hgrm go into the run's folder
+    /// Folder for the files [default: stdout; for a page or several .hgrm files, the run's folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// What must hold, as in 'share.p99<1ms@1MiB' or 'copy/share>2@400KB,same'; else the code is 5
+    /// Exit with code 5 unless this holds, as in 'share.p99<1ms@1MiB' or 'copy/share>2@400KB,same'
     #[arg(long = "assert", value_name = "EXPR")]
     assertions: Vec<Assertion>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// As a terminal shows it
+    /// Text for a terminal
     Text,
     /// A page for a browser, in one file
     Html,
     /// Markdown
     Md,
-    /// Comma-separated values, one row for each number
+    /// Comma-separated values, one row per number
     Csv,
-    /// JSON, texts and the numbers behind them
+    /// JSON with the texts and the numbers behind them
     Json,
-    /// HdrHistogram's percentiles, a file for each trial, in microseconds
+    /// HdrHistogram percentiles, one file per trial, in microseconds
     Hgrm,
     /// Stamped tasks on one time line, for Perfetto or speedscope
     Trace,
-    /// HdrHistogram's interval log, an interval for each trial, in nanoseconds
+    /// HdrHistogram interval log, one interval per trial, in nanoseconds
     Hlog,
 }
 
@@ -61,11 +61,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         return page(args);
     }
     if args.plot && args.format != Format::Text {
-        return Err(UsageError::new("--plot adds plots to the text: leave --format away").into());
+        return Err(UsageError::new("--plot is for the text format: leave --format out").into());
     }
     let [run] = &args.runs[..] else {
         return Err(UsageError::new(
-            "several runs are laid over each other with --format html; `coordinator compare` tells two apart",
+            "for several runs use --format html, or `coordinator compare` for two",
         )
         .into());
     };
@@ -78,9 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         Format::Html => return page(args),
         Format::Trace => {
             let text = report::trace(&record).ok_or_else(|| {
-                UsageError::new(format!(
-                    "{run}: no task has a time line: quick and sweep keep some"
-                ))
+                UsageError::new(format!("{run} has no timelines: only quick and sweep record them"))
             })?;
             write(args, "trace.json", &text)?;
             return Ok(super::assert(&args.assertions, &record, 0));
@@ -112,10 +110,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
 /// The page of one run, or of several laid over each other; a file, and on request in a browser.
 fn page(args: &Args) -> anyhow::Result<u8> {
     if !matches!(args.format, Format::Text | Format::Html) {
-        return Err(UsageError::new("--open shows a page: leave --format away, or say html").into());
+        return Err(UsageError::new(
+            "--open shows a page: leave --format out, or give --format html",
+        )
+        .into());
     }
     if args.runs.len() > MAX_RUNS {
-        return Err(UsageError::new(format!("one page holds {MAX_RUNS} runs at most")).into());
+        return Err(UsageError::new(format!("one page can show at most {MAX_RUNS} runs")).into());
     }
     let saved: Vec<LoadedRun> =
         args.runs.iter().map(|run| load::load(run)).collect::<Result<_, UsageError>>()?;

@@ -12,15 +12,15 @@ use crate::runs::load;
 /// Options of every run.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RunArgs {
-    /// Folder for the record (run.jsonl, pairs.csv); an interrupted run there is continued
+    /// Folder for the record; an interrupted run in it is continued [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Keep the run under a name, as runs/NAME, for `compare`
+    /// Save the run as runs/NAME
     #[arg(long, value_name = "NAME", conflicts_with = "out", value_parser = load::name)]
     pub save: Option<String>,
 
-    /// Write the record's lines to stdout too; tables then go to stderr
+    /// Write the lines of the record to stdout, and the tables to stderr
     #[arg(long, value_name = "-", value_parser = ["-"])]
     pub json: Option<String>,
 
@@ -32,7 +32,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub color: ColorChoice,
 
-    /// Seed of every random order; chosen and recorded unless given
+    /// Seed of every random order [default: random, and recorded]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
 

@@ -10,11 +10,11 @@ use crate::sweep::Axes;
 pub(super) struct Args {
     #[command(flatten)]
     axes: Axes,
-    /// What must hold, as in 'share.p99<1ms@1MiB' or 'copy/share>2@400KB,same'; else the code is 5
+    /// Exit with code 5 unless this holds, as in 'share.p99<1ms@1MiB' or 'copy/share>2@400KB,same'
     #[arg(long = "assert", value_name = "EXPR")]
     assertions: Vec<Assertion>,
 
-    /// Show plots too, as text
+    /// Show plots as text
     #[arg(long)]
     plot: bool,
 

@@ -27,7 +27,7 @@ impl Lab for Copy {
         "1"
     }
     fn question(&self) -> &'static str {
-        "a list copied through a pipe, placed in a segment, or there already: what does it cost?"
+        "what does a list cost if it is copied through a pipe, placed in a segment, or there already?"
     }
     fn without(&self) -> &'static [&'static str] {
         &[WORKERS, SCALE]
@@ -57,10 +57,10 @@ const WINNERS: [(Verdict, &str); 3] =
 static QUESTIONS: &[Question] = &[
     Question {
         key: "small-same",
-        asks: "64 B, both on one core, asleep while waiting: pipe against shared place?",
+        asks: "64 B, both on one core, sleeping while they wait: pipe or shared place?",
         answer: Answer::Choice(WINS),
-        hint: "what has to happen for either, however short the list is?",
-        why: "Two wake-ups are nearly all of such a round trip, and cost the same whichever way the list came: the ratio is near 1, on whichever side of the margin.",
+        hint: "what must happen with both, even for the shortest list?",
+        why: "Two wake-ups are most of such a round trip, and they cost the same with both: the ratio is near 1, on one side of the margin or the other.",
         found: |record| {
             Some(MeasuredAnswer::verdict(
                 compared(record, Placement::Same, 64, Residency::Place)?,
@@ -70,10 +70,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "small-spread",
-        asks: "64 B, on two cores, polling while waiting: pipe against shared place?",
+        asks: "64 B, on two cores, polling while they wait: pipe or shared place?",
         answer: Answer::Choice(WINS),
-        hint: "no process sleeps: which of the two still needs the kernel?",
-        why: "No process is woken, so the pipe's system calls are all of the difference. The ring needs none: one cache line carries the descriptor.",
+        hint: "neither side sleeps: which of the two still needs the kernel?",
+        why: "No process is woken, so the pipe's system calls are the difference. The ring needs none: one cache line carries the descriptor.",
         found: |record| {
             Some(MeasuredAnswer::verdict(
                 compared(record, Placement::Spread, 64, Residency::Place)?,
@@ -83,10 +83,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "round-trip",
-        asks: "64 B, both on one core, through a pipe: median time there and back?",
+        asks: "64 B, both on one core, through a pipe: what is the median round trip?",
         answer: Answer::Duration,
-        hint: "two system calls on each side, and two switches from one process to the other",
-        why: "Most of it is the kernel stopping one process and starting the other, twice.",
+        hint: "two system calls on each side, and two context switches",
+        why: "Most of it is two context switches: the kernel stops one process and starts the other.",
         found: |record| {
             let trip = &trial(record, Placement::Same, 64, "pipe")?.round_trip_ns;
             Some(MeasuredAnswer::exactly(trip.p50 as f64))
@@ -94,10 +94,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "lecture-place",
-        asks: "400 kB, both on one core, asleep: how many times the time of shared place does the pipe take?",
+        asks: "400 kB, both on one core, sleeping: how many times as long as shared place does the pipe take?",
         answer: Answer::Times,
-        hint: "the pipe copies twice, in pieces that the kernel hands over; place copies once",
-        why: "The pipe's two copies go through the kernel, page by page, and wake the other side on the way. Placing is one copy in user space.",
+        hint: "the pipe copies twice, in pieces; place copies once",
+        why: "The pipe copies twice through the kernel, page by page, and wakes the other side meanwhile. Placing is one copy in user space.",
         found: |record| {
             Some(MeasuredAnswer::ratio(compared(
                 record,
@@ -109,10 +109,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "lecture-resident",
-        asks: "400 kB, both on one core, asleep: how many times the time of shared resident does the pipe take?",
+        asks: "400 kB, both on one core, sleeping: how many times as long as shared resident does the pipe take?",
         answer: Answer::Times,
-        hint: "what is left where nothing is copied? the worker still adds up 50,000 numbers",
-        why: "A resident list is not copied at all: what is left is two wake-ups and adding it up.",
+        hint: "what is left if nothing is copied? the worker still adds up 50,000 numbers",
+        why: "A resident list is not copied. What is left is two wake-ups and the addition.",
         found: |record| {
             Some(MeasuredAnswer::ratio(compared(
                 record,
@@ -124,10 +124,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "large-place",
-        asks: "64 MiB, both on one core, asleep: how many times the time of shared place does the pipe take?",
+        asks: "64 MiB, both on one core, sleeping: how many times as long as shared place does the pipe take?",
         answer: Answer::Times,
-        hint: "such a list fits no cache: what does one copy cost then, and what do two?",
-        why: "Beyond the caches each byte of any copy comes from memory. That makes place dearer by more than it makes the pipe, so the ratio falls again.",
+        hint: "such a list fits into no cache: what does one copy cost then, and what do two?",
+        why: "Beyond the caches, each copied byte comes from memory. That slows place down more than the pipe, so the ratio falls again.",
         found: |record| {
             Some(MeasuredAnswer::ratio(compared(
                 record,

@@ -198,34 +198,34 @@ fn announce(context: &mut LabContext<'_>, cases: &[Case], arm: &Arm) -> anyhow::
 static QUESTIONS: &[Question] = &[
     Question {
         key: "pipe",
-        asks: "no list, through a pipe: from how long a task on is a pool 1.2 times as fast as alone?",
+        asks: "no list, through a pipe: how long must a task take for a pool to be 1.2 times as fast as one process?",
         answer: Answer::Duration,
-        hint: "the lecture says 5 to 10 ms, of CPython; what does handing a task over cost here?",
-        why: "A pool wins once the time that other cores save is more than handing over costs; compiled code hands over in microseconds.",
+        hint: "the lecture says 5 to 10 ms for CPython; what does handing a task over cost here?",
+        why: "A pool wins if the other cores save more time than handing over costs. Compiled code hands over in microseconds.",
         found: |record| found(record, "pipe", record::Residency::Place, 0),
     },
     Question {
         key: "shared",
-        asks: "no list, through a shared ring: from how long a task on is a pool 1.2 times as fast?",
+        asks: "no list, through a shared ring: how long must a task take for a pool to be 1.2 times as fast?",
         answer: Answer::Duration,
-        hint: "no system call is needed while the other side polls",
-        why: "Handing over is one cache line while the other side polls, so much shorter tasks pay.",
+        hint: "while the other side polls, no system call is needed",
+        why: "While the other side polls, handing over is one cache line. So a pool pays for much shorter tasks.",
         found: |record| found(record, "shared", record::Residency::Place, 0),
     },
     Question {
         key: "pipe-large",
-        asks: "a list of 400 kB for each task, through a pipe: from how long a task on?",
+        asks: "a list of 400 kB for each task, through a pipe: how long must a task take?",
         answer: Answer::Duration,
-        hint: "what does copying 400 kB twice cost? and does the task count reading its list?",
-        why: "Each task must win back the copying of its list before it wins anything.",
+        hint: "what does copying 400 kB twice cost? and reading the list is part of the task",
+        why: "The time saved must first pay for copying the list.",
         found: |record| found(record, "pipe", record::Residency::Place, BYTES[1]),
     },
     Question {
         key: "resident-large",
-        asks: "a list of 400 kB for each task, in the segment already: from how long a task on?",
+        asks: "a list of 400 kB for each task, in the segment already: how long must a task take?",
         answer: Answer::Duration,
-        hint: "which of the answers before does it resemble, if the list does not travel?",
-        why: "A list that does not travel costs nothing to hand over: the size hardly matters any more.",
+        hint: "the list does not travel: which earlier answer does this one resemble?",
+        why: "A list that does not travel costs nothing to hand over, so its size hardly matters.",
         found: |record| found(record, "shared", record::Residency::Resident, BYTES[1]),
     },
 ];
@@ -248,7 +248,7 @@ fn found(
             MeasuredAnswer::Number(at as f64, low as f64, high as f64)
         }
         _ => MeasuredAnswer::Undecided(match &line.side {
-            Some(side) => format!("none in what was measured: {side}"),
+            Some(side) => format!("none in the measured range: {side}"),
             None => line.verdict.clone(),
         }),
     })

@@ -41,7 +41,7 @@ impl Lab for Futures {
         "26.2"
     }
     fn question(&self) -> &'static str {
-        "futures as they are completed: in which order, and what of a task that fails?"
+        "in which order do results arrive, and what happens to a task that fails?"
     }
     fn questions(&self) -> &'static [Question] {
         QUESTIONS
@@ -97,10 +97,10 @@ const DEATHS: &[&str] =
 static QUESTIONS: &[Question] = &[
     Question {
         key: "place-of-invalid",
-        asks: "8 tasks, the fourth of them −1, which fails at once; as they are completed through a pipe, when does it come?",
+        asks: "8 tasks through a pipe, taken as completed. The fourth is −1, which fails at once: when does it come?",
         answer: Answer::Choice(PLACES),
-        hint: "it is the fourth to be sent, and a worker does what it has in order",
-        why: "What finishes first comes first, and when a task may begin counts too: it waits behind what its worker had before.",
+        hint: "it is the fourth to be sent, and a worker does its tasks in order",
+        why: "The first to finish comes first. But a task must also begin, and that depends on when its worker gets a core and what it does before.",
         found: |record| {
             let first = outcomes(record, "pipe", WORKLOAD).next()?;
             Some(MeasuredAnswer::Choice(PLACES[usize::from(first.input >= 0)]))
@@ -108,10 +108,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "error-of-invalid",
-        asks: "the task −1 fails in another process; which error does result() give?",
+        asks: "the task −1 fails in another process: which error does result() return?",
         answer: Answer::Choice(ERRORS),
         hint: "the lecture catches ValueError around result()",
-        why: "The error is sent back by its type and its text, and made anew here; the caller of result() sees it as if it had been raised here.",
+        why: "The worker sends the error's type and fields, and the caller rebuilds it. result() returns it as if it had happened here.",
         found: |record| {
             let invalid = outcomes(record, "pipe", WORKLOAD).find(|outcome| outcome.input < 0)?;
             let name = invalid.error.as_ref().map(|error| error.name.as_str());
@@ -121,10 +121,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "death-of-a-worker",
-        asks: "a worker process dies in the midst of a task; what becomes of the others?",
+        asks: "a worker process dies during a task: what happens to the other tasks?",
         answer: Answer::Choice(DEATHS),
-        hint: "what would you want of a pool? CPython's two pools do the other two",
-        why: "The supervisor sees the worker die and starts another. Only the task that had begun is lost, and says why.",
+        hint: "what would you want from a pool? CPython's two pools do the other two",
+        why: "The supervisor notices the death and starts another worker. Only the task that had begun is lost, and its error says why.",
         found: |record| {
             let faults: Vec<_> = outcomes(record, "pipe", FAULTS).collect();
             let died = |outcome: &&TaskOutcome| {
@@ -256,7 +256,7 @@ fn claims(context: &mut LabContext<'_>, seen: &Seen) -> anyhow::Result<()> {
     let place = |at: usize| places.get(at).map_or(0, |place| place + 1);
     let reason = format!(
         "in {fastest_first} of {} rounds; −1, which takes no time at all, was {}: \
-         what finishes first comes first, and when it may begin counts too",
+         the first to finish comes first, and when a task begins counts too",
         orders.len(),
         match (place(0), place(places.len().saturating_sub(1))) {
             (first, last) if first == last => format!("{} of the 8 each time", ordinal(first)),
@@ -270,7 +270,7 @@ fn claims(context: &mut LabContext<'_>, seen: &Seen) -> anyhow::Result<()> {
     );
     let seen = fastest_first == orders.len() && !orders.is_empty();
     context.claim("as_completed yields futures as they finish: fastest first", seen, reason)?;
-    let reason = format!("{as_its_type} InvalidRange, one by each of {} transports", WAYS.len());
+    let reason = format!("{as_its_type} InvalidRange, one over each of {} transports", WAYS.len());
     let text = "result() gives the error that was raised in the worker, as its type";
     context.claim(text, *as_its_type == WAYS.len(), reason)
 }

@@ -25,7 +25,7 @@ impl Lab for Owners {
         "7"
     }
     fn question(&self) -> &'static str {
-        "owners: what survives of a task, a lock and a segment when the process that holds it is killed?"
+        "what survives of a task, a lock and a segment if the process that holds it is killed?"
     }
     fn options(&self) -> &'static [&'static str] {
         &[KILLS]
@@ -70,24 +70,24 @@ static QUESTIONS: &[Question] = &[
         key: "lost",
         asks: "hundreds of workers are killed at random instants under load: how many results are lost?",
         answer: Answer::Count,
-        hint: "who knows which tasks were sent and not answered?",
-        why: "The coordinator alone keeps the ledger, and a worker does its tasks in order: what was sent and not answered can be sent again, the first of them because its job may be repeated.",
+        hint: "which process knows the tasks that were sent and not answered?",
+        why: "Only the coordinator has the ledger, and a worker does its tasks in order. Tasks without an answer can be sent again; the first of them because its job is repeatable.",
         found: |record| Some(MeasuredAnswer::exactly(sum(record, |test| test.lost)?)),
     },
     Question {
         key: "left",
-        asks: "and how many processes, segments and descriptors do they leave behind?",
+        asks: "how many processes, segments and descriptors do they leave behind?",
         answer: Answer::Count,
-        hint: "whose are they: the worker's, or the coordinator's?",
-        why: "A worker owns nothing that outlives it: its maps and descriptors end with it, and what it shared belongs to the coordinator, which lives.",
+        hint: "which process owns them: the worker, or the coordinator?",
+        why: "A worker owns nothing that outlives it. Its maps and descriptors end with it. What it shared belongs to the coordinator.",
         found: |record| Some(MeasuredAnswer::exactly(sum(record, Chaos::left)?)),
     },
     Question {
         key: "killed-per-repeat",
-        asks: "how many times as many workers were killed as tasks had to be begun again?",
+        asks: "how many workers were killed for each task that had to be begun again?",
         answer: Answer::Times,
-        hint: "what else may a worker be doing when it is hit?",
-        why: "Some are hit while they start, or wait for a task: nothing has begun there. The shorter its tasks beside its start, the fewer workers die at work.",
+        hint: "what else can a worker be doing when it is killed?",
+        why: "Some are killed while they start or wait for a task: nothing has begun then. The shorter the tasks compared with the start of a process, the fewer workers die at work.",
         found: |record| {
             let (kills, again) =
                 (sum(record, |test| test.kills.into())?, sum(record, |of| of.again)?);

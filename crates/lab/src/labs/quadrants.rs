@@ -102,10 +102,10 @@ const FASTER: [(Verdict, &str); 2] = [(Verdict::Faster, POOL[0]), (Verdict::NoGa
 static QUESTIONS: &[Question] = &[
     Question {
         key: "heavy-small",
-        asks: "heavy compute, small data: how many times as fast as alone is the pool, through pipe-serde?",
+        asks: "heavy compute, small data, through pipe-serde: what is the speedup of the pool?",
         answer: Answer::Times,
-        hint: "more workers than cores cannot be faster than the cores: how many does this machine have?",
-        why: "Nothing of size is handed over, so the workers compute at once, and the cores set the limit.",
+        hint: "a speedup cannot exceed the number of cores: how many does this machine have?",
+        why: "Little is handed over, so the workers compute at once, and the cores set the limit.",
         found: |record| {
             Some(MeasuredAnswer::ratio(compared(
                 record,
@@ -117,10 +117,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "light-small",
-        asks: "light compute, small data, through pipe-serde: is the pool faster than alone, by 1.2 at least?",
+        asks: "light compute, small data, through pipe-serde: is the pool at least 1.2 times as fast as one process?",
         answer: Answer::Choice(POOL),
         hint: "one multiplication takes a nanosecond: how long does handing it over take?",
-        why: "Handing over one task costs microseconds. No number of cores wins them back from a multiplication.",
+        why: "Handing over one task costs microseconds. A multiplication is too short to win them back with any number of cores.",
         found: |record| {
             Some(MeasuredAnswer::verdict(
                 compared(record, 1, "pipe-serde", record::Residency::Place)?,
@@ -130,10 +130,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "heavy-large",
-        asks: "heavy compute, large data, through pipe-serde: is the pool faster than alone, by 1.2 at least?",
+        asks: "heavy compute, large data, through pipe-serde: is the pool at least 1.2 times as fast as one process?",
         answer: Answer::Choice(POOL),
-        hint: "50,000 square roots, repeated as long as in CPython, against serialising 50,000 numbers",
-        why: "The task computes for longer than its list takes to serialise, send and build anew; how much longer is the speedup.",
+        hint: "compare: square roots for as long as in CPython, and serialising 50,000 numbers",
+        why: "The task computes for longer than it takes to serialise, send and rebuild its list.",
         found: |record| {
             Some(MeasuredAnswer::verdict(
                 compared(record, 2, "pipe-serde", record::Residency::Place)?,
@@ -143,10 +143,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "light-large",
-        asks: "light compute, large data, through pipe-serde: is the pool faster than alone, by 1.2 at least?",
+        asks: "light compute, large data, through pipe-serde: is the pool at least 1.2 times as fast as one process?",
         answer: Answer::Choice(POOL),
-        hint: "adding the list up reads each number once: how often does sending it touch each?",
-        why: "Sending a list touches each number several times, and adding it up touches it once. So it is done before it is sent.",
+        hint: "adding up reads each number once: how often does sending touch each?",
+        why: "Sending a list touches each number several times, adding up only once. One process is done before the list is sent.",
         found: |record| {
             Some(MeasuredAnswer::verdict(
                 compared(record, 3, "pipe-serde", record::Residency::Place)?,
@@ -156,10 +156,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "light-large-resident",
-        asks: "light compute, large data, lists in the segment already: is the pool faster than alone, by 1.2 at least?",
+        asks: "light compute, large data, lists in the segment already: is the pool at least 1.2 times as fast as one process?",
         answer: Answer::Choice(POOL),
-        hint: "what is handed over now? and how long does adding up 50,000 numbers take beside that?",
-        why: "Only a descriptor travels, and adding up 50,000 numbers takes longer than that: the lecture's loss was the copying.",
+        hint: "what is handed over now? and how long does adding up 50,000 numbers take, compared with that?",
+        why: "Only a descriptor travels, and adding up 50,000 numbers takes longer. The lecture's loss came from copying.",
         found: |record| {
             Some(MeasuredAnswer::verdict(
                 compared(record, 3, "shared", record::Residency::Resident)?,
@@ -203,7 +203,7 @@ fn reason(found: &Comparison, low: f64, cores: usize, workers: usize) -> String 
     let measured = format!("pipe-serde {ratio:.2}× ({from:.2}–{to:.2})");
     let ceiling = cores.min(workers) as f64;
     if found.generations < MIN_GENERATIONS {
-        format!("{measured}; {} generations are too few to say", found.generations)
+        format!("{measured}; {} generations are too few", found.generations)
     } else if low > ceiling {
         format!("{measured}; {cores} cores: the ceiling is {ceiling}×")
     } else if found.verdict == Verdict::Faster && found.ratio > SPEEDUP && low == 0.0 {

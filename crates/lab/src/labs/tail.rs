@@ -1,4 +1,4 @@
-//! Chapter 5: how long do the slowest tasks take, and which loop sees them?
+//! Chapter 5: how long do the slowest tasks take, and which measuring loop sees them?
 //!
 //! The same tasks with and without a worker that pauses now and then, each in a closed loop and in an
 //! open one. Its cells are those of a sweep, with `--rate`.
@@ -37,7 +37,7 @@ impl Lab for Tail {
         "5"
     }
     fn question(&self) -> &'static str {
-        "how long do the slowest tasks take, and which loop sees them?"
+        "how long do the slowest tasks take, and which measuring loop sees them?"
     }
     fn without(&self) -> &'static [&'static str] {
         &[WORKERS, SCALE]
@@ -87,10 +87,10 @@ const P99S: &[&str] = &["microseconds, as without pauses", "milliseconds, as lon
 static QUESTIONS: &[Question] = &[
     Question {
         key: "closed-p99",
-        asks: "a worker pauses for 5 ms ten times a second; the next task is sent after an answer. Where is p99?",
+        asks: "a worker pauses for 5 ms ten times a second, and the next task is sent after an answer: where is p99?",
         answer: Answer::Choice(P99S),
-        hint: "how many tasks are answered between two pauses, and how many of them does one pause hold up?",
-        why: "No task is sent while the worker pauses, so a pause holds up one task in many thousands. p99 cannot see it, and the maximum can.",
+        hint: "how many tasks are answered between two pauses, and how many of them does one pause delay?",
+        why: "Nothing is sent while the worker pauses, so a pause delays one task in many thousands. The maximum sees it, p99 does not (coordinated omission).",
         found: |record| {
             let p99 = trial(record, SumWithPauses::NAME, "shared", false)?.round_trip_ns.p99;
             Some(MeasuredAnswer::Choice(P99S[usize::from(shows(p99))]))
@@ -98,10 +98,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "open-p99",
-        asks: "the same worker; 10,000 tasks a second are due on a schedule, and their time counts from when each is due. What is p99?",
+        asks: "the same worker, but 10,000 tasks a second are due on a schedule, and times count from when each is due: what is p99?",
         answer: Answer::Duration,
-        hint: "fifty tasks come due while it pauses: how long has each waited when it goes on?",
-        why: "Of a thousand tasks in 100 ms fifty come due during the pause, and wait for what is left of it. The slowest fifth of those are the slowest hundredth of all.",
+        hint: "fifty tasks are due while it pauses: how long has each waited when it goes on?",
+        why: "Of a thousand tasks in 100 ms, fifty are due during the pause and wait for the rest of it. The slowest fifth of those are the slowest hundredth of all.",
         found: |record| {
             let trial = trial(record, SumWithPauses::NAME, "shared", true)?;
             Some(MeasuredAnswer::exactly(trial.round_trip_ns.p99 as f64))
@@ -109,10 +109,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "tail-ratio",
-        asks: "the same open loop: how many times the p99 of shared place is that of the pipe?",
+        asks: "the same open loop: how many times the p99 of shared place is the p99 of the pipe?",
         answer: Answer::Times,
-        hint: "what is the p99 made of: handing over, or waiting?",
-        why: "The p99 is the pause, not the transport: whichever way the list goes, it waits as long.",
+        hint: "what is most of the p99: handing over, or waiting?",
+        why: "The p99 is the pause, not the transport: the list waits as long with both.",
         found: |record| {
             let p99 = |transport| {
                 Some(trial(record, SumWithPauses::NAME, transport, true)?.round_trip_ns.p99 as f64)
@@ -122,10 +122,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "samples",
-        asks: "how many samples must there be for the largest to lie above p99, with 95 % confidence?",
+        asks: "how many samples are needed for the largest to be above p99 with 95 % confidence?",
         answer: Answer::Count,
-        hint: "each sample lies below p99 with a probability of 0.99: when are all of n below it in 5 % of cases?",
-        why: "All of n samples lie below p99 with a probability of 0.99 to the power n. That is 5 % at n = 299.",
+        hint: "each sample is below p99 with a probability of 0.99: for which n are all below it in 5 % of cases?",
+        why: "All n samples are below p99 with a probability of 0.99 to the power n. That is 5 % at n = 299.",
         found: |record| {
             trial(record, SUM, "shared", false)?;
             Some(MeasuredAnswer::exactly(SAMPLES_FOR_P99 as f64))
@@ -161,10 +161,10 @@ fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
         format!("p99 by pipe {}, by shared {}", time(pipe), time(shared))
     };
     let hidden = !p99s[0].iter().any(|p99| shows(*p99));
-    let reason = format!("{}; the slowest took {} at least", words(p99s[0]), time(most));
+    let reason = format!("{}; the slowest took at least {}", words(p99s[0]), time(most));
     let in_maximum = most >= PAUSE.as_nanos() as u64;
     context.claim(
-        "a closed loop hides pauses: its p99 knows nothing of them, its maximum does",
+        "a closed loop hides pauses: its maximum shows them, its p99 does not",
         hidden && in_maximum,
         reason,
     )?;
@@ -172,7 +172,7 @@ fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
     context.claim("the open loop's p99 shows the same pauses", seen, words(p99s[1]))?;
     let ratio = p99s[1][0] as f64 / p99s[1][1].max(1) as f64;
     context.claim(
-        "that p99 is the pause's, not the transport's: copying or sharing makes no difference to it",
+        "that p99 comes from the pause, not from the transport: copying or sharing makes no difference",
         seen && (0.8..=1.25).contains(&ratio),
         format!("pipe ÷ shared {ratio:.2}×"),
     )

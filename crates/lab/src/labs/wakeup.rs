@@ -1,4 +1,4 @@
-//! Chapter 6: what does it cost to wake a process that waits, and when may it spin instead of sleeping?
+//! Chapter 6: what does it cost to wake a waiting process, and when may it spin instead?
 //!
 //! Its cells are a sweep's, with a resident list of one item: nothing but the hand-over is left.
 
@@ -32,7 +32,7 @@ impl Lab for Wakeup {
         "6"
     }
     fn question(&self) -> &'static str {
-        "what does it cost to wake a process that waits, and when may it spin instead of sleeping?"
+        "what does it cost to wake a waiting process, and when may it spin instead?"
     }
     fn without(&self) -> &'static [&'static str] {
         &[WORKERS, SCALE]
@@ -136,12 +136,12 @@ fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
     let mut all = Vec::new();
     if let Some(times) = times(record, (Place::Spread, "spin"), (Place::Spread, "futex")) {
         let reason = format!("across two cores a futex takes {} of spin", ratio(times));
-        let text = "waking a sleeping core costs 10 times the rest of the journey, or more";
+        let text = "waking a sleeping core costs at least 10 times the rest of the round trip";
         all.push((text, times >= MIN_WAKING_RATIO, reason));
     }
     if let Some(times) = times(record, (Place::Same, "futex"), (Place::Same, "spin")) {
         let reason = format!("on one core spin takes {} of a futex", ratio(times));
-        let text = "a process that spins on the core that its peer needs waits for the scheduler";
+        let text = "a process that spins on its peer's core waits for the scheduler";
         all.push((text, times >= MIN_WAKING_RATIO, reason));
     }
     let places =
@@ -157,7 +157,7 @@ fn claims(context: &mut LabContext<'_>) -> anyhow::Result<()> {
         });
         let reason = words.collect::<Vec<_>>().join(", ");
         all.push((
-            "the hybrid is within 1.3 times the best other wake-up wherever its peer runs",
+            "the hybrid takes at most 1.3 times as long as the best other wake-up, on one core and on two",
             near,
             reason,
         ));
@@ -171,17 +171,17 @@ const WAYS: &[&str] = &["looking without a pause", "looking and yielding", "slee
 static QUESTIONS: &[Question] = &[
     Question {
         key: "sleep-same",
-        asks: "both on one core, asleep on a futex: median time there and back?",
+        asks: "both on one core, sleeping on a futex: what is the median round trip?",
         answer: Answer::Duration,
-        hint: "two system calls and one switch from process to process, each way",
-        why: "Each side wakes the other and then sleeps: two switches, and no core has to be woken.",
+        hint: "two system calls and one context switch, each way",
+        why: "Each side wakes the other and then sleeps: two context switches, and no idle core has to be woken.",
         found: |record| Some(MeasuredAnswer::exactly(p50(record, Place::Same, "futex")?)),
     },
     Question {
         key: "sleep-spread",
-        asks: "asleep on a futex, each on a core of its own: how many times as long as on one core?",
+        asks: "sleeping on a futex, each on its own core: how many times as long as on one core?",
         answer: Answer::Times,
-        hint: "what has to happen on an idle core before it runs a process?",
+        hint: "what must happen on an idle core before it runs a process?",
         why: "An idle core has to be woken by an interrupt. On a virtual machine the host has to bring it back first.",
         found: |record| {
             let times = times(record, (Place::Same, "futex"), (Place::Spread, "futex"))?;
@@ -190,10 +190,10 @@ static QUESTIONS: &[Question] = &[
     },
     Question {
         key: "spin-spread",
-        asks: "each on a core of its own: how many times the time of spin does a futex take?",
+        asks: "each on its own core: how many times as long as spin does a futex take?",
         answer: Answer::Times,
-        hint: "of a journey without sleep, a cache line there and back is nearly all",
-        why: "Nothing is left but cache lines that go from core to core; all else was waking.",
+        hint: "without sleeping, a round trip is mostly the transfer of cache lines",
+        why: "What is left with spin is cache lines that move between cores. The rest was waking.",
         found: |record| {
             let times = times(record, (Place::Spread, "spin"), (Place::Spread, "futex"))?;
             Some(MeasuredAnswer::exactly(times))
@@ -203,8 +203,8 @@ static QUESTIONS: &[Question] = &[
         key: "best-same",
         asks: "both on one core: which is fastest?",
         answer: Answer::Choice(WAYS),
-        hint: "who runs while the other one looks?",
-        why: "Yielding hands the core over by one cheap system call, and no process is put to sleep or woken. Looking without a pause holds the core that the answer needs.",
+        hint: "which process runs while the other one polls?",
+        why: "Yielding hands the core over with one cheap system call, and no process is put to sleep or woken. Spinning holds the core that the peer needs.",
         found: |record| {
             let names = ["spin", "hybrid", "futex"];
             let times = names.map(|name| p50(record, Place::Same, name));

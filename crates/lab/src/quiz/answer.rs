@@ -22,7 +22,7 @@ pub(super) fn read(answer: Answer, text: &str) -> Result<(String, Option<f64>), 
         Some(value) if f64::is_finite(value) && value > 0.0 || answer == Answer::Count => {
             Ok((answer.number(value), Some(value)))
         }
-        _ => Err(format!("`{text}` is no answer: write {}", example(answer))),
+        _ => Err(format!("`{text}` is not an answer: write {}", example(answer))),
     }
 }
 
@@ -51,7 +51,7 @@ fn choice(choices: &'static [&'static str], text: &str) -> Result<&'static str, 
     let mut begin = choices.iter().filter(|words| words.to_lowercase().starts_with(&lower));
     match (begin.next(), begin.next()) {
         (Some(words), None) if !lower.is_empty() => Ok(words),
-        _ => Err(format!("`{text}` is no answer: write {}", example(Answer::Choice(choices)))),
+        _ => Err(format!("`{text}` is not an answer: write {}", example(Answer::Choice(choices)))),
     }
 }
 

@@ -30,7 +30,7 @@ pub enum Source {
 pub fn ask(lab: &dyn Lab, source: &Source) -> Result<Vec<Guess>, UsageError> {
     if lab.questions().is_empty() {
         let name = lab.name();
-        return Err(UsageError::new(format!("lab {name} asks for no guess: leave --predict out")));
+        return Err(UsageError::new(format!("lab {name} has no questions: leave --predict out")));
     }
     match source {
         Source::Prompts { hints, quiet } => prompts(lab, *hints, *quiet),
@@ -45,7 +45,7 @@ fn prompts(lab: &dyn Lab, hints: bool, quiet: bool) -> Result<Vec<Guess>, UsageE
             anstream::eprintln!("{text}")
         }
     };
-    say(format!("predict  {all} questions; ? gives a hint, an empty line leaves one out"));
+    say(format!("predict  {all} questions; ? gives a hint, an empty line skips one"));
     let mut guesses = Vec::new();
     for (number, question) in (1..).zip(lab.questions()) {
         say(format!(
@@ -61,7 +61,7 @@ fn prompts(lab: &dyn Lab, hints: bool, quiet: bool) -> Result<Vec<Guess>, UsageE
             let count = stdin.lock().read_line(&mut line).map_err(UsageError::new)?;
             if count == 0 {
                 return Err(UsageError::new(format!(
-                    "stdin ended before an answer to `{}`, question {number} of {all}: give a line for each, or --answers FILE",
+                    "stdin ended before the answer to `{}`, question {number} of {all}: give one line per question, or use --answers FILE",
                     question.key
                 )));
             }
@@ -105,14 +105,16 @@ fn file(lab: &dyn Lab, path: &Path) -> Result<Vec<Guess>, UsageError> {
             refuse(format!("lab {} has no question `{key}`; there are {keys}", lab.name()))
         })?;
         if guesses.iter().any(|guess| guess.question == key) {
-            return Err(refuse(format!("`{key}` was answered above already")));
+            return Err(refuse(format!("`{key}` is answered twice: leave one out")));
         }
         if !answer.trim().is_empty() {
             guesses.push(guess(lab, question, answer).map_err(refuse)?);
         }
     }
     match guesses.is_empty() {
-        true => Err(UsageError::new(format!("--answers {name} answers nothing"))),
+        true => Err(UsageError::new(format!(
+            "--answers {name} has no answers: write lines `key = answer`"
+        ))),
         false => Ok(guesses),
     }
 }

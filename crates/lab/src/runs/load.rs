@@ -67,7 +67,7 @@ fn find(text: &str) -> Result<PathBuf, UsageError> {
     let saved = name(text).ok().map(|name| folder(&name)).filter(|folder| folder.exists());
     saved.ok_or_else(|| {
         UsageError::new(format!(
-            "there is no run `{text}`: name a run's folder, its run.jsonl, or what it was saved as"
+            "there is no run `{text}`: name its folder, its run.jsonl, or the name it was saved as"
         ))
     })
 }
@@ -81,7 +81,7 @@ fn name_faults(file: &Path, stored: &Stored) {
     let runs = stored.record.run.iter().chain(&stored.record.continued);
     if let Some(schema) = runs.map(|run| run.schema).find(|schema| *schema > SCHEMA) {
         messages.push(format!(
-            "has schema {schema}, and this program knows {SCHEMA}: what has changed its meaning since is shown in the old one"
+            "has schema {schema}, but this program knows {SCHEMA}: fields that have changed are shown with their old meaning"
         ));
     }
     let unknown = stored.unknown.iter();

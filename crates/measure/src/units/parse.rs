@@ -55,7 +55,7 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
         text.trim().parse().map_err(|_| format!("`{text}` is not a size: {example}"))?;
     let bytes = usize::try_from(size.as_u64()).map_err(|_| format!("`{text}` is too large"))?;
     if bytes == 0 {
-        return Err(format!("a list of 0 bytes carries nothing: {example}"));
+        return Err(format!("a list cannot have 0 bytes: {example}"));
     }
     bytes.checked_next_multiple_of(ITEM_BYTES).ok_or_else(|| format!("`{text}` is too large"))
 }

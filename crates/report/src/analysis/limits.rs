@@ -96,16 +96,16 @@ pub(crate) fn name(what: &str, bytes: usize) -> String {
         "null_system_call" => "a system call that does nothing".into(),
         "copy_in_cache" => format!("a copy of {}, in the cache", size(bytes)),
         "copy_out_of_cache" => format!("a copy of {}, in no cache", size(bytes)),
-        "compute" => "square roots; across two, on both at once".into(),
+        "compute" => "computing square roots; across two: on both at once".into(),
         "page_fault" => "the first touch of a page".into(),
-        "cache_line_round_trip" => "a cache line there and back, polling".into(),
-        "yield_round_trip" => "giving the core away, there and back".into(),
+        "cache_line_round_trip" => "a cache-line round trip, polling".into(),
+        "yield_round_trip" => "a sched_yield round trip".into(),
         "list_read" => format!("a list of {}, read", size(bytes)),
         "list_copied_and_read" => {
             format!("a list of {}, copied into a segment and read there", size(bytes))
         }
-        "futex_round_trip" => "a futex there and back, sleeping".into(),
-        "pipe_round_trip" => "a pipe there and back, sleeping".into(),
+        "futex_round_trip" => "a futex round trip, sleeping".into(),
+        "pipe_round_trip" => "a pipe round trip, sleeping".into(),
         other => other.replace('_', " "),
     }
 }

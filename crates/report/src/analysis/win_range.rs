@@ -76,7 +76,7 @@ impl Arm<'_> {
             },
             WinRange::Between(first, last) if first == last => format!("share at {}", named(first)),
             WinRange::Between(first, last) => {
-                format!("share wherever it is decided from {} to {}", named(first), named(last))
+                format!("share at every decided size from {} to {}", named(first), named(last))
             }
         }
     }

@@ -50,7 +50,7 @@ const LEGEND: [&str; 2] = [
 
 fn describe(size_off: &Misprediction) -> String {
     let Misprediction { bytes, measured_ns, predicted_ns } = *size_off;
-    format!("{} {}, not {}", size(bytes), time(measured_ns), time(predicted_ns))
+    format!("{} {}, predicted {}", size(bytes), time(measured_ns), time(predicted_ns))
 }
 
 fn name(of: &CostModel<'_>) -> String {

@@ -35,11 +35,11 @@ pub(crate) fn section(record: &Record) -> Option<Section> {
     let columns =
         vec![Column::left("limit"), Column::right("one core"), Column::right("across two")];
     let mut notes = vec![
-        "p50 / p99 of the barest loop for each: two threads, no checks; nothing can be faster here"
+        "p50 / p99 of a minimal loop for each: two threads, no checks; no transport can be faster here"
             .into(),
     ];
     notes.extend(Limits::of(record).both_cores().map(both_cores));
-    let title = "this machine's own limits".into();
+    let title = "limits of this machine".into();
     Some(Section { title, table: Table { columns, rows }, notes, ..Section::default() })
 }
 

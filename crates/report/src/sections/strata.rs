@@ -34,15 +34,15 @@ pub(crate) fn sections(record: &Record) -> Vec<Section> {
 const LEGEND: [&str; 6] = [
     "times: round trip p50 / p99 · ratio: copy ÷ share, above 1 sharing is faster (95 % interval)",
     "shared place: the list is copied into the segment for each task · resident: it is there already",
-    "closed loop: the next task is sent after an answer · open loop: on a schedule, from when it should have been sent",
+    "closed loop: the next task is sent after an answer · open loop: tasks are due on a schedule, and times count from when each was due",
     "build: the list is produced for each task, in the segment or in the coordinator's memory",
-    "~ TOO CLOSE TO CALL: the interval holds a threshold, or there are fewer than six generations · ! unsteady: batches differ by a tenth",
+    "~ TOO CLOSE TO CALL: the interval contains a threshold, or there are fewer than six generations · ! unsteady: batches differ by more than a tenth",
     "^ over 5 % of the time went into round trips of more than ten times the median",
 ];
 
 const LIMIT_LEGEND: [&str; 2] = [
-    "× limit: p50 of each arm over what its task needs at least on this machine, measured before by plain loops:",
-    "  waking there and back, reading the list once, and copying it once unless it is resident",
+    "× limit: p50 of each arm ÷ the least time that its task needs on this machine, measured with plain loops:",
+    "  a wake-up each way, reading the list once, and copying it once unless it is resident",
 ];
 
 fn table(record: &Record, rows: &Rows<'_>, limits: &Limits<'_>) -> Table {

@@ -70,13 +70,13 @@ figure("latency", () => {
   const flat = limits.filter(({ what }) => what.endsWith("_round_trip"));
   const copies = limits.filter(({ what, bytes }) => what.startsWith("copy_") && bytes > 0 && bytes >= smallest && bytes <= largest).filter(({ p50 }) => p50 >= 0.7 * Math.min(...points.map((point) => point.p50)));
   // Their lines may lie close together, so they are named in the legend, the lowest first.
-  const least = d3.sort(flat, ({ p50 }) => p50).map(({ name, p50 }) => `${name.replace(/,? there and back/, "")} ${units.time(p50)}`);
+  const least = d3.sort(flat, ({ p50 }) => p50).map(({ name, p50 }) => `${name.replace(/ round trip/, "")} ${units.time(p50)}`);
   return {
     of: stratum.title,
     legend: [
       ...entries(all),
       ...(bands.length ? [["sharing begins to win", { fill: "var(--band)", opacity: 0.25 }]] : []),
-      ...(flat.length ? [[`limits there and back: ${least.join(" · ")}`, { color: "var(--faint)", dash: "1 3" }]] : []),
+      ...(flat.length ? [[`limits of a round trip: ${least.join(" · ")}`, { color: "var(--faint)", dash: "1 3" }]] : []),
       ...(copies.length ? [["limit: copying alone", { color: "var(--faint)", opacity: 0, symbol: "times" }]] : []),
     ],
     zoom: ["x", "y"],

@@ -123,7 +123,7 @@ function ticks(axis, most) {
   delete axis.ticksOf;
 }
 
-// Drag to zoom, double-click to go back, and buttons for who has no mouse.
+// Drag to zoom, double-click to go back, and buttons for readers without a mouse.
 function zoom(id, root, picture, plot, axes) {
   const { domains } = figures.get(id);
   const scales = Object.fromEntries(axes.map((axis) => [axis, plot.scale(axis)]));

@@ -32,7 +32,7 @@ pub(super) fn section(record: &Record, lab: &str) -> Option<Section> {
 
 const LEGEND: [&str; 2] = [
     "all tasks: median time of a round · speedup: sequential ÷ pool, pair by pair (95 % interval)",
-    "FASTER: all of it is above 1.2, as in the lecture",
+    "FASTER: the whole interval is above 1.2, the lecture's threshold",
 ];
 
 const REPEATED: &str = "(×14): times that a heavy job does its exact loop";

@@ -32,8 +32,8 @@ pub(super) fn sections(record: &Record, lab: &str) -> Vec<Section> {
 }
 
 const LEGEND: [&str; 3] = [
-    "Duration: as the lecture calls it · (×14): times that each task does its loop for that · measured: alone",
-    "Seq, Pool: median time of 8 tasks · Speedup: Seq ÷ Pool, pair by pair (95 % interval) · WINS: all of it is more than 5 % from 1.2",
+    "Duration: nominal · (×14): how often each task repeats its loop · measured: one task alone",
+    "Seq, Pool: median time of 8 tasks · Speedup: Seq ÷ Pool, pair by pair (95 % interval) · WINS: the whole interval is more than 5 % from 1.2",
     "a pool wins from where the speedup reaches 1.2 for good, in measured time (95 % interval)",
 ];
 

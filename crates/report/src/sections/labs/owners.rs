@@ -29,8 +29,7 @@ fn kills(record: &Record, lab: &str) -> Option<Section> {
         ]
     };
     let table = Table { columns, rows: kills.iter().map(row).collect() };
-    let legend =
-        "left = processes and names in /dev/shm · another there = from the kill to a new worker";
+    let legend = "left: processes and names in /dev/shm · another there: time from the kill until a new worker was ready";
     let notes = vec![legend.to_owned()];
     let title = format!("{lab}: what survives its owner");
     Some(Section { title, table, notes, ..Section::default() })
@@ -51,7 +50,7 @@ fn chaos_tests(record: &Record, lab: &str) -> Option<Section> {
         let why = test.error.as_ref().or(test.told.as_ref())?;
         Some(format!("failed  {}: {why}", way(test)))
     });
-    let legend = "left = workers, segments and descriptors that were still there when it was over";
+    let legend = "left: workers, segments and descriptors that were still there at the end";
     let given_up: u64 = tests.iter().map(|test| test.given_up).sum();
     let given_up = (given_up > 0).then(|| {
         format!("{given_up} threads given up to a lock that died with its holder (wake-up event)")

@@ -29,14 +29,14 @@ pub(super) fn sections(record: &Record, lab: &str) -> Vec<Section> {
 }
 
 const LEGEND: [&str; 2] = [
-    "p50, p99: a task with an 8 B list that is in the segment, there and back, through the hub",
-    "limit: p50 of a bare loop of two threads in the same placement: a pipe for pipe, else a futex; a cache line across cores where no process sleeps",
+    "p50, p99: round trip of a task with an 8 B list that is in the segment, through the hub",
+    "limit: p50 of a minimal loop of two threads with the same placement: a pipe for pipe, else a futex; a cache line across cores if neither side sleeps",
 ];
 
 fn title((workers, placement): (usize, Placement)) -> String {
     match (workers, placement) {
         (1, Placement::Same) => "wakeup: both on one core".into(),
-        (1, _) => "wakeup: each on a core of its own".into(),
+        (1, _) => "wakeup: each on its own core".into(),
         (workers, _) => format!("wakeup: {workers} workers, more than cores"),
     }
 }
