@@ -219,6 +219,28 @@ fn each_dependency_says_why_it_is_there() {
     }
 }
 
+/// Names of tests have at least five words; names of fields in the docs have fewer.
+const MIN_UNDERSCORES: usize = 4;
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let sources = ["crates", "tests"].map(|folder| files(&root().join(folder), "rs"));
+    let source: String = sources.concat().iter().map(read).collect();
+    let pages = files(&root().join("docs"), "md").into_iter();
+    for page in pages.chain(["README.md", "CONTRIBUTING.md"].map(|name| root().join(name))) {
+        let text = read(&page);
+        // Code inside a line is every second part.
+        let code = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let names =
+            code.filter(is_name).filter(|word| word.matches('_').count() >= MIN_UNDERSCORES);
+        for name in names {
+            let known = source.contains(&format!("fn {name}("));
+            assert!(known, "{} names `{name}`, which is not there", page.display());
+        }
+    }
+}
+
 #[test]
 fn files_stay_small_enough_to_be_read() {
     for (name, _) in ARROWS {
