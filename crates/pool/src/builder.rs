@@ -20,7 +20,7 @@ use crate::worker_group::{WorkerGroup, WorkerGroupPlan};
 pub const MAX_WORKERS: usize = 64;
 /// Most tasks that a worker may hold.
 const MAX_IN_FLIGHT: usize = 1 << 16;
-/// Unfinished tasks of a pool that nobody bounded.
+/// Unfinished tasks of a pool without a bound of its own.
 const BOUND: usize = 4096;
 /// Times that a task may be begun: one death is bad luck, and a second one with the same task is
 /// hardly.
@@ -239,7 +239,7 @@ impl Builder {
     /// # example::main(|| {
     /// let pool = Pool::builder().workers(1).chunk(2).build()?;
     /// let first = pool.submit("halve", 8, ())?;
-    /// // It waits for a second one, or for somebody who wants a result.
+    /// // It waits for a second one, or for a call that wants a result.
     /// assert!(first.cancel());
     /// # Ok(()) });
     /// ```
@@ -269,8 +269,8 @@ impl Builder {
     }
 
     /// How long a task may take, from when it is its worker's turn; for ever unless said otherwise.
-    /// The worker of one that takes longer is ended and replaced. The pool looks whenever somebody
-    /// waits for a result.
+    /// The worker of one that takes longer is ended and replaced. The pool looks whenever a result is
+    /// waited for.
     ///
     /// ```
     /// use std::time::Duration;
@@ -292,7 +292,7 @@ impl Builder {
 
     /// How often a task may be begun whose workers die with it; twice unless said otherwise. That is
     /// for jobs that may be repeated ([`crate::Job::repeatable`]); any other is begun once. A task
-    /// that kills whoever takes it, ends as many workers as this and no more.
+    /// that kills each worker that takes it, ends as many workers as this and no more.
     ///
     /// ```
     /// use pool::Pool;

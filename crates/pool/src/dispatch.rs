@@ -193,7 +193,7 @@ impl<W: Workers> Dispatcher<W> {
             return true;
         }
         let timeout = timeout.into_iter().chain(self.until_overdue()).min();
-        // Limits are looked at whatever came: other workers' answers must not put them off.
+        // Limits are looked at after each event: other workers' answers must not put them off.
         self.poll_event(timeout) | self.end_overdue()
     }
 

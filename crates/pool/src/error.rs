@@ -85,7 +85,7 @@ pub enum TaskError {
         /// Why.
         message: String,
     },
-    /// The worker died with this task in its hands, and it was not to be begun again: its job is not
+    /// The worker died with this task in its queue, and it was not to be begun again: its job is not
     /// [`crate::Job::repeatable`], or it was begun [`crate::Builder::attempts`] times. Tasks that
     /// only waited there are sent to another worker instead.
     #[error("worker {worker} (pid {pid}) died with this task{}: {reason}", times(*attempts))]
@@ -263,7 +263,7 @@ pub enum PoolError {
         /// What it said.
         what: String,
     },
-    /// A worker is gone, and whoever asked has no pool to replace it.
+    /// A worker is dead, and this call does not replace it.
     #[error("worker {} (pid {}) died: {}", .0.worker, .0.pid, .0.reason)]
     Died(WorkerExit),
     /// This process was itself started as a worker, and does not serve.

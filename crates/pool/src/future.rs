@@ -62,7 +62,7 @@ impl Future {
         }
     }
 
-    /// Waits for the outcome until `patience` ends; then the future comes back, and the task goes
+    /// Waits for the outcome for `timeout`; then the future comes back, and the task goes
     /// on.
     ///
     /// ```
@@ -81,14 +81,14 @@ impl Future {
     ///
     /// # Errors
     /// The future itself: not yet.
-    pub fn result_timeout(self, patience: Duration) -> Result<Outcome, Future> {
+    pub fn result_timeout(self, timeout: Duration) -> Result<Outcome, Future> {
         let started = Instant::now();
         loop {
             let mut tasks = self.pool.tasks();
             if let Some(outcome) = tasks.take(self.task.key) {
                 return Ok(outcome);
             }
-            let left = patience.saturating_sub(started.elapsed());
+            let left = timeout.saturating_sub(started.elapsed());
             let came = tasks.wait(Some(left));
             drop(tasks);
             if left.is_zero() && !came {

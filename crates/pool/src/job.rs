@@ -31,7 +31,7 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call in this process, for whoever runs a job without a pool. Its answer has no list.
+    /// A call in this process, to run a job without a pool. Its answer has no list.
     ///
     /// ```
     /// use pool::{Call, Job, JobError, Value};
@@ -71,7 +71,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// Some of it will not come: the coordinator has ended, or the worker may not read it. The task
-    /// then ends as [`crate::TaskError::Refused`], whatever the job returns.
+    /// then ends as [`crate::TaskError::Refused`], also if the job returns something else.
     #[inline]
     pub fn list(&mut self) -> Result<&'a [i64], JobError> {
         let whole = self.list.whole(self.alive);
@@ -157,7 +157,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// It is longer than [`crate::Builder::longest_answer`]. The task then ends as
-    /// [`crate::TaskError::Unencodable`], whatever the job returns.
+    /// [`crate::TaskError::Unencodable`], also if the job returns something else.
     pub fn answer(&mut self, items: usize) -> Result<&mut [i64], JobError> {
         self.asked = items;
         match self.check() {
@@ -211,11 +211,11 @@ pub trait Job: Sync {
     /// Computes the answer.
     ///
     /// # Errors
-    /// Whatever the job calls an error: it comes home as a value, and the worker lives.
+    /// The job's own error: it comes home as a value, and the worker lives.
     fn run(&self, call: &mut Call<'_>) -> Result<Value, JobError>;
 
     /// Whether a task may be begun again where its worker died with it: [`crate::Builder::attempts`]
-    /// says how often. False unless said otherwise: whoever died may have done half of it, and only
+    /// says how often. False unless said otherwise: a worker that died may have done half of it, and only
     /// the job's author knows whether doing that twice is the same as doing it once.
     ///
     /// ```

@@ -28,13 +28,13 @@ pub struct Answer {
     /// The list that the job left in [`crate::Call::answer`]; empty if it left none. Where lists are shared
     /// it lies where the worker built it: its items are read there, or copied out
     /// ([`AnswerList::into_vec`]). While it is kept the worker builds its next answers elsewhere, so it may
-    /// be kept for as long as one likes; of a worker's, as many as it has tasks in hand lie in place.
+    /// be kept for as long as one likes; of a worker's, as many as its queue has tasks lie in place.
     pub list: AnswerList,
     /// Number of the worker.
     pub worker: usize,
     /// Its process.
     pub pid: u32,
-    /// Workers that had it in their hands: more than one where one died with it.
+    /// Workers that had it in their queues: more than one where one died with it.
     pub attempts: u32,
 }
 

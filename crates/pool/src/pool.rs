@@ -1,7 +1,7 @@
 //! Tasks in, outcomes out.
 //!
 //! A pool has no thread of its own on the way of a task: it moves when it is called. `submit` sends
-//! as many tasks as workers may hold and keeps the rest in line; waiting for a result collects and
+//! as many tasks as workers may hold and keeps the rest pending; waiting for a result collects and
 //! sends on.
 
 use std::collections::VecDeque;
@@ -134,7 +134,7 @@ impl Pool {
                     outcomes.push(Err(error));
                 }
             }
-            // What is there already is taken, so that few outcomes lie about.
+            // What is there already is taken, so that few outcomes pile up.
             while waiting.front().is_some_and(Future::is_there) {
                 outcomes.extend(waiting.pop_front().map(Future::result));
             }
@@ -210,7 +210,7 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// It is longer than [`Builder::longest_list`], or all rooms are held by whoever asked for them.
+    /// It is longer than [`Builder::longest_list`], or the caller holds all rooms already.
     pub fn list(&self, items: usize) -> Result<Room, PoolError> {
         let mut tasks = self.0.tasks();
         loop {

@@ -159,7 +159,7 @@ fn only_core() -> Option<usize> {
     cores.next().filter(|_| cores.next().is_none())
 }
 
-/// Runs one task's job; whatever it does, there is a reply, and so many items of a list with it.
+/// Runs one task's job. There is a reply in any case, with so many items of a list.
 #[inline]
 fn answer(jobs: &[&dyn Job], incoming: Incoming<'_>, alive: &dyn Fn() -> bool) -> (Reply, usize) {
     let Incoming { task, list, stamps: [received, decoded], room } = incoming;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::layout::{CACHE_LINE_PAIR_BYTES, ITEM_BYTES};
 use crate::segment::Segment;
 
-/// Rooms for each place: the other is built in while somebody reads the one.
+/// Rooms for each place: one is read while the other is built in.
 const ROOMS_A_PLACE: usize = 2;
 
 /// The rooms, and which of them are whose.

@@ -1,8 +1,8 @@
 //! [`AnswerList`] is the list of an answer, read where its worker built it.
 //!
-//! The worker still has that room mapped for writing, so nobody is given a slice of it: items are read
+//! The worker still has that room mapped for writing, so no slice of it is given out: items are read
 //! one by one, by atomic loads. A worker that changes its answer afterwards changes what is read, and
-//! nothing else: length and memory are the reader's own. Whoever needs it to lie still copies it out.
+//! nothing else: length and memory are the reader's own. Copy it out where it must not change.
 
 use std::fmt;
 use std::iter::FusedIterator;

@@ -1,7 +1,7 @@
 //! Room for answers that are lists: a worker builds one in place, and the hub reads it there.
 //!
-//! One segment for each worker, which alone writes into its rooms. A room whose list somebody still
-//! reads is not built in again, so there are more rooms than tasks can be in flight, and each answer is
+//! One segment for each worker, which alone writes into its rooms. A room whose list is still
+//! being read is not built in again, so there are more rooms than tasks can be in flight, and each answer is
 //! told its room: the answer p by place p modulo the number of places, in words at the segment's end that
 //! the hub writes before it publishes the task. Where too many lists are kept the next is copied out.
 
@@ -58,7 +58,7 @@ impl Answers {
         self.rooms.segment.grant()
     }
 
-    /// Gives the next task's answer a room that nobody reads. Call it before each task is published,
+    /// Gives the next task's answer a room that is not being read. Call it before each task is published,
     /// while fewer than there are places are in flight.
     #[inline]
     pub fn assign(&mut self) {

@@ -1,7 +1,7 @@
 //! A [`Descriptor`] is thirty-two bytes that stand for a list or an answer of any size.
 //!
 //! The same words travel through a ring and, as the head of a frame, through a pipe. From a peer
-//! they are an allegation: what they name is checked where it is used ([`crate::Lists::accept`],
+//! they are untrusted: what they name is checked where it is used ([`crate::Lists::accept`],
 //! the hub's ledger), once, on a copy.
 
 /// Two to a cache line.
@@ -54,7 +54,7 @@ pub enum BadDescriptor {
 }
 
 impl Descriptor {
-    /// As four words; the first one holds `turn`, so whoever publishes stores it last.
+    /// As four words; the first one holds `turn`, so the publishing side stores it last.
     #[inline]
     pub fn to_words(self) -> [u64; 4] {
         [
@@ -68,7 +68,7 @@ impl Descriptor {
         ]
     }
 
-    /// From four words: every pattern of bits is a descriptor, though perhaps a lying one.
+    /// From four words: every pattern of bits is a descriptor, though perhaps a false one.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "each field is cut out of its word")]
     pub fn from_words(words: [u64; 4]) -> Descriptor {

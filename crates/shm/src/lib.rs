@@ -1,4 +1,4 @@
-//! Memory that two processes can both see, and ways to wake whoever waits for it.
+//! Memory that two processes share, and ways to wake a waiter.
 //!
 //! This is the only crate of the workspace with `unsafe` code: everything above it is
 //! `#![forbid(unsafe_code)]`. It knows nothing of tasks, workers or clocks.

@@ -7,7 +7,7 @@ use memmap2::Mmap;
 
 use crate::layout::ITEM_BYTES;
 
-/// A list that stays on its disk until somebody looks at it.
+/// A list that stays on its disk until it is read.
 #[derive(Debug)]
 pub struct ListFile {
     map: Mmap,

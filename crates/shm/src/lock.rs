@@ -32,13 +32,13 @@ impl Mutex {
     /// The C library refused.
     pub fn create(words: Span) -> io::Result<Mutex> {
         let room = room(&words);
-        // SAFETY: `room` says that the object fits; nobody else knows of the span yet. The mutex
+        // SAFETY: `room` says that the object fits; the span was not handed over yet. The mutex
         // guards nothing: its pointer to data is never followed.
         let (lock, _bytes) = unsafe { Raw::new(room, room) }.map_err(refused)?;
         Ok(Mutex { lock, _words: words })
     }
 
-    /// The mutex that somebody made in `words`.
+    /// The mutex that a peer made in `words`.
     ///
     /// # Errors
     /// The C library refused.
@@ -51,14 +51,14 @@ impl Mutex {
         Ok(Mutex { lock, _words: words })
     }
 
-    /// Takes it for as long as this process lives; false if somebody holds it for longer than a second.
+    /// Takes it for as long as this process lives; false if another process holds it for longer than a second.
     pub fn take(&self) -> bool {
         self.lock.try_lock(Timeout::Val(PATIENCE)).map(std::mem::forget).is_ok()
     }
 }
 
 /// Takes the lock on a file, of its open description, for as long as that is open anywhere; false if
-/// somebody holds it. The kernel drops it with its holder.
+/// another process holds it. The kernel drops it with its holder.
 pub fn take_file(file: impl AsFd) -> bool {
     crate::segment::lock(file).is_ok()
 }

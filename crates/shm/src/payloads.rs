@@ -1,4 +1,4 @@
-//! Room for what a worker says beyond one word: an error's text, the stamps of a phase task.
+//! Payload slots: what a reply says beyond one word, an error's text or the stamps of a phase task.
 //!
 //! One room per ring entry. A reply at position p uses room p: it is free again once that reply
 //! was collected, since no more tasks are in flight than the ring has entries.
@@ -29,7 +29,7 @@ pub fn write(span: &Span, room: usize, payload: &[u8]) {
     }
 }
 
-/// Copies `length` bytes out of room `room`: whatever the peer does to them now changes nothing.
+/// Copies `length` bytes out of room `room`: what the peer writes there later changes nothing.
 /// A length past the room is cut to it.
 pub fn read(span: &Span, room: usize, length: usize) -> Vec<u8> {
     let length = length.min(ROOM_BYTES);

@@ -51,9 +51,9 @@ pub enum Site {
     ConsumerRelease,
     /// A ring's producer reads how many entries were taken.
     ProducerAcquire,
-    /// Whoever waits: between "I sleep" and its last look.
+    /// The waiter: between "I sleep" and its last look.
     WaiterFence,
-    /// Whoever rings: between the news and its look at the flag.
+    /// The ringer: between what it published and its look at the flag.
     RingerFence,
 }
 

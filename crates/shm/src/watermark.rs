@@ -61,7 +61,7 @@ impl WatermarkReader {
     ///
     /// # Safety
     /// As long as `'a`, `start` is aligned and the `items` items from there on are mapped, and
-    /// nobody writes to those that the watermark has passed.
+    /// those that the watermark has passed are not written any more.
     pub(crate) unsafe fn list<'a>(
         &'a mut self,
         start: NonNull<i64>,
@@ -115,8 +115,8 @@ impl<'a> PartialList<'a> {
         // SAFETY: `ready` never says more than are left until the end of the list.
         self.start = unsafe { start.add(items) };
         self.given += items as u64;
-        // SAFETY: who made this promised that they are mapped and aligned for 'a and that nobody
-        // writes below the watermark; any bits are an i64. Items above it are not looked at.
+        // SAFETY: who made this promised that they are mapped and aligned for 'a and that
+        // nothing is written below the watermark; any bits are an i64. Items above it are not looked at.
         unsafe { std::slice::from_raw_parts(start.as_ptr(), items) }
     }
 }

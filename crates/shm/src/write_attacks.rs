@@ -104,7 +104,7 @@ pub fn attempt(route: WriteAttack, list: &[i64]) -> io::Result<()> {
 /// Stores through the address of a list, as through a pointer that is not checked.
 fn store(list: &[i64]) -> ! {
     let first = list.as_ptr().cast_mut();
-    // SAFETY: it is not: nobody may write behind a shared reference. But nobody in this process looks
+    // SAFETY: it is not: nothing may write behind a shared reference. But this process does not look
     // there again. Where the map is read-only the store ends the process by SIGSEGV, and where it is
     // not the next line does.
     unsafe { first.write_volatile(MARK) };
@@ -170,7 +170,7 @@ impl Backing {
     fn held(&self) -> io::Result<BorrowedFd<'_>> {
         let none = || io::Error::new(ErrorKind::NotFound, "this process has no descriptor of it");
         let number = self.number.ok_or_else(none)?;
-        // SAFETY: it was open a moment ago, and whoever owns it keeps it as long as the list's map.
+        // SAFETY: it was open a moment ago, and its owner keeps it as long as the list's map.
         Ok(unsafe { BorrowedFd::borrow_raw(number) })
     }
 }
@@ -182,7 +182,7 @@ mod tests {
     use crate::{Descriptor, Lists, Slots};
 
     #[test]
-    fn no_way_leads_into_a_sealed_list_not_even_for_whoever_made_it() {
+    fn no_way_leads_into_a_sealed_list_not_even_for_its_maker() {
         let slots = Slots::create(Kind::Memfd, 1, 100, Pages::Ready).unwrap();
         let (grant, fd) = slots.grant().unwrap();
         let lists = Lists::open(&grant, fd, 100).unwrap();
@@ -191,7 +191,7 @@ mod tests {
         slot.items_mut().fill(5);
         slot.describe(0..100, &mut descriptor);
         let list = lists.accept(&descriptor).unwrap();
-        // The first ends whoever goes it; a worker does, in tests/it/access.rs.
+        // The first ends the process that tries it; a worker does, in tests/it/access.rs.
         for route in WriteAttack::ALL.iter().filter(|route| **route != WriteAttack::Store) {
             let refused = attempt(*route, list);
             assert!(refused.is_err(), "{route:?}");

@@ -2,7 +2,7 @@
 //! every value that each ordering lets a load see.
 //!
 //! The code is the one that processes run, over words that loom watches. What orderings protect lies
-//! in cells that loom lets nobody touch unordered; a mapping has relaxed atomics there, since a peer
+//! in cells that loom lets no thread touch unordered; a mapping has relaxed atomics there, since a peer
 //! may lie. Waits have no deadline here, so a lost wake-up is a deadlock. Each ordering is weakened
 //! in turn, and some model must then fail.
 
@@ -245,7 +245,7 @@ fn hybrid(orders: But) {
     nobody_sleeps_through(orders, 1, 1);
 }
 
-/// A task through ring and bell: whoever was woken finds it.
+/// A task through ring and bell: a waiter that was woken finds it.
 fn ring_and_bell(orders: But) {
     let (memory, queue) = (Shared::new(2), Queue::new());
     let mut consumer = Consumer::over(memory.clone(), orders, 2);

@@ -18,7 +18,7 @@ pub struct HoldLocks;
 /// again.
 pub struct OwnSegment;
 
-/// Nobody holds anything for longer.
+/// How long anything is held at most.
 const MAX_HOLD: Duration = Duration::from_secs(60);
 /// Bytes of a segment that is owned.
 const BYTES: usize = 1 << 20;
@@ -37,9 +37,9 @@ impl Job for HoldLocks {
         let segment = Segment::open(&grant, Some(fd)).map_err(refused)?;
         let mutex = Mutex::open(Span::of(&segment, 0, MUTEX_BYTES)).map_err(refused)?;
         if !mutex.take() {
-            return Err(JobError::new("Held", "somebody holds the mutex"));
+            return Err(JobError::new("Held", "another process holds the mutex"));
         }
-        // Whoever looks whether it is held holds it for a moment.
+        // A process that looks whether it is held holds it for a moment.
         while !take_file(&file) {
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -1,5 +1,5 @@
 //! The sum of a list: reads every item once and computes as little as can be proven. With computing of
-//! a given length after it, for whoever asks when a transport stops mattering.
+//! a given length after it, to find out from when on a transport stops mattering.
 
 use std::hint::spin_loop;
 use std::time::{Duration, Instant};

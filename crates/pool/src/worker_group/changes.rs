@@ -64,7 +64,7 @@ impl WorkerGroup {
             }
             HubEvent::Broken { worker, what: _ } => self.end(worker),
             HubEvent::ProtocolViolation { worker, what: _ } => {
-                self.places[worker].lied = true;
+                self.places[worker].broke_protocol = true;
                 self.end(worker);
             }
             HubEvent::Reply { .. } | HubEvent::TimedOut => {}
@@ -91,7 +91,7 @@ impl WorkerGroup {
                 self.start_failed(exit);
                 continue;
             }
-            if replace(&mut place.lied, false) {
+            if replace(&mut place.broke_protocol, false) {
                 exit.reason = ExitReason::ProtocolViolation;
             }
             let arrivals_left = (self.hub.in_flight(exit.worker) + 1) * self.places.len();

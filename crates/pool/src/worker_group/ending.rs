@@ -41,7 +41,7 @@ impl Drop for WorkerGroup {
         }
         while !self.supervisor.wait_for_all(Duration::ZERO) && Instant::now() < ends {
             self.ask_to_park(&mut leaving);
-            // Answers are taken, so that whoever has written one can go on.
+            // Answers are taken, so that a worker that writes one can go on.
             match self.hub.recv(Some(LOOK_INTERVAL)) {
                 Ok(HubEvent::Reply { .. } | HubEvent::TimedOut | HubEvent::Alarm) => {}
                 Ok(

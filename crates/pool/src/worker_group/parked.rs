@@ -1,4 +1,4 @@
-//! Workers that sleep over their control sockets, where they disturb nobody and tell their counters.
+//! Workers that sleep over their control sockets, where they disturb nothing and tell their counters.
 
 use shm::MappedPages;
 use transport::List;
@@ -8,7 +8,7 @@ use crate::control::{CoordinatorMessage, Report, WorkerMessage};
 use crate::error::PoolError;
 
 impl WorkerGroup {
-    /// Sends all workers to sleep, so that nobody else is disturbed. None may have a task.
+    /// Sends all workers to sleep, so that they disturb nothing else. None may have a task.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();
@@ -64,7 +64,7 @@ impl WorkerGroup {
     }
 
     /// A worker that could run elsewhere than where it was pinned when it was last asked for its
-    /// report: somebody has moved it.
+    /// report: another program has moved it.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/example.rs")); } let mut group = example::group();

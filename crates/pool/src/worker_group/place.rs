@@ -38,14 +38,14 @@ pub(super) struct Place {
     pub(super) state: State,
     pub(super) retry: Retry,
     /// Whether its worker has answered what it was not asked.
-    pub(super) lied: bool,
+    pub(super) broke_protocol: bool,
     /// Whether it waits at its control socket.
     pub(super) parked: bool,
 }
 
 impl Place {
     pub(super) fn new() -> Place {
-        Place { state: State::Empty, retry: Retry::default(), lied: false, parked: false }
+        Place { state: State::Empty, retry: Retry::default(), broke_protocol: false, parked: false }
     }
 
     /// Whether nothing is to be done here but for what the hub tells.
@@ -53,7 +53,7 @@ impl Place {
         matches!(self.state, State::Empty | State::Ready(_))
     }
 
-    /// Its process, whatever that does.
+    /// Its process, ready or not.
     pub(super) fn worker(&self) -> Option<&Worker> {
         match &self.state {
             State::Empty | State::Waiting(_) => None,

@@ -159,7 +159,7 @@ impl WorkerGroup {
             other => other,
         };
         place.retry.succeed();
-        (place.lied, place.parked) = (false, false);
+        (place.broke_protocol, place.parked) = (false, false);
     }
 
     /// How long a process may take to say what comes next.

@@ -22,6 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
             ..Case::new("what_a_helper_thread_panicked_with_is_printed", a_helper_thread)
         },
         Case::new("what_a_job_started_ends_with_its_worker", a_child_of_a_job),
+        Case::new("a_death_is_told_at_once_also_where_a_child_keeps_the_pipes_open", a_daemon),
         Case::new("a_dropped_pool_lets_a_short_task_end", dropping_a_full_pool),
         Case::new("a_time_limit_holds_while_other_answers_are_ready", a_limit_among_answers),
         Case::new("a_pool_that_was_parked_while_a_worker_died_goes_on", a_death_while_parked),
@@ -100,6 +101,20 @@ fn a_child_of_a_job() {
     while alive(&child) {
         assert!(asked.elapsed() < Duration::from_secs(3), "process {child} lives on");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn a_daemon() {
+    for transport in ["pipe", "pipe-serde", "vmsplice", "vm_read"] {
+        for wakeup in ["block", "hybrid", "spin"] {
+            let pool = Pool::builder().workers(1).transport(transport).wakeup(wakeup);
+            let pool = pool.build().unwrap();
+            let asked = Instant::now();
+            let told = pool.submit("leave_a_child_with_the_pipes", 0, ()).unwrap().result();
+            assert!(matches!(told, Err(TaskError::WorkerDied { .. })), "{transport}: {told:?}");
+            let took = asked.elapsed();
+            assert!(took < Duration::from_secs(4), "{transport}, {wakeup}: {took:?}");
+        }
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) static ALL: &[&dyn Job] = &[
     &job("hang_after_the_first", hang_after_the_first),
     &job("fail_at_length", |_| Err(JobError::new("Long", "x".repeat(200_000)))),
     &job("start_a_child_and_sleep", start_a_child_and_sleep),
+    &job("leave_a_child_with_the_pipes", leave_a_child_with_the_pipes),
     &job("sleep_and_leave_a_mark", sleep_and_leave_a_mark),
     &job("zero_shared_memory_and_die", zero_shared_memory_and_die),
     &job("write_to_the_log", write_to_the_log),
@@ -116,6 +117,25 @@ fn start_a_child_and_sleep(_call: &mut Call<'_>) -> Result<Value, JobError> {
     fs::write(file("child"), child.id().to_string()).unwrap();
     std::thread::sleep(Duration::from_secs(60));
     Ok(Value::Int(0))
+}
+
+/// As a job that becomes a daemon: its child keeps the worker's pipes open, in a session of its own, and the
+/// worker dies.
+#[allow(clippy::zombie_processes, reason = "that it outlives its worker is the case")]
+fn leave_a_child_with_the_pipes(_call: &mut Call<'_>) -> Result<Value, JobError> {
+    let pipes = fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|entry| {
+        let is_pipe =
+            fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("pipe:"));
+        // Another descriptor of the same pipe, without close-on-exec.
+        let pipe = OpenOptions::new().write(true).open(entry.path()).ok().filter(|_| is_pipe)?;
+        rustix::io::fcntl_setfd(&pipe, rustix::io::FdFlags::empty()).unwrap();
+        Some(pipe)
+    });
+    let pipes: Vec<_> = pipes.collect();
+    assert!(!pipes.is_empty());
+    Command::new("setsid").args(["sleep", "8"]).spawn().expect("there is `setsid`");
+    std::thread::sleep(Duration::from_millis(50));
+    std::process::abort()
 }
 
 fn sleep_and_leave_a_mark(call: &mut Call<'_>) -> Result<Value, JobError> {

@@ -62,7 +62,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// Whether whoever opens it may write there.
+    /// Whether a process that opens it may write there.
     pub(super) fn is_written_by_all(self) -> bool {
         match self {
             Access::Lists => false,

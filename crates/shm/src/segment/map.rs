@@ -69,7 +69,7 @@ impl Aligned {
         let prot = if writes { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         let flags = MapFlags::SHARED | MapFlags::FIXED;
         // SAFETY: the range begins less than `align` into the reservation, which is longer than
-        // `bytes` by `align`: what it replaces is this object's own, and nobody has seen it yet.
+        // `bytes` by `align`: what it replaces is this object's own, and its address was not given out yet.
         unsafe { mmap(start.as_ptr().cast(), bytes, prot, flags, fd, 0) }?;
         Ok(map)
     }
@@ -77,7 +77,7 @@ impl Aligned {
 
 impl Drop for Aligned {
     fn drop(&mut self) {
-        // SAFETY: the whole range is this object's own, and whoever got its address has a borrow of
+        // SAFETY: the whole range is this object's own, and its address is used only with a borrow of
         // this object or an Arc of what owns it.
         let _ = unsafe { munmap(self.reserved, self.reserved_bytes) };
     }
@@ -103,7 +103,7 @@ pub(super) unsafe fn collapse(start: NonNull<u8>, bytes: usize) -> io::Result<()
     // Where it knows no huge pages at all, the next call says so.
     // SAFETY: the range is mapped, as the caller promises; the advice changes no content.
     let _ = unsafe { madvise(at, bytes, Advice::LinuxHugepage) };
-    // rustix and nix do not have this one. Linux 6.1 has it, whatever the policy.
+    // rustix and nix do not have this one. Linux 6.1 has it, under every policy.
     // SAFETY: as above: the contents move to other memory, and stay as they are.
     match unsafe { libc::madvise(at, bytes, libc::MADV_COLLAPSE) } {
         0 => Ok(()),

@@ -2,7 +2,7 @@
 //! everyone leaves nothing behind.
 //!
 //! The order matters: size, allocate, map for writing, and only then seal; after
-//! F_SEAL_FUTURE_WRITE nobody, its creator included, can map it for writing again.
+//! F_SEAL_FUTURE_WRITE no process, its creator included, can map it for writing again.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -18,7 +18,7 @@ use super::grant::{Access, Grant};
 use super::map::Map;
 use super::pages::huge_page_bytes;
 
-/// A unit of `st_blocks`, whatever the file system.
+/// The unit of `st_blocks` on every file system.
 const BLOCK_BYTES: usize = 512;
 
 pub(super) fn create(grant: &Grant) -> Result<(Map, OwnedFd), SegmentError> {

@@ -1,4 +1,5 @@
-//! A [`Segment`] is a mapping that several processes share and that cannot shrink while they do.
+//! A [`Segment`] is memory that several processes map. A memfd is sealed and cannot shrink meanwhile; the file
+//! behind the other two kinds is its user's own, and a program of that user that cuts it short ends the processes that map it by SIGBUS.
 //!
 //! Three kinds stand behind the one type; each file says what it leaves behind when its owner is
 //! killed. A segment gets all of its memory when it is created, so that a machine without room
@@ -160,7 +161,7 @@ impl Segment {
         Some(MappedPages { bytes: self.grant.bytes, mapped, huge, by, why, not_reserved })
     }
 
-    /// First byte of the mapping. Whoever dereferences it argues for itself.
+    /// First byte of the mapping. Each use argues its own safety.
     pub(crate) fn start(&self) -> NonNull<u8> {
         match &self.memory {
             Memory::Mapped { map, .. } | Memory::Lent(map) => map.start(),
@@ -203,7 +204,7 @@ impl fmt::Debug for Segment {
     }
 }
 
-/// Memory that the system gives to whoever asks; a name is noted in `grant`.
+/// Memory in pages of the usual kind; a name is noted in `grant`.
 fn create_usual(grant: &mut Grant) -> Result<Memory, SegmentError> {
     let Grant { kind, bytes, .. } = *grant;
     let free = memory_available().unwrap_or(usize::MAX);

@@ -50,7 +50,7 @@ impl Pages {
         matches!(self, Pages::Huge | Pages::HugeLazy)
     }
 
-    /// Whether pages are mapped before anybody touches them.
+    /// Whether pages are mapped before they are touched.
     pub fn are_mapped_before(self) -> bool {
         matches!(self, Pages::Ready | Pages::Huge)
     }

@@ -3,8 +3,8 @@
 //!
 //! The crate sizes with ftruncate alone, so a full /dev/shm would be a SIGBUS at the first write; and
 //! it gives no descriptor. The name is therefore opened a second time here, to allocate all of it at
-//! once and to hold a lock that says "its creator lives". And the crate maps for writing whoever opens
-//! a name, so readers open it here: a name cannot be sealed, but their map cannot be written.
+//! once and to hold a lock that says "its creator lives". And the crate maps every
+//! name for writing, so readers open it here: a name cannot be sealed, but their map cannot be written.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
@@ -20,7 +20,7 @@ use super::grant::Grant;
 use super::map::Map;
 use super::memfd::{check_length, map};
 
-/// Names of ours begin so: a leftover can be told from anybody else's.
+/// Our names begin so: a stale one can be told from another program's.
 pub(super) const PREFIX: &str = "/ipclab-";
 
 /// A mapping by name; the creator's removes the name when dropped.
@@ -59,7 +59,7 @@ pub(super) fn create(grant: &Grant) -> Result<Named, SegmentError> {
     // From here on `map` owns the name: an early return drops it and removes the name.
     let fd = shm_open(name.as_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(refused(grant, "shm_open"))?;
-    // First of all: without it the name is anybody's to remove.
+    // First of all: without it any program that cleans up may remove the name.
     lock(&fd).map_err(refused(grant, "fcntl(F_OFD_SETLK)"))?;
     fallocate(&fd, FallocateFlags::empty(), 0, grant.file_length())
         .map_err(refused(grant, "fallocate"))?;

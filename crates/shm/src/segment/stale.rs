@@ -1,6 +1,6 @@
 //! Names in /dev/shm whose makers were killed: told from those of the living by a lock.
 //!
-//! Whoever makes a named segment holds a lock on it, of the open file description, for as long as it
+//! The maker of a named segment holds a lock on it, of the open file description, for as long as it
 //! lives: the kernel drops it with the process, however that ends, and no number is given to another
 //! meanwhile, as with pids.
 

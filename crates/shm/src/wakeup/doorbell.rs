@@ -66,7 +66,7 @@ pub trait Wakeup: Sync + fmt::Debug {
 
     /// What the coordinator sleeps on instead, where the death of a peer can lock a bell of this
     /// kind for ever. Each worker then has a bell of its own each way, with a [`super::relay::Relay`] at
-    /// them, and both are made afresh for whoever replaces it. Only for kinds without descriptors.
+    /// them, and both are made anew for the worker that replaces it. Only for kinds without descriptors.
     fn fallback(&self) -> Option<&'static dyn Wakeup> {
         None
     }
@@ -85,7 +85,7 @@ pub struct Ends {
 pub trait Waiter: Send + fmt::Debug {
     /// Waits until `ready` says yes, and says so; or until about `patience` has passed.
     ///
-    /// It may return earlier with `false`. Without `patience` it may wait as long as it takes: somebody
+    /// It may return earlier with `false`. Without `patience` it may wait as long as it takes: the supervisor
     /// ends it with its peer, or nudges it ([`Ringer::force_wake`]); kinds that can look around by themselves
     /// without cost do so after about [`LIVENESS_INTERVAL`].
     fn wait(&mut self, ready: &mut dyn FnMut() -> bool, patience: Option<Duration>) -> bool;
@@ -96,7 +96,7 @@ pub trait Ringer: Send + Sync + fmt::Debug {
     /// Wakes the waiter if it sleeps. Call it after publishing.
     fn ring(&self);
 
-    /// Wakes the waiter whatever the bell's words say, so that it looks around: a peer that lies may have
+    /// Wakes the waiter unconditionally, also where the words say that it is awake, so that it looks around: a peer that lies may have
     /// written there that it is awake. Nothing, where no words can keep a waiter asleep.
     fn force_wake(&self) {}
 }

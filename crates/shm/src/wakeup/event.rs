@@ -6,7 +6,7 @@
 //! The mutex is not robust: a worker killed inside `set` leaves it locked, and the next that needs it waits for
 //! ever. So the coordinator leaves ringing and waiting to a [`super::relay::Relay`] for
 //! each worker, and sleeps on a futex itself. A worker waits and rings itself: it ends with its
-//! coordinator, whatever it waits for.
+//! coordinator in any case.
 //!
 //! Nor is it safe against a worker's stray write: glibc asserts that a mutex is well formed, and aborts the
 //! coordinator if it is not. So `event` is used only where it is asked for by name: for measuring, and to show what

@@ -51,7 +51,7 @@ const ONLY: epoll::Event = epoll::Event {
 #[derive(Debug)]
 struct Watcher {
     edges: OwnedFd,
-    /// An epoll forgets what nobody holds open.
+    /// An epoll forgets a descriptor that is closed.
     _counter: OwnedFd,
 }
 

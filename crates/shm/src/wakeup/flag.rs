@@ -1,5 +1,5 @@
-//! The flag "I sleep": whoever waits sets it before it sleeps, and whoever rings calls the kernel only
-//! where it is set.
+//! The flag "I sleep": a waiter sets it before it sleeps, and a ringer calls the kernel only where it is set
+//! (a Dekker-style handshake).
 //!
 //! The danger is the lost wake-up: the waiter looks, finds nothing, and falls asleep after the ringer
 //! has found it awake. Both sides therefore write, then fence, then read what the other wrote: the
@@ -10,13 +10,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::protocol::{Orders, Site, Word};
 
-/// Nobody sleeps.
+/// No waiter sleeps.
 pub const AWAKE: u32 = 0;
 /// The waiter sleeps, or is about to.
 pub const ASLEEP: u32 = 1;
 
 /// Says "I sleep", looks once more, and then `sleep`s for as long as the flag says so; true if it
-/// looked and there was something. Whatever ended the sleep: look again.
+/// looked and there was something. Look again, for whatever reason the sleep ended.
 #[inline]
 pub fn sleep_unless_ready<W: Word<Value = u32>>(
     flag: &W,
@@ -38,11 +38,11 @@ pub fn sleep_unless_ready<W: Word<Value = u32>>(
 /// Takes the flag down: no ringer needs to call the kernel.
 #[inline]
 pub fn clear<W: Word<Value = u32>>(flag: &W) {
-    // Relaxed: whoever still sees it set rings for nothing.
+    // Relaxed: a ringer that still sees it set rings for nothing.
     flag.store(AWAKE, Relaxed);
 }
 
-/// Wakes whoever sleeps, by `wake`; of several ringers one alone. Call it after publishing.
+/// Wakes the waiter if it sleeps, by `wake`; of several ringers one alone does. Call it after publishing.
 #[inline]
 pub fn wake_if_asleep<W: Word<Value = u32>>(flag: &W, orders: &impl Orders, wake: impl FnOnce(&W)) {
     // SeqCst: the news before the look at the flag; pairs with the one in `sleep_unless_ready`.

@@ -68,7 +68,7 @@ impl Waiter for Sleeper {
             if flag::sleep_unless_ready(word, &RealOrderings, ready, sleep) || ready() {
                 break true;
             }
-            // Without a deadline whoever was nudged may look what else there is.
+            // Without a deadline a waiter that was woken for nothing returns, and may look around.
             let Some(deadline) = deadline.filter(|_| left != Some(Duration::ZERO)) else {
                 break false;
             };

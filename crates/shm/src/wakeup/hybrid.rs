@@ -1,8 +1,8 @@
 //! `hybrid`: looks for a while, giving the core away between looks, and then sleeps on a futex.
 //!
 //! Ledger: 0 system calls while both sides are quick and on cores of their own; a sched_yield per
-//! 16 looks, or per 256 where nobody else wants the core; as `futex` once the budget is spent, and
-//! beside somebody who computes on the same core.
+//! 16 looks, or per 256 where no other thread wants the core; as `futex` once the budget is spent, and
+//! beside a thread that computes on the same core.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,4 @@
-//! How whoever waits learns that there is something to look at: one file per way.
+//! How a waiting side learns that there is something to look at: one file for each kind of wake-up.
 //!
 //! A bell has one waiter and any number of ringers. It carries no data: the waiter says what it
 //! waits for as a question (`ready`), the ringer rings after publishing. A bell may ring for

@@ -74,7 +74,7 @@ impl Waiter for End {
 
 impl Ringer for End {
     fn ring(&self) {
-        // EAGAIN: it is full of rings already. EPIPE: nobody waits any more.
+        // EAGAIN: it is full of rings already. EPIPE: the waiter is gone.
         let _ = nix::unistd::write(&self.0, &[1]);
     }
 }

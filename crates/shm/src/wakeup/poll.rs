@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 /// Looks before giving the core away: enough for a peer that answers at once.
 pub const MIN_SPINS: usize = 16;
 
-/// The same where nobody else wants the core, some ten microseconds.
+/// The same where no other thread wants the core, some ten microseconds.
 const MAX_SPINS: usize = 256;
 
-/// A yield that is back so soon gave the core to nobody.
+/// A yield that returns so soon gave the core to no other thread.
 const ALONE: Duration = Duration::from_micros(1);
 
-/// Whoever had the core for so long after a yield is no peer that answers at once.
+/// A thread that keeps the core for so long after a yield is no peer that answers at once.
 const LOST: Duration = Duration::from_millis(1);
 
 /// The budget of yielding looks before sleeping: longer than waking a sleeping core takes (some
@@ -23,14 +23,15 @@ pub const POLL_BUDGET: Duration = Duration::from_micros(250);
 const MIN_PENALTY: u32 = 16;
 const MAX_PENALTY: u32 = 4096;
 
-/// Looks in turn with whoever else wants the core, and learns from each yield whether anybody does.
+/// Adaptive backoff: polls, yields its core now and then, and learns from each yield whether another thread
+/// wants it.
 ///
 /// Backoff is what keeps polling cheap where the peer needs this very core: a blind spin there lasts
 /// until the scheduler's tick. But a yield is a system call, in which nothing is seen, and who waits
 /// on a core of its own gains nothing by it: so after each yield that was back at once there are twice
-/// as many looks before the next, and after one that was not, as few as at first. Beside somebody who
-/// computes, a yield lasts as long as his turn, some milliseconds, and whoever sleeps gets the core back
-/// sooner: so after such a yield a number of polls give up after their first looks, for the caller to sleep.
+/// as many looks before the next, and after one that was not, as few as at first. Beside a thread that
+/// computes, a yield lasts as long as that thread's time slice, some milliseconds, and a sleeper gets the core
+/// back sooner: so after such a yield a number of polls give up after their first looks, for the caller to sleep.
 #[derive(Debug)]
 pub struct Backoff {
     fewest: usize,

@@ -60,7 +60,7 @@ impl Relay {
         Builder::new().name("relay".into()).spawn(move || {
             // Acquire: pairs with the Release in `drop`; it guards nothing but itself.
             while !state.gone.load(Acquire) {
-                // Finds nothing at its first look, and whatever ended the sleep at its second.
+                // Finds nothing at its first look; its second look ends the wait.
                 let mut slept = false;
                 heard.wait(&mut || std::mem::replace(&mut slept, true), None);
                 coordinator.ring();
@@ -71,7 +71,7 @@ impl Relay {
 }
 
 impl State {
-    /// Sleeps until somebody rang; false if the relay is of no more use.
+    /// Sleeps until it was rung; false if the relay is of no more use.
     fn next_ring(&self) -> bool {
         loop {
             // AcqRel: takes the last of all rings so far, and sees what was published before it.
@@ -88,7 +88,7 @@ impl State {
 
 impl Ringer for Relay {
     fn ring(&self) {
-        // AcqRel: publishes the news to whoever takes this ring, also where an earlier ring was not
+        // AcqRel: publishes what came before to the thread that takes this ring, also where an earlier ring was not
         // taken yet: each swap reads the one before.
         if !self.state.rung.swap(true, AcqRel) {
             self.outbound.unpark();
@@ -111,11 +111,11 @@ mod tests {
     use super::super::{ALL, by_name};
     use super::*;
 
-    /// A lock word that says "held, and somebody waits", as a holder leaves it that was killed.
+    /// A lock word that says "held, and another waits", as a holder leaves it that was killed.
     const HELD: u32 = 2;
 
     #[test]
-    fn whoever_rings_or_waits_through_a_relay_never_hangs_on_a_lock_that_died_with_its_holder() {
+    fn ringing_and_waiting_through_a_relay_never_hangs_on_a_lock_that_died_with_its_holder() {
         let fragile = ALL.iter().filter(|wakeup| wakeup.fallback().is_some());
         let names: Vec<_> = fragile.clone().map(|wakeup| wakeup.name()).collect();
         assert_eq!(names, ["event"]);
@@ -127,7 +127,7 @@ mod tests {
             let (mut waiter, coordinator, _) = doorbell_and_words(own);
             let relay = Relay::start(RelayEnds { worker, heard, end, coordinator }).unwrap();
 
-            // While nobody is dead, rings pass both ways.
+            // While both live, rings pass both ways.
             relay.ring();
             let mut slept = false;
             let asked = Instant::now();
@@ -139,7 +139,7 @@ mod tests {
                 || std::mem::replace(&mut slept, true) && asked.elapsed().as_nanos() > 0;
             assert!(waiter.wait(&mut second, Some(Duration::from_secs(20))));
 
-            // Whoever needs one of these locks now waits for ever.
+            // A thread that needs one of these locks now waits for ever.
             there.word32(0).store(HELD, Release);
             back.word32(0).store(HELD, Release);
             let asked = Instant::now();

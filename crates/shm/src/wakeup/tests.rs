@@ -13,7 +13,7 @@ fn bell(wakeup: &dyn Wakeup) -> (Box<dyn Waiter>, Box<dyn Ringer>) {
     (waiter, ringer)
 }
 
-/// Whoever waits so long was not woken: its own look at the end found what had been there.
+/// A waiter that waited so long was not woken: its own last look found what had been there.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENT: Option<Duration> = Some(PATIENCE);
 
@@ -85,7 +85,7 @@ fn patience_ends_in_time_whenever_the_wait_begins() {
             };
             assert!(!waiter.wait(&mut never, Some(patience)));
             let took = asked.elapsed();
-            // Whoever sleeps does not look again and again instead.
+            // A sleeper does not poll instead.
             let asleep = wakeup.wait_strategy() != WaitStrategy::Sleep || looks < 5000;
             assert!(asleep, "{} looked {looks} times", wakeup.name());
             assert!(took >= patience, "{} gave up after {took:?}", wakeup.name());

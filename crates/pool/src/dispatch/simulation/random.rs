@@ -1,4 +1,4 @@
-//! Numbers that depend on a seed alone (SplitMix64), whatever library has its own.
+//! Numbers that depend on a seed alone (SplitMix64): the same with every version of every library.
 
 pub(super) struct Random(u64);
 

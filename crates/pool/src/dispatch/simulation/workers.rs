@@ -263,7 +263,7 @@ impl SimulatedWorkers {
         Event::Died { exit, unanswered: unanswered.collect() }
     }
 
-    /// A task that is late is ended soon after, whatever else comes, and no wait lasts beyond a task's time.
+    /// A task that is late is ended soon after, also while other answers come, and no wait lasts beyond a task's time.
     fn check_limits(&mut self, timeout: Option<Duration>) {
         let Some(limit) = self.task_timeout else { return };
         let now = self.now();
