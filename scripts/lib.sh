@@ -106,7 +106,7 @@ stop() {
     fi
 }
 
-# attend COMMAND…: runs it to its end, whatever signals come, and returns its code.
+# attend COMMAND…: runs it to its end, passes signals on, and returns its code.
 attend() {
     local code=0
     "$@" </dev/null &

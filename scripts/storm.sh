@@ -83,7 +83,7 @@ begin() {
     victim=$!
 }
 
-# end_of MARK: waits for at most a second until nobody carries that mark, and counts who still does.
+# end_of MARK: waits for at most a second until no process carries that mark, and counts those that still do.
 end_of() {
     local until=$((${EPOCHREALTIME//[!0-9]/} + 1000000))
     while (($(alive "$1") > 0 && ${EPOCHREALTIME//[!0-9]/} < until)); do sleep 0.02; done

@@ -40,7 +40,7 @@ fn setup(wakeup: &str) -> Setup {
 
 #[test]
 fn a_worker_has_the_descriptors_that_are_meant_for_it_and_no_others_and_gains_no_rights() {
-    // Both ends are inherited by whatever this process starts.
+    // Both ends are inherited by every process that this one starts.
     let (stray, _stray) = rustix::pipe::pipe().unwrap();
     let stray = fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&stray)));
     let stray = stray.unwrap().to_string_lossy().into_owned();
@@ -98,7 +98,7 @@ fn a_worker_that_writes_into_a_list_lent_for_reading_gets_a_fault_in_itself_and_
         }
         match kind {
             Kind::Memfd => assert_eq!(open, []),
-            // What has no seal can be opened anew by whoever runs as the same user.
+            // A segment without a seal can be opened anew by any process of the same user.
             Kind::Posix | Kind::File => {
                 assert_eq!(open, [WriteAttack::ReopenWrite, WriteAttack::ReopenMap], "{kind}");
             }

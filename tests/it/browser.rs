@@ -28,7 +28,7 @@ impl Browser {
                 found.is_ok_and(|output| output.status.success())
             })?;
         let profile = tempfile::tempdir().unwrap();
-        // The browser reads descriptor 3 and writes 4; whatever happens it is gone after a while.
+        // The browser reads descriptor 3 and writes 4; it ends after a while in any case.
         let script = "exec timeout 100 \"$0\" --headless --no-sandbox --disable-gpu \
             --disable-dev-shm-usage --no-first-run --disable-background-networking \
             --remote-debugging-pipe --user-data-dir=\"$1\" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1";

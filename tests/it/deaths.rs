@@ -25,7 +25,7 @@ fn a_task_whose_worker_is_killed_is_begun_again_by_another_wherever_its_list_lie
         let name = transport.name();
         let pool = builder(name, 1).build().unwrap();
         let before = pool.pids()[0];
-        // A stopped worker begins none of them, and nobody but it can know that.
+        // A stopped worker begins none of them, and no other process can know that.
         send(Signal::SIGSTOP, &pool, 0);
         let mut room = pool.list(3).unwrap();
         room.items_mut().copy_from_slice(&[1, 2, 3]);
@@ -91,7 +91,7 @@ fn a_task_that_must_not_be_repeated_is_begun_once_and_its_worker_s_death_told() 
 }
 
 #[test]
-fn a_task_that_kills_whoever_takes_it_ends_two_workers_and_a_thousand_others_are_done() {
+fn a_task_that_kills_its_workers_ends_two_of_them_and_a_thousand_others_are_done() {
     for transport in transport::ALL {
         let name = transport.name();
         let pool = builder(name, 2).build().unwrap();
@@ -120,7 +120,7 @@ fn a_worker_that_hangs_before_it_has_taken_all_of_a_long_list_is_ended_by_the_ti
         let pool = builder(name, 1).longest_list(1 << 20).task_timeout(limit).build().unwrap();
         let pid = pool.pids()[0];
         send(Signal::SIGSTOP, &pool, 0);
-        // More than any pipe or socket holds: nobody takes the rest.
+        // More than any pipe or socket holds: the rest is not taken.
         let long: Arc<[i64]> = vec![1; 1 << 20].into();
         let first = pool.submit("sum", 0, long.clone()).unwrap();
         let second = pool.submit("sum", 0, long).unwrap();

@@ -102,7 +102,7 @@ fn args(words: &[String], folder: &Path) -> Vec<String> {
     args
 }
 
-/// Runs it in the folder that has `runs`, and answers nothing to whatever it asks.
+/// Runs it in the folder that has `runs`, and gives empty answers to its questions.
 fn run(args: &[impl AsRef<str>], folder: &Path) -> Output {
     let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
     let mut command = coordinator(&args);

@@ -176,7 +176,7 @@ fn two_signals_at_once_are_one_and_a_later_one_ends_at_once() {
         send(&child, Signal::SIGINT);
     }
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    // One that was stopped before it could ask to end with its parent finds nobody once it goes on.
+    // One that was stopped before it could ask to end with its parent finds its parent gone once it goes on.
     workers.iter().for_each(|(pid, _)| {
         let _ = kill(Pid::from_raw(*pid as i32), Signal::SIGCONT);
     });
@@ -211,7 +211,7 @@ fn a_cell_that_was_interrupted_is_measured_anew_when_the_run_is_continued() {
 }
 
 #[test]
-fn however_few_descriptors_there_are_it_is_an_error_in_words_and_nobody_is_left() {
+fn however_few_descriptors_there_are_it_is_an_error_in_words_and_no_process_is_left() {
     for most in (6..60).step_by(3) {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
@@ -236,7 +236,7 @@ fn however_few_descriptors_there_are_it_is_an_error_in_words_and_nobody_is_left(
 fn a_worker_that_is_moved_from_its_core_makes_the_run_invalid_and_is_named() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores < 2 {
-        return crate::tools::skip("one core: nobody can be moved to another");
+        return crate::tools::skip("one core: no process can be moved to another");
     }
     let folder = tempfile::tempdir().unwrap();
     let mut child = begin(folder.path(), "memfd", "3");

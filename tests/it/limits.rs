@@ -133,7 +133,7 @@ fn pipes_at_their_user_s_limit_are_smaller_and_the_record_says_so() {
     let _pipes = too_many_pipes();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    // In a user namespace of its own nobody may pass the limit.
+    // In a user namespace of its own no process may pass the limit.
     let mut command = Command::new("unshare");
     command.args(["-r", COORDINATOR, "sweep", "--out", out.to_str().unwrap()]).args(FEW);
     let args = ["--transport", "pipe,vmsplice,shared", "--sizes", "4KiB,1MiB"];

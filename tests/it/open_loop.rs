@@ -1,4 +1,4 @@
-//! The open loop: whoever stalls makes late all that was due meanwhile.
+//! The open loop: a stall makes late all that was due meanwhile.
 
 use std::time::Duration;
 

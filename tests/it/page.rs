@@ -1,4 +1,4 @@
-//! The page of a run: written beside its record, whole whatever the record lacks, and in a browser.
+//! The page of a run: written beside its record, complete also if the record lacks something, and in a browser.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -70,9 +70,9 @@ fn the_browser_of_the_user_is_given_the_page_and_without_one_a_sentence_says_whe
         let mut report = coordinator(&["report", run, "--open"]);
         report.env("PATH", path).env("TOLD", &told).output().unwrap()
     };
-    let nobody = open(tools.to_str().unwrap());
-    let said = String::from_utf8(nobody.stderr).unwrap();
-    assert_eq!(nobody.status.code(), Some(3), "{said}");
+    let without_browser = open(tools.to_str().unwrap());
+    let said = String::from_utf8(without_browser.stderr).unwrap();
+    assert_eq!(without_browser.status.code(), Some(3), "{said}");
     assert!(said.starts_with("coordinator: no browser could be started"), "{said}");
     assert!(said.ends_with(&format!("open {} yourself\n", page.display())), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");

@@ -39,7 +39,7 @@ fn every_plot_has_its_curves_in_characters_of_their_own_and_fits_the_columns() {
 }
 
 #[test]
-fn plots_stand_between_tables_and_verdicts_and_without_colour_where_nobody_wants_it() {
+fn plots_stand_between_tables_and_verdicts_and_without_colour_where_it_is_not_wanted() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("run.jsonl"), text(&whole())).unwrap();
     let report = |args: &[&str]| {

@@ -36,7 +36,7 @@ fn each_transport(test: impl Fn(&'static dyn Transport)) {
 }
 
 #[test]
-fn map_gives_the_lecture_s_results_in_order_whatever_carries_the_list() {
+fn map_gives_the_lecture_s_results_in_order_over_every_transport() {
     each_transport(|transport| {
         let pool = pool(transport.name(), 2, 3);
         let list: Arc<[i64]> = (0..50_000).collect();
@@ -106,7 +106,7 @@ fn rooms_that_are_lent_and_not_submitted_do_not_hold_up_other_lists() {
     let pool = pool("shared", 1, 2);
     // One for each task in flight, one that is being filled, and a resident one: four.
     let rooms: Vec<_> = (0..4).map(|_| pool.list(2).unwrap()).collect();
-    assert!(pool.list(2).is_err(), "all are held by whoever asked for them");
+    assert!(pool.list(2).is_err(), "all are held by the caller");
     let copied = pool.submit("sum", 0, vec![1]).unwrap();
     let Err(TaskError::Unsent(why)) = copied.result() else { panic!("there was room") };
     assert!(why.contains("no room"), "{why}");

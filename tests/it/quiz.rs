@@ -77,7 +77,7 @@ fn guesses_come_from_a_file_too_and_what_the_evidence_does_not_carry_is_not_scor
     assert!(scores[1]["measured"].as_str().unwrap().starts_with("TOO CLOSE TO CALL"));
     let shown = text(&output.stdout);
     assert!(shown.contains("not scored") && shown.contains("guess: slower or no gain"), "{shown}");
-    // What was answered before is asked by nobody again.
+    // What was answered before is not asked again.
     let (_, before) = record(&out);
     let refused = lab(&[&["quadrants", "--predict"][..], &TINY, &named[2..]].concat(), "");
     assert!(text(&refused.stderr).contains("is complete"), "{}", text(&refused.stderr));
@@ -199,7 +199,7 @@ fn every_lab_takes_its_guesses_from_prompts_and_from_a_file_alike() {
 }
 
 #[test]
-fn at_a_terminal_whoever_mistypes_is_asked_again() {
+fn at_a_terminal_a_mistyped_answer_is_asked_for_again() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let words = [&["lab", "quadrants", "--predict", "--out", out.to_str().unwrap()], &TINY[..]];

@@ -173,7 +173,7 @@ int main(int count, char **args) {
             if (trip >= warm) took[trip - warm] = now() - began;
             if (answer.task != task || (int64_t)answer.word != sums[task % 2]) return fprintf(stderr, "a wrong answer\n"), 6;
         }
-        if (polls) kill(child, SIGSTOP); // it would take the core from whoever is measured next
+        if (polls) kill(child, SIGSTOP); // it would take the core from the side that is measured next
         qsort(took, trips, sizeof *took, by_value);
         printf("%llu\n", (unsigned long long)took[trips / 2]);
         fflush(stdout);

@@ -328,7 +328,7 @@ mod tests {
             let points: Vec<Point> = sizes.into_iter().zip(times).collect();
             let model = fit(&points, &known).unwrap();
             let mut before = 0.0;
-            // Between measured sizes: those have their own time, whatever the line says.
+            // Between measured sizes: those have their own time, not the line's.
             for step in 0..60 {
                 let n = 17.0 * 1.3f64.powi(step);
                 let predicted = model.at(n);

@@ -118,7 +118,7 @@ impl fmt::Debug for IncomingList<'_> {
 }
 
 /// Waits until `items` items of `list` are there. The coordinator is writing them on another core:
-/// this spins, yields seldom and does not sleep, since a coordinator that died would wake nobody.
+/// this spins, yields seldom and does not sleep, since a coordinator that died rings no more.
 fn wait(
     list: &PartialList<'_>,
     items: usize,
@@ -160,7 +160,11 @@ mod tests {
         };
         let mut list =
             IncomingList::filling(lists.accept_partial(&descriptor, &mut behind).unwrap());
-        assert_eq!(list.next_part(&alive), Ok(Some(&[0; 3][..])), "what is there needs nobody");
+        assert_eq!(
+            list.next_part(&alive),
+            Ok(Some(&[0; 3][..])),
+            "what is there needs no coordinator"
+        );
         assert_eq!(asked.get(), 0);
         for whole in [false, true] {
             let cut = match whole {

@@ -1,4 +1,4 @@
-//! Two processes that only wake each other: what nobody who sleeps can go below.
+//! Two processes that only wake each other: the limit of every sleeping wake-up.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};

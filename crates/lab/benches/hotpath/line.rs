@@ -1,4 +1,4 @@
-//! Two threads and one cache line: what nobody who polls can go below.
+//! Two threads and one cache line: the limit of every polling wake-up.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::Arc;
@@ -90,7 +90,7 @@ impl PingPong {
         }
     }
 
-    /// The other thread sleeps, so that nobody else is disturbed.
+    /// The other thread sleeps, so that it disturbs no other measurement.
     fn park(&mut self) {
         self.shared.parked.0.store(0, Relaxed);
         self.shared.ping.0.store(PARK, Release);

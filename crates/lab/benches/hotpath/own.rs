@@ -13,7 +13,7 @@ use super::middle;
 const TRIPS: u32 = 1000;
 const SAMPLES: usize = 101;
 
-/// Nanoseconds of a round trip of one resident item that nobody waits for.
+/// Nanoseconds of a round trip of one resident item, without waiting.
 pub(crate) fn ns_each() -> f64 {
     let shared = transport::by_name("shared").expect("a transport of ours");
     let setup = Setup {

@@ -54,7 +54,7 @@ pub(crate) fn rows(here: usize, there: usize) {
     }
 }
 
-/// What nobody who places a list can go below: its copy with no worker at it, and its sum when all of it is there.
+/// The limits of placing a list: its copy with no worker at it, and its sum when all of it is there.
 fn limits(windows: &Windows<'_>, to: &mut [i64], there: usize, target: f64, count: usize) {
     let mut line = PingPong::start(there, windows.items);
     let copy: fn(u64, u64) -> u64 = |copied, _| copied;

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lab_is_done_when_a_run_of_it_has_ended_whatever_came_before_and_after() {
+    fn a_lab_is_done_when_a_run_of_it_has_ended_independent_of_other_runs() {
         let runs = tempfile::tempdir().unwrap();
         let lab = labs::find("quadrants").unwrap();
         let at = |name: &str| runs.path().join(name);

@@ -211,8 +211,8 @@ mod tests {
     #[test]
     fn a_process_that_may_not_be_read_or_is_another_is_told_before_any_task() {
         // No process has this number.
-        let nobody = RemoteMemory { pid: i32::MAX, probe: 8 };
-        let refused = RemoteReader::open(nobody).map(drop).unwrap_err();
+        let no_process = RemoteMemory { pid: i32::MAX, probe: 8 };
+        let refused = RemoteReader::open(no_process).map(drop).unwrap_err();
         assert!(matches!(refused, TransportError::Forbidden { call: "process_vm_readv", .. }));
         let other = 1u64;
         let elsewhere = RemoteMemory { probe: (&raw const other).addr(), ..RemoteMemory::here() };

@@ -198,7 +198,7 @@ impl Coordinator {
                     told += 1;
                 }
                 HubEvent::ProtocolViolation { worker: 0, .. } => break,
-                // Somebody who scribbles may hide what was said, also by himself.
+                // A peer that overwrites the ring may also hide its own replies.
                 HubEvent::TimedOut => assert!(!pushed || scribbled),
                 other => panic!("{other:?}"),
             }
