@@ -21,6 +21,16 @@ pub enum TransportError {
         /// What it supports instead.
         has: String,
     },
+    /// A worker's number that cannot be attached.
+    #[error(
+        "worker {worker} cannot be attached: the hub has places for {workers} workers, and each holds one until it is detached"
+    )]
+    NoPlace {
+        /// The worker's number.
+        worker: usize,
+        /// The number of places.
+        workers: usize,
+    },
     /// A list is longer than [`crate::Setup::max_list_items`].
     #[error("a list of {items} items does not fit: this transport was set up for {max}")]
     TooLong {

@@ -21,7 +21,8 @@ pub trait Hub: Send {
     /// Makes the link to worker number `worker`, and returns what that worker needs for its end.
     ///
     /// # Errors
-    /// A system call failed.
+    /// `worker` is not less than [`Setup::workers`], or is attached already
+    /// ([`TransportError::NoPlace`]); or a system call failed.
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError>;
 
     /// Removes the link, and returns its tasks in flight in the order in which they were sent. Only

@@ -57,6 +57,10 @@ pub(super) struct SharedHub {
 
 impl Hub for SharedHub {
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError> {
+        let workers = self.links.len();
+        if self.links.get(worker).is_none_or(Option::is_some) {
+            return Err(TransportError::NoPlace { worker, workers });
+        }
         let layout = Layout::new(self.entries);
         let control = Segment::create(Kind::Memfd, Access::Words, layout.bytes)?;
         let ring = |at| Span::of(&control, at, ring::bytes(self.entries));
@@ -110,7 +114,7 @@ impl Hub for SharedHub {
     }
 
     fn detach(&mut self, worker: usize) -> Vec<UnansweredTask> {
-        self.links[worker].take().map_or_else(Vec::new, Link::unanswered)
+        self.links.get_mut(worker).and_then(Option::take).map_or_else(Vec::new, Link::unanswered)
     }
 
     fn reserve(&mut self, items: usize) -> Result<ListBuffer, TransportError> {
@@ -152,7 +156,9 @@ impl Hub for SharedHub {
                 timeline.mark(stamp);
             }
         };
-        let Some(link) = &mut self.links[worker] else { return Err(TransportError::Disconnected) };
+        let Some(Some(link)) = self.links.get_mut(worker) else {
+            return Err(TransportError::Disconnected);
+        };
         if link.in_flight.len() >= self.setup.depth {
             return Err(TransportError::Full { what: "task" });
         }
@@ -210,13 +216,13 @@ impl Hub for SharedHub {
     }
 
     fn cork(&mut self, worker: usize) {
-        if let Some(link) = &mut self.links[worker] {
+        if let Some(Some(link)) = self.links.get_mut(worker) {
             link.corked = true;
         }
     }
 
     fn uncork(&mut self, worker: usize) -> Result<(), TransportError> {
-        if let Some(link) = &mut self.links[worker] {
+        if let Some(Some(link)) = self.links.get_mut(worker) {
             link.corked = false;
             link.flush();
         }
@@ -248,7 +254,7 @@ impl Hub for SharedHub {
     }
 
     fn in_flight(&self, worker: usize) -> usize {
-        self.links[worker].as_ref().map_or(0, |link| link.in_flight.len())
+        self.links.get(worker).and_then(Option::as_ref).map_or(0, |link| link.in_flight.len())
     }
 
     fn overlaps(&self, bytes: usize, residency: Residency) -> bool {

@@ -37,6 +37,9 @@ pub(super) struct StreamHub {
 
 impl Hub for StreamHub {
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError> {
+        if !self.links.is_free(worker) {
+            return Err(TransportError::NoPlace { worker, workers: self.setup.workers });
+        }
         let there = (self.streams.make)()?;
         let back = (self.streams.make)()?;
         set_blocking(&there.write, false)?;

@@ -57,22 +57,27 @@ impl Links {
         self.wait == WaitStrategy::Sleep
     }
 
+    /// Whether `worker` has a place, and is not attached.
+    pub(super) fn is_free(&self, worker: usize) -> bool {
+        self.links.get(worker).is_some_and(Option::is_none)
+    }
+
     pub(super) fn set(&mut self, worker: usize, link: Link) {
         self.links[worker] = Some(link);
     }
 
     pub(super) fn take(&mut self, worker: usize) -> Option<Link> {
-        self.links[worker].take()
+        self.links.get_mut(worker).and_then(Option::take)
     }
 
     #[inline]
     pub(super) fn get(&self, worker: usize) -> Option<&Link> {
-        self.links[worker].as_ref()
+        self.links.get(worker).and_then(Option::as_ref)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, worker: usize) -> Option<&mut Link> {
-        self.links[worker].as_mut()
+        self.links.get_mut(worker).and_then(Option::as_mut)
     }
 
     pub(super) fn attached(&self) -> impl Iterator<Item = &Link> {

@@ -139,6 +139,29 @@ fn a_setup_for_more_than_can_be_is_refused_by_name_and_nothing_panics() {
 }
 
 #[test]
+fn a_worker_that_has_no_place_or_is_attached_already_is_refused_and_nothing_panics() {
+    for transport in ALL {
+        let name = transport.name();
+        let mut hub = transport.hub(&setup(transport.wakeups()[0].0, 1, 10)).unwrap();
+        let _first = hub.attach(0).unwrap();
+        hub.send(0, &task(7, SUM, 0), List::None, None).unwrap();
+        for worker in [0, 1, usize::MAX] {
+            let refused = hub.attach(worker).map(drop);
+            let Err(TransportError::NoPlace { worker: named, workers: 1 }) = refused else {
+                panic!("{name}: worker {worker} gave {refused:?}");
+            };
+            assert_eq!(named, worker, "{name}");
+        }
+        assert_eq!(hub.in_flight(0), 1, "{name}: a link was made anew, and its task lost");
+        let sent = hub.send(1, &task(8, SUM, 0), List::None, None);
+        assert!(matches!(sent, Err(TransportError::Disconnected)), "{name}: {sent:?}");
+        hub.cork(1);
+        hub.uncork(1).unwrap();
+        assert_eq!((hub.in_flight(1), hub.detach(1).len()), (0, 0), "{name}");
+    }
+}
+
+#[test]
 fn a_wake_up_that_a_transport_does_not_have_is_refused_by_name() {
     for transport in ALL {
         let refused = transport.hub(&setup("telepathy", 1, 0)).map(drop).unwrap_err().to_string();
