@@ -75,7 +75,7 @@ fn the_doctor_names_and_removes_a_leftover_and_not_the_segment_of_a_living_run()
     assert!(said.contains(left) && !said.contains(&ours), "{said}");
     assert!(said.contains("coordinator doctor --clean"), "{said}");
     let found = lines(&found.stdout);
-    let stale_segments = found.iter().find(|line| line["what"] == "stale_segments").unwrap();
+    let stale_segments = found.iter().find(|line| line["what"] == "leftovers").unwrap();
     assert_eq!(
         (&stale_segments["kind"], &stale_segments["verdict"]),
         (&"check".into(), &"warning".into())

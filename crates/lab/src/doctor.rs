@@ -235,7 +235,7 @@ fn stale_segments(clean: bool) -> Finding {
         false => "a killed run left named segments: run coordinator doctor --clean",
         true => "they could not be removed: check the permissions of /dev/shm",
     };
-    fine("stale_segments", found).unless(left.is_empty(), Verdict::Warning, remedy)
+    fine("leftovers", found).unless(left.is_empty(), Verdict::Warning, remedy)
 }
 
 fn worker() -> Finding {
