@@ -274,7 +274,7 @@ real_coordinator() {
 }
 
 @test "scripts that test the method help, refuse in one sentence, and run nothing then" {
-    for script in aa-test agreement advise-test planted open-loop; do
+    for script in aa-test agreement advise-test injected-effect open-loop; do
         run "$root/scripts/$script.sh" --help
         [ "$status" -eq 0 ]
         [[ $output == *--out* && $output == *--dry-run* ]]
@@ -353,7 +353,7 @@ real_coordinator() {
     [[ ${lines[1]} == *" --transport shared,shared "* ]]
     run "$root/scripts/agreement.sh" --dry-run --runs 3
     [ "${#lines[@]}" -eq 3 ]
-    run "$root/scripts/planted.sh" --dry-run --runs 2 --part 8% -- --budget 9s
+    run "$root/scripts/injected-effect.sh" --dry-run --runs 2 --part 8% -- --budget 9s
     [ "${#lines[@]}" -eq 8 ]
     [[ ${lines[0]} == *" --inject '8%' "*" --budget 9s" ]]
     [ "$(calls)" -eq 0 ]
@@ -368,10 +368,10 @@ real_coordinator() {
     [ "${lines[1]}" = "false winners 0.0 %" ]
 }
 
-@test "planted counts what was found from the records" {
+@test "injected-effect counts what was found from the records" {
     command -v jq >/dev/null || skip "no jq"
     real_coordinator
-    run stdout_of "$root/scripts/planted.sh" --runs 1 --out "$out" -- --generations 1 --pairs 1
+    run stdout_of "$root/scripts/injected-effect.sh" --runs 1 --out "$out" -- --generations 1 --pairs 1
     [ "$status" -eq 1 ]
     [[ ${lines[0]} == "same, sleep: pipe place, 262144 B: found in 0 of 1 runs, "* ]]
     [ "${lines[4]}" = "all: found in 0 of 4" ]

@@ -7,7 +7,7 @@ use shm::Kind;
 use shm::write_attacks::WriteAttack;
 use transport::Setup;
 
-use crate::pool::crew;
+use crate::pool::group;
 use crate::tools::launch;
 
 /// What each descriptor of a process is, from 0 on.
@@ -23,7 +23,7 @@ fn descriptors(pid: u32) -> Vec<String> {
     all.into_iter().map(|(_, link)| link).collect()
 }
 
-/// What that crew's hub is made for.
+/// What that group's hub is made for.
 fn setup(wakeup: &str) -> Setup {
     Setup {
         wakeup: wakeup.into(),
@@ -48,8 +48,8 @@ fn a_worker_has_the_descriptors_that_are_meant_for_it_and_no_others_and_gains_no
     for transport in transport::ALL {
         for (wakeup, _) in transport.wakeups() {
             let place = format!("{} {wakeup}", transport.name());
-            let crew = crew(*transport, wakeup, 1);
-            let pid = crew.pids()[0];
+            let group = group(*transport, wakeup, 1);
+            let pid = group.pids()[0];
             let mut found = descriptors(pid);
             // One way of waiting makes an epoll instance, which is a worker's own.
             found.retain(|link| link != "anon_inode:[eventpoll]");

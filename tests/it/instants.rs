@@ -186,7 +186,7 @@ impl Stepped {
 /// A list of an answer, and the word with it.
 type Told = (u32, Value, Vec<i64>);
 
-/// A crew of one worker, whose tasks are known by their numbers.
+/// A group of one worker, whose tasks are known by their numbers.
 struct Lone(WorkerGroup);
 
 const ITEMS: usize = 8;
@@ -287,9 +287,9 @@ impl Lone {
 #[test]
 fn a_worker_killed_at_any_instruction_of_a_task_holds_its_rooms_to_its_end_and_takes_nothing_along()
 {
-    let mut crew = Lone::start();
-    let free = crew.rooms();
-    let span = match crew.kill_after(MAX_STEPS, free) {
+    let mut group = Lone::start();
+    let free = group.rooms();
+    let span = match group.kill_after(MAX_STEPS, free) {
         Ok((span, answered)) if answered => span,
         Ok((span, _)) => panic!("no answer after {span} steps"),
         Err(why) => return skip(&format!("no ptrace of one's own child: {why}")),
@@ -300,7 +300,7 @@ fn a_worker_killed_at_any_instruction_of_a_task_holds_its_rooms_to_its_end_and_t
     let (mut before, mut after) = (0, 0);
     // How many steps a wake-up takes differs a little.
     for steps in (0..span + span / 20).step_by(stride) {
-        match crew.kill_after(steps, free).unwrap() {
+        match group.kill_after(steps, free).unwrap() {
             (_, true) => after += 1,
             (_, false) => before += 1,
         }

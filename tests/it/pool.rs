@@ -382,8 +382,8 @@ fn a_worker_that_dies_is_reported_as_what_it_is_and_replaced_and_what_waited_the
     });
 }
 
-/// A crew of one, for what a pool would hide.
-pub(crate) fn crew(transport: &'static dyn Transport, wakeup: &str, depth: usize) -> WorkerGroup {
+/// A group of one, for what a pool would hide.
+pub(crate) fn group(transport: &'static dyn Transport, wakeup: &str, depth: usize) -> WorkerGroup {
     let setup = Setup {
         wakeup: wakeup.into(),
         segment: shm::Kind::Memfd,
@@ -409,44 +409,44 @@ pub(crate) fn crew(transport: &'static dyn Transport, wakeup: &str, depth: usize
     .unwrap()
 }
 
-pub(crate) fn task(crew: &WorkerGroup, id: u32, job: &str, arg: i64) -> Task {
-    let job = crew.job(job).unwrap();
+pub(crate) fn task(group: &WorkerGroup, id: u32, job: &str, arg: i64) -> Task {
+    let job = group.job(job).unwrap();
     Task { id, job, arg: Value::Int(arg), phase: false, park: false }
 }
 
 /// Sends `task` to the only worker.
-pub(crate) fn send(crew: &mut WorkerGroup, task: &Task, list: List<'_>) {
-    crew.hub().send(0, task, list, None).unwrap();
+pub(crate) fn send(group: &mut WorkerGroup, task: &Task, list: List<'_>) {
+    group.hub().send(0, task, list, None).unwrap();
 }
 
 #[test]
 fn a_killed_worker_is_noticed_at_once_with_every_wake_up_and_what_it_answered_before_is_kept() {
     each_transport(|transport| {
         for (wakeup, _) in transport.wakeups() {
-            let mut crew = crew(transport, wakeup, 3);
-            let next = task(&crew, 0, "sum", 0);
-            send(&mut crew, &next, List::Copy(&[5; 100]));
-            let next = task(&crew, 1, "sleep", 60_000);
-            send(&mut crew, &next, List::None);
+            let mut group = group(transport, wakeup, 3);
+            let next = task(&group, 0, "sum", 0);
+            send(&mut group, &next, List::Copy(&[5; 100]));
+            let next = task(&group, 1, "sleep", 60_000);
+            send(&mut group, &next, List::None);
             std::thread::sleep(Duration::from_millis(20));
-            crew.kill(0);
+            group.kill(0);
             let killed = Instant::now();
-            let first = crew.recv(None).unwrap();
+            let first = group.recv(None).unwrap();
             let answered = matches!(first, Event::Reply { ref reply, .. } if reply.task == 0
                 && reply.outcome == Ok(Value::Int(500)));
             assert!(answered, "{} {wakeup}: {first:?}", transport.name());
-            let second = crew.recv(None).unwrap();
+            let second = group.recv(None).unwrap();
             let Event::Died { exit, unanswered } = second else {
                 panic!("{} {wakeup}: {second:?}", transport.name())
             };
             assert_eq!(exit.reason, ExitReason::Killed(9));
             assert_eq!(unanswered.iter().map(|left| left.task).collect::<Vec<_>>(), [1]);
             assert!(killed.elapsed() < Duration::from_secs(5), "{} {wakeup}", transport.name());
-            crew.replace(0).unwrap();
-            let next = task(&crew, 2, "sum", 0);
-            send(&mut crew, &next, List::Copy(&[7]));
+            group.replace(0).unwrap();
+            let next = task(&group, 2, "sum", 0);
+            send(&mut group, &next, List::Copy(&[7]));
             assert!(
-                matches!(crew.recv(None).unwrap(), Event::Reply { reply, .. } if reply.task == 2)
+                matches!(group.recv(None).unwrap(), Event::Reply { reply, .. } if reply.task == 2)
             );
         }
     });
@@ -456,16 +456,16 @@ fn a_killed_worker_is_noticed_at_once_with_every_wake_up_and_what_it_answered_be
 fn parked_workers_use_no_processor_and_wake_again() {
     each_transport(|transport| {
         for (wakeup, _) in transport.wakeups() {
-            let mut crew = crew(transport, wakeup, 1);
-            crew.park().unwrap();
-            let before = crew.report().unwrap().usage.cpu_ns;
+            let mut group = group(transport, wakeup, 1);
+            group.park().unwrap();
+            let before = group.report().unwrap().usage.cpu_ns;
             std::thread::sleep(Duration::from_millis(50));
-            let used = crew.report().unwrap().usage.cpu_ns - before;
+            let used = group.report().unwrap().usage.cpu_ns - before;
             assert!(used < 10_000_000, "{} {wakeup}: {used} ns while parked", transport.name());
-            crew.unpark().unwrap();
-            let next = task(&crew, 1, "sum", 0);
-            send(&mut crew, &next, List::Copy(&[1, 2]));
-            assert!(matches!(crew.recv(None).unwrap(), Event::Reply { .. }));
+            group.unpark().unwrap();
+            let next = task(&group, 1, "sum", 0);
+            send(&mut group, &next, List::Copy(&[1, 2]));
+            assert!(matches!(group.recv(None).unwrap(), Event::Reply { .. }));
         }
     });
 }
@@ -508,10 +508,10 @@ fn a_foreign_program_is_no_worker() {
 fn a_job_number_that_no_worker_has_is_an_error_and_no_end() {
     each_transport(|transport| {
         let (wakeup, _) = transport.wakeups()[0];
-        let mut crew = crew(transport, wakeup, 1);
-        let wrong = Task { job: 999, ..task(&crew, 1, "sum", 0) };
-        send(&mut crew, &wrong, List::None);
-        let Event::Reply { reply, .. } = crew.recv(None).unwrap() else { panic!("no reply") };
+        let mut group = group(transport, wakeup, 1);
+        let wrong = Task { job: 999, ..task(&group, 1, "sum", 0) };
+        send(&mut group, &wrong, List::None);
+        let Event::Reply { reply, .. } = group.recv(None).unwrap() else { panic!("no reply") };
         assert_eq!(reply.outcome.unwrap_err().kind, transport::FailureKind::UnknownJob);
     });
 }

@@ -64,75 +64,11 @@ fn main() {
     let lecture = source.windows(LECTURE_ITEMS);
 
     if here != there {
-        let mut line = PingPong::start(there, 0);
-        let mut ours = Ours::start("shared", "spin", &one, Residency::Resident, there);
-        row(
-            "resident 8 B, spin, spread / cache line",
-            1.3,
-            2000,
-            &mut || ours.batch(2000),
-            &mut || line.trips(2000),
-        );
-        tails(
-            "p99.9 of the same, of all trips in turn",
-            1.5,
-            &mut || ours.samples(TAIL_TRIPS),
-            &mut || line.samples(TAIL_TRIPS),
-        );
-        drop(ours);
-        let mut ours = Ours::start("shared", "hybrid", &one, Residency::Resident, there);
-        row(
-            "resident 8 B, hybrid, spread / cache line",
-            1.4,
-            2000,
-            &mut || ours.batch(2000),
-            &mut || line.trips(2000),
-        );
-        drop(ours);
-        for wakeup in ["spin", "hybrid"] {
-            let pooled = Pooled::start(wakeup, there, 1, 1);
-            row(
-                &format!("pool 8 B, {wakeup}, spread / cache line"),
-                3.0,
-                2000,
-                &mut || pooled.batch(2000),
-                &mut || line.trips(2000),
-            );
-        }
-        let mut ours = Ours::start("shared", "spin", &lecture, Residency::Resident, there);
-        let alone = |line: &mut PingPong| line.trips(50) + sums(&lecture, 50);
-        row(
-            "resident 400 kB, spin, spread / line + sum",
-            2.0,
-            50,
-            &mut || ours.batch(50),
-            &mut || alone(&mut line),
-        );
-        drop((ours, line));
+        cache_line(&one, &lecture, there);
     }
     bare_figure("resident 8 B, what both sides do, no other core", own::ns_each());
     place::rows(here, there);
-    for (core, placement) in [(here, "same"), (there, "spread")] {
-        for (wakeup, regime) in [("block", "sleeping"), ("spin", "polling"), ("hybrid", "polling")]
-        {
-            if here == core && wakeup == "spin" || here == there && placement == "spread" {
-                continue;
-            }
-            let polls = regime == "polling" && here != core;
-            if wakeup == "hybrid" && !polls {
-                continue;
-            }
-            for windows in [&one, &lecture] {
-                let mut plain = PlainPipe::start(core, windows, polls);
-                let mut ours = Ours::start("pipe", wakeup, windows, Residency::Place, core);
-                let size = measure::units::size(windows.items * 8);
-                let name = format!("pipe {size}, {wakeup}, {placement} / plain loop, {regime}");
-                // A short frame's head is checked, a plain loop's is not; 2 % is this machine's noise.
-                let target = if windows.items == 1 { 1.15 } else { 1.02 };
-                row(&name, target, 50, &mut || ours.batch(50), &mut || plain.trips(windows, 50));
-            }
-        }
-    }
+    pipes(&one, &lecture, here, there);
     waking(&one, allowed.len(), here, there);
     flat::lengths("same", "futex", here);
     flat::answers("same", ["futex", "block"], here);
@@ -155,6 +91,76 @@ fn main() {
         }
     }
     sample_cost();
+}
+
+/// Resident lists beside a cache line that two cores hand to each other.
+fn cache_line(one: &Windows<'_>, lecture: &Windows<'_>, there: usize) {
+    let mut line = PingPong::start(there, 0);
+    let mut ours = Ours::start("shared", "spin", one, Residency::Resident, there);
+    row(
+        "resident 8 B, spin, spread / cache line",
+        1.3,
+        2000,
+        &mut || ours.batch(2000),
+        &mut || line.trips(2000),
+    );
+    tails(
+        "p99.9 of the same, of all trips in turn",
+        1.5,
+        &mut || ours.samples(TAIL_TRIPS),
+        &mut || line.samples(TAIL_TRIPS),
+    );
+    drop(ours);
+    let mut ours = Ours::start("shared", "hybrid", one, Residency::Resident, there);
+    row(
+        "resident 8 B, hybrid, spread / cache line",
+        1.4,
+        2000,
+        &mut || ours.batch(2000),
+        &mut || line.trips(2000),
+    );
+    drop(ours);
+    for wakeup in ["spin", "hybrid"] {
+        let pooled = Pooled::start(wakeup, there, 1, 1);
+        row(
+            &format!("pool 8 B, {wakeup}, spread / cache line"),
+            3.0,
+            2000,
+            &mut || pooled.batch(2000),
+            &mut || line.trips(2000),
+        );
+    }
+    let mut ours = Ours::start("shared", "spin", lecture, Residency::Resident, there);
+    let alone = |line: &mut PingPong| line.trips(50) + sums(lecture, 50);
+    row("resident 400 kB, spin, spread / line + sum", 2.0, 50, &mut || ours.batch(50), &mut || {
+        alone(&mut line)
+    });
+}
+
+/// The pipe beside a plain loop of reads and writes.
+fn pipes(one: &Windows<'_>, lecture: &Windows<'_>, here: usize, there: usize) {
+    for (core, placement) in [(here, "same"), (there, "spread")] {
+        for (wakeup, strategy) in
+            [("block", "sleeping"), ("spin", "polling"), ("hybrid", "polling")]
+        {
+            if here == core && wakeup == "spin" || here == there && placement == "spread" {
+                continue;
+            }
+            let polls = strategy == "polling" && here != core;
+            if wakeup == "hybrid" && !polls {
+                continue;
+            }
+            for windows in [one, lecture] {
+                let mut plain = PlainPipe::start(core, windows, polls);
+                let mut ours = Ours::start("pipe", wakeup, windows, Residency::Place, core);
+                let size = measure::units::size(windows.items * 8);
+                let name = format!("pipe {size}, {wakeup}, {placement} / plain loop, {strategy}");
+                // A short frame's head is checked, a plain loop's is not; 2 % is this machine's noise.
+                let target = if windows.items == 1 { 1.15 } else { 1.02 };
+                row(&name, target, 50, &mut || ours.batch(50), &mut || plain.trips(windows, 50));
+            }
+        }
+    }
 }
 
 /// Wake-ups beside the barest loop of their kind, and the hybrid beside the best other one.

@@ -41,7 +41,7 @@ impl Stores {
 const PROBE: usize = 2048 / ITEM_BYTES;
 /// Stores that take longer than this over so many items, at 7 ns a line and a reading of the clock,
 /// fetch their lines from a cache that is not shared.
-const FAR: Duration = Duration::from_nanos(32 * 7 + 25);
+const MAX_NEAR_LINE: Duration = Duration::from_nanos(32 * 7 + 25);
 /// Lists from one probe to the next.
 const PROBE_EVERY: u32 = 16;
 /// Items of a list that goes past the caches however near the other core is, since it fits into none:
@@ -93,7 +93,7 @@ impl Filler {
 
     /// What a probe says that took so long.
     fn learn(&mut self, took: Duration) {
-        self.stores = if took > FAR { Stores::NonTemporal } else { Stores::Plain };
+        self.stores = if took > MAX_NEAR_LINE { Stores::NonTemporal } else { Stores::Plain };
         self.unprobed = PROBE_EVERY;
     }
 }
@@ -165,17 +165,19 @@ mod tests {
         let mut filler = Filler { chooses: true, ..Filler::new(true) };
         let from: Vec<i64> = (0..2 * PROBE as i64).collect();
         let mut to = vec![0; from.len()];
-        for (took, stores) in [(2 * FAR, Stores::NonTemporal), (FAR / 2, Stores::Plain)] {
+        for (took, stores) in
+            [(2 * MAX_NEAR_LINE, Stores::NonTemporal), (MAX_NEAR_LINE / 2, Stores::Plain)]
+        {
             filler.learn(took);
             for _ in 0..PROBE_EVERY {
                 assert_eq!(filler.begin(from.len(), &mut to, &from), stores);
             }
             assert_eq!(filler.unprobed, 0);
         }
-        filler.learn(2 * FAR);
+        filler.learn(2 * MAX_NEAR_LINE);
         let short = &from[..PROBE - 1];
         assert_eq!(filler.begin(short.len(), &mut to[..short.len()], short), Stores::Plain);
-        filler.learn(FAR / 2);
+        filler.learn(MAX_NEAR_LINE / 2);
         assert_eq!(filler.begin(LONG, &mut to, &from), Stores::NonTemporal);
         assert_eq!(filler.unprobed, PROBE_EVERY, "neither is one of those that a probe is for");
         let mut one_core = Filler::new(false);

@@ -57,7 +57,7 @@ pub fn confidence(looks: usize) -> f64 {
 }
 
 /// Whether these comparisons of one cell are settled, and by what; never without any.
-pub fn settled(ratios: &[Ratio]) -> Option<Stopped> {
+pub fn stop_reason(ratios: &[Ratio]) -> Option<Stopped> {
     let decided = |ratio: &Ratio| ratio.verdict() != paired_ratio::Verdict::TooClose;
     let narrow = |ratio: &Ratio| {
         ratio.generations >= MIN_GENERATIONS && ratio.half_width() <= MAX_NARROW_HALF_WIDTH
@@ -99,11 +99,15 @@ mod tests {
             pairs: 60,
             generations,
         };
-        assert_eq!(settled(&[]), None);
-        assert_eq!(settled(&[of(2.0, 0.1, 6), of(1.0, 0.04, 6)]), Some(Stopped::Decided));
-        assert_eq!(settled(&[of(2.0, 0.1, 6), of(1.05, 0.024, 6)]), Some(Stopped::Narrow));
-        assert_eq!(settled(&[of(2.0, 0.1, 6), of(1.05, 0.026, 6)]), None);
-        assert_eq!(settled(&[of(1.05, 0.001, 5)]), None, "too few generations are never settled");
+        assert_eq!(stop_reason(&[]), None);
+        assert_eq!(stop_reason(&[of(2.0, 0.1, 6), of(1.0, 0.04, 6)]), Some(Stopped::Decided));
+        assert_eq!(stop_reason(&[of(2.0, 0.1, 6), of(1.05, 0.024, 6)]), Some(Stopped::Narrow));
+        assert_eq!(stop_reason(&[of(2.0, 0.1, 6), of(1.05, 0.026, 6)]), None);
+        assert_eq!(
+            stop_reason(&[of(1.05, 0.001, 5)]),
+            None,
+            "too few generations are never settled"
+        );
     }
 
     /// What came of many cells, looked at as a sweep does.
@@ -123,7 +127,7 @@ mod tests {
                     pairs.iter().filter(|pair| pair.generation < *look).copied().collect();
                 ratio_at(&known, confidence(looks.len())).unwrap()
             };
-            let stop = looks.iter().map(at).find(|ratio| settled(&[*ratio]).is_some());
+            let stop = looks.iter().map(at).find(|ratio| stop_reason(&[*ratio]).is_some());
             let ratio = stop.unwrap_or_else(|| at(&10));
             let winner = matches!(ratio.verdict(), Verdict::Share | Verdict::Copy);
             tally.winners += f64::from(u8::from(winner)) / draws as f64;
@@ -149,7 +153,7 @@ mod tests {
             let same = tally(&World { truth: 1.0, generation, pair }, 1000);
             assert!(same.winners <= 0.005, "{}", same.winners);
         }
-        let planted = tally(&World { truth: 1.1, generation: 0.007, pair: 0.02 }, 1000);
-        assert!(planted.winners >= 0.99, "{}", planted.winners);
+        let injected = tally(&World { truth: 1.1, generation: 0.007, pair: 0.02 }, 1000);
+        assert!(injected.winners >= 0.99, "{}", injected.winners);
     }
 }

@@ -238,7 +238,7 @@ impl Runner for CellRunner<'_> {
     fn is_settled(&self, batches: &[Vec<Batch>]) -> Option<Stopped> {
         let compared = compare(self.cell, batches, self.confidence);
         let ratios: Vec<_> = compared.iter().map(|of| of.ratio).collect();
-        stopping::settled(&ratios).filter(|_| self.stops)
+        stopping::stop_reason(&ratios).filter(|_| self.stops)
     }
 }
 

@@ -20,9 +20,9 @@ const MAX_LIST: usize = 1 << 27;
 const ROOMS: usize = 3;
 const ANSWER_ITEMS: usize = 50_000;
 
-/// A crew of one and a list that it has.
+/// A group of one and a list that it has.
 struct Flat {
-    crew: WorkerGroup,
+    group: WorkerGroup,
     list: Vec<i64>,
     resident: Option<Resident>,
 }
@@ -48,21 +48,21 @@ impl Flat {
             WorkerCommand { program, args: Vec::new(), build: harness::BUILD.into(), patience };
         let (initialiser, cores, padding, order) = (None, vec![core], 0, Vec::new());
         let plan = WorkerGroupPlan { launch, transport, setup, initialiser, cores, padding, order };
-        let mut crew = WorkerGroup::start(&plan).expect("a crew");
+        let mut group = WorkerGroup::start(&plan).expect("a worker group");
         let list: Vec<i64> = (0..items as i64).collect();
         let resident = match transport.has_segment() {
-            true => Some(crew.hub().place(&list).expect("room for a resident list")),
+            true => Some(group.hub().place(&list).expect("room for a resident list")),
             false => None,
         };
-        crew.park().expect("parking");
-        Flat { crew, list, resident }
+        group.park().expect("parking");
+        Flat { group, list, resident }
     }
 
     /// So many round trips of `job` with the first `items` items, and `then` what is done with the answer's
     /// list: their median, times their number.
     fn batch(&mut self, job: &str, items: usize, count: usize, then: fn(AnswerList)) -> u64 {
-        let job = self.crew.job(job).expect("a job of the worker's");
-        self.crew.unpark().expect("unparking");
+        let job = self.group.job(job).expect("a job of the worker's");
+        self.group.unpark().expect("unparking");
         let took = (0..count + 5).map(|id| {
             let task = Task { id: id as u32, job, arg: Value::Int(3), phase: false, park: false };
             let list = match &self.resident {
@@ -70,8 +70,8 @@ impl Flat {
                 None => List::Copy(&self.list[..items]),
             };
             let started = now();
-            self.crew.send(0, &task, list, None).expect("sending");
-            let Event::Reply { reply, .. } = self.crew.recv(None).expect("an answer") else {
+            self.group.send(0, &task, list, None).expect("sending");
+            let Event::Reply { reply, .. } = self.group.recv(None).expect("an answer") else {
                 panic!("no reply");
             };
             assert!(reply.outcome.is_ok(), "{:?}", reply.outcome);
@@ -83,7 +83,7 @@ impl Flat {
         });
         // The first few find cold caches.
         let took = middle(took.skip(5).collect());
-        self.crew.park().expect("parking");
+        self.group.park().expect("parking");
         took * count as u64
     }
 }

@@ -14,7 +14,7 @@ use transport::{Residency, Resident, Setup};
 /// Our transport, through its hub, as a sweep drives it. A batch's time is its median times its
 /// tasks, so that one preemption does not decide.
 pub(crate) struct Ours<'a> {
-    crew: WorkerGroup,
+    group: WorkerGroup,
     workers: usize,
     windows: &'a Windows<'a>,
     residency: Residency,
@@ -68,14 +68,14 @@ impl<'a> Ours<'a> {
             padding: 0,
             order: Vec::new(),
         };
-        let mut crew = WorkerGroup::start(&plan).expect("a crew");
+        let mut group = WorkerGroup::start(&plan).expect("a worker group");
         let resident = (residency == Residency::Resident)
-            .then(|| crew.hub().place(windows.all).expect("room for a resident list"));
+            .then(|| group.hub().place(windows.all).expect("room for a resident list"));
         let workers = cores.len();
         let mut ours =
-            Ours { crew, workers, windows, residency, resident, rooms: StampBuffers::default() };
+            Ours { group, workers, windows, residency, resident, rooms: StampBuffers::default() };
         ours.batch(200);
-        ours.crew.park().expect("parking");
+        ours.group.park().expect("parking");
         ours
     }
 
@@ -90,7 +90,7 @@ impl<'a> Ours<'a> {
     pub(crate) fn samples(&mut self, count: usize) -> Vec<u64> {
         let parked = self.rooms_used();
         if parked {
-            self.crew.unpark().expect("unparking");
+            self.group.unpark().expect("unparking");
         }
         let (windows, residency) = (self.windows, self.residency);
         let resident = self.resident.as_ref();
@@ -107,11 +107,11 @@ impl<'a> Ours<'a> {
             compute_ns: 0,
             rate: None,
         };
-        batch::run(&mut self.crew, &load, 5, &mut self.rooms).expect("warm tasks");
-        let batch = batch::run(&mut self.crew, &load, count, &mut self.rooms).expect("tasks");
+        batch::run(&mut self.group, &load, 5, &mut self.rooms).expect("warm tasks");
+        let batch = batch::run(&mut self.group, &load, count, &mut self.rooms).expect("tasks");
         assert_eq!(batch.verified, batch.ok);
         if parked {
-            self.crew.park().expect("parking");
+            self.group.park().expect("parking");
         }
         batch.round_trips
     }

@@ -58,8 +58,8 @@ impl Lab for Wakeup {
     }
 }
 
-/// A cell for each placement and regime, with every wake-up of that regime. Nothing is compared across
-/// regimes but in the reader's mind: that is what the lab is about.
+/// A cell for each placement and wait strategy, with every wake-up of that strategy. No verdict compares
+/// two strategies: the reader does, which is what the lab is about.
 fn cells(allowed: &[usize]) -> Vec<Cell> {
     let spread = Placement::Spread.on(allowed);
     let mut places = vec![(Placement::Same, 1)];

@@ -10,7 +10,7 @@ use nix::unistd::{ftruncate, write};
 use super::*;
 
 #[test]
-fn a_sealed_segment_can_be_neither_resized_nor_written_by_whoever_it_is_lent_to() {
+fn a_sealed_segment_can_be_neither_resized_nor_written_by_its_borrower() {
     let lists = Segment::create(Kind::Memfd, Access::Lists, 4096).unwrap();
     let words = Segment::create(Kind::Memfd, Access::Words, 4096).unwrap();
     for segment in [&lists, &words] {

@@ -9,12 +9,12 @@ Positive control: compares transports with themselves in `coordinator sweep --in
 second arm compute for a part of the round trip longer. Prints in how many runs that injected effect was
 found: the whole interval on the right side of the 5 % margin.
 
-Usage: scripts/planted.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
+Usage: scripts/injected-effect.sh [OPTIONS] [-- OPTIONS OF coordinator sweep]
 
 Options:
       --runs N      number of runs, each with its own seed [default: 20]
       --part PART   how much longer [default: 10%]
-      --out DIR     folder for the records; it must not exist yet [default: runs/planted]
+      --out DIR     folder for the records; it must not exist yet [default: runs/injected-effect]
       --dry-run     print the commands, one per line, and run nothing
   -h, --help        print this help
 
@@ -25,13 +25,13 @@ It needs jq. The result goes to stdout, progress to stderr.
 The environment variable COORDINATOR names another coordinator; then nothing is built.
 Exit codes: 0 the effect was found in 95 % of the runs of each cell, 1 otherwise, 2 usage, else the coordinator's.
 
-Example: scripts/planted.sh --runs 5 --part 8% --out runs/eight -- --generations 6
+Example: scripts/injected-effect.sh --runs 5 --part 8% --out runs/eight -- --generations 6
 HELP
 }
 
 runs=20
 part=10%
-out=runs/planted
+out=runs/injected-effect
 options "runs part out" "$@"
 number runs 9999
 fresh "$out"
