@@ -183,6 +183,26 @@ fn an_answer_to_a_task_that_was_not_sent_is_a_protocol_violation() {
 }
 
 #[test]
+fn a_second_answer_to_one_task_is_a_protocol_violation_and_no_answer_to_the_next() {
+    for transport in ALL {
+        let name = transport.name();
+        let mut hub = transport.hub(&setup(transport.wakeups()[0].0, 2, 0)).unwrap();
+        let mut spoke = transport.spoke(hub.attach(0).unwrap()).unwrap();
+        (1..=2).for_each(|id| hub.send(0, &task(id, SUM, 0), List::None, None).unwrap());
+        assert!(matches!(spoke.recv().unwrap(), Received::Task(incoming) if incoming.task.id == 1));
+        (1..=2).for_each(|_| spoke.reply(plain(1), 0).unwrap());
+        let told = [hub.recv(None).unwrap(), hub.recv(None).unwrap()];
+        let as_it_was = matches!(
+            &told,
+            [HubEvent::Reply { reply, .. }, HubEvent::ProtocolViolation { worker: 0, .. }]
+                if reply.task == 1
+        );
+        assert!(as_it_was, "{name}: {told:?}");
+        assert_eq!(hub.detach(0).iter().map(|task| task.task).collect::<Vec<_>>(), [2], "{name}");
+    }
+}
+
+#[test]
 fn nothing_is_allocated_for_a_task_on_the_coordinator_s_side() {
     for (transport, wakeup) in every() {
         let mut pair = Pair::new(transport, &setup(wakeup, 2, 1000));
