@@ -129,7 +129,7 @@ fn broken() -> Vec<(&'static str, Vec<Json>, &'static str)> {
             with(&[sweep("same", "sleeping", &[65536]), vec![end.clone()]].concat()),
             "share from 64 KiB up",
         ),
-        ("failed-rows", with(&failed), "it was killed"),
+        ("failed-rows", with(&failed), "This run was killed"),
         (
             "invalid",
             with(&[sweep("same", "sleeping", &[64]), vec![invalid]].concat()),

@@ -109,7 +109,7 @@ fn percentiles(text: &mut String, stratum: &Stratum, columns: usize) {
     });
     let chart = Chart {
         title: format!("{}, {}: percentiles", stratum.title, size(bytes)),
-        read: "how long so many of all round trips take at most; each step right is ten times rarer",
+        read: "percentiles of the round trips; each step to the right is ten times rarer",
         x: Axis::Percentile,
         y: Axis::Time,
         series,

@@ -15,7 +15,7 @@ pub(crate) fn section(record: &Record) -> Option<Section> {
         Column::right("ratio (interval)"),
         Column::left("verdict"),
     ];
-    let title = "A/A tests: an arm against itself, each side with workers of its own".into();
+    let title = "A/A tests: an arm against itself, each side with its own workers".into();
     let table = Table { columns, rows };
     (!table.rows.is_empty()).then(|| Section { title, table, ..Section::default() })
 }

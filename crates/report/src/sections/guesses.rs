@@ -18,7 +18,7 @@ pub(crate) fn section(record: &Record) -> Option<Section> {
     let sum: f64 = scored.iter().sum();
     let notes = vec![
         format!("guesses worth {sum} of {}", scored.len()),
-        "1: right, a number within a quarter or within its interval · 0.5: within twice".into(),
+        "1: right, or a number within a quarter or within its interval · 0.5: within a factor of two".into(),
         "not scored: the run has no answer".into(),
     ];
     let title = "predicted".into();

@@ -25,9 +25,9 @@ pub(crate) fn section(record: &Record) -> Option<Section> {
 }
 
 const LEGEND: [&str; 4] = [
-    "first task: median over generations, of the first task that fresh workers had of that way, before any warm-up",
-    "coordinator, worker: how much of the segment is in each side's page table in the end, and how much of it by huge pages",
-    "got by reservation: pages that were set aside (vm.nr_hugepages) · by collapse: made of usual ones by the kernel",
+    "first task: the first task of this arm in each generation, before any warm-up; the median over generations",
+    "coordinator, worker: how much of the segment is in each side's page table at the end, and how much of it in huge pages",
+    "got by reservation: pages reserved by the administrator (vm.nr_hugepages) · by collapse: made by the kernel from ordinary pages",
     "lazy: mapped when first touched · huge: asked for huge pages · ready: of the usual size, mapped before the first task",
 ];
 

@@ -62,8 +62,8 @@ pub fn run_diff(a: Side<'_>, b: Side<'_>) -> Report {
 
 const LEGEND: [&str; 3] = [
     "A, B: median over generations · A ÷ B: above 1, B is faster (95 % interval; generations of each run resampled)",
-    "faster, slower: the whole interval is beyond 5 %, with six generations in each run at least",
-    "p99 A ÷ B: where both have 299 samples; from single tasks, which are not independent, so without a verdict",
+    "faster, slower: the whole interval is beyond 5 %, with at least six generations in each run",
+    "p99 A ÷ B: if both have 299 samples; tasks are not independent, so it has no verdict",
 ];
 
 /// The trials that have answers: sweeps before labs, then by stratum, along the axis, copies before shares.
@@ -216,7 +216,7 @@ fn head(a: Side<'_>, b: Side<'_>) -> Vec<String> {
     let mut add = |text: String| head.push(format!("         {text}"));
     let machines = (a.record.machine(), b.record.machine());
     if machines.0.map(identity) != machines.1.map(identity) {
-        add("different machines: a ratio is of machine and program together".into());
+        add("different machines: a ratio compares machine and program together".into());
     }
     if build(a) != build(b) {
         add("different builds of the program".into());

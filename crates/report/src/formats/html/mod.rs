@@ -129,18 +129,18 @@ fn alarm(record: &Record) -> Option<String> {
     let reason = |end: &record::End| end.reason.clone().unwrap_or_default();
     match &record.end {
         Some(end) if end.status == "invalid" => {
-            Some(format!("This run is INVALID: {}. Its figures carry no verdict.", reason(end)))
+            Some(format!("This run is INVALID: {}. Do not use its figures.", reason(end)))
         }
         _ if !shows => {
-            Some("This run has no complete trial: there is nothing to be seen yet.".into())
+            Some("This run has no complete trial yet, so there is nothing to show.".into())
         }
-        None => Some("This run has no end: it was killed. What it had measured is shown.".into()),
+        None => Some("This run was killed. What it had measured until then is shown.".into()),
         Some(end) if end.status == "interrupted" => {
-            Some("This run was interrupted. What it had measured is shown.".into())
+            Some("This run was interrupted. What it had measured until then is shown.".into())
         }
         // A spent budget is no fault: what it left undecided says so itself.
         Some(end) if end.reason.is_some() && end.status != "budget" => {
-            Some(format!("This run is not whole: {}.", reason(end)))
+            Some(format!("This run is incomplete: {}.", reason(end)))
         }
         Some(_) => None,
     }

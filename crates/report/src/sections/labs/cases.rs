@@ -35,7 +35,7 @@ const LEGEND: [&str; 2] = [
     "FASTER: the whole interval is above 1.2, the lecture's threshold",
 ];
 
-const REPEATED: &str = "(×14): times that a heavy job does its exact loop";
+const REPEATED: &str = "(×14): how often a heavy job repeats its exact loop";
 
 /// The rows of one case.
 fn rows(record: &Record, base: &Sequential) -> Vec<Vec<Cell>> {

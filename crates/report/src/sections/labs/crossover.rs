@@ -90,7 +90,7 @@ fn sentence(line: &CrossoverLine) -> String {
         (.., Some("below throughout")) => {
             format!("no duration in {range} from which parallel wins for good")
         }
-        (.., Some(_)) => format!("none in {range}: it cannot be told from the threshold"),
+        (.., Some(_)) => format!("none in {range}: the speedup is too close to the threshold"),
         _ => format!("{}: 6 are needed", line.verdict),
     }
 }
