@@ -197,6 +197,22 @@ impl<W: Workers> Dispatcher<W> {
         self.poll_event(timeout) | self.end_overdue()
     }
 
+    /// Waits for one event, also while no task is unfinished: workers may die and be replaced.
+    pub(crate) fn wait_for_any(&mut self) {
+        if self.unfinished == 0 {
+            self.poll_event(None);
+            return;
+        }
+        self.wait(None);
+        // What else is there is taken at once, as far as it was sent.
+        let sent: usize = self.queues.iter().map(|queue| queue.tasks.len()).sum();
+        for _ in 0..sent {
+            if !self.poll_event(Some(Duration::ZERO)) {
+                break;
+            }
+        }
+    }
+
     /// Takes one event; says whether there was any.
     fn poll_event(&mut self, timeout: Option<Duration>) -> bool {
         if self.failed.is_some() {

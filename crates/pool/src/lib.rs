@@ -6,6 +6,7 @@
 //! | file | its one idea |
 //! |---|---|
 //! | pool, builder, data, future, outcome | tasks in, outcomes out |
+//! | shared_pool, driver, task_cell | a pool that moves by itself: a thread drives it, any thread uses it |
 //! | handle | the dispatcher as a pool and its futures share it |
 //! | job, job_error | what a worker can do, by name, and how it fails |
 //! | worker_command | which program is a worker |
@@ -27,6 +28,7 @@ mod builder;
 mod control;
 mod data;
 mod dispatch;
+mod driver;
 mod error;
 mod future;
 mod handle;
@@ -35,7 +37,9 @@ mod job_error;
 mod outcome;
 mod pool;
 mod serve;
+mod shared_pool;
 mod supervisor;
+mod task_cell;
 mod worker;
 mod worker_command;
 mod worker_group;
@@ -50,6 +54,7 @@ pub use job_error::JobError;
 pub use outcome::{Answer, Outcome};
 pub use pool::{Pool, TrySubmitError};
 pub use serve::serve;
+pub use shared_pool::{SharedFuture, SharedPool};
 pub use shm::{AnswerList, Kind};
 pub use supervisor::{ExitReason, WorkerExit};
 pub use transport::Value;

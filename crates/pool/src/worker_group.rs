@@ -60,6 +60,8 @@ pub struct WorkerGroup {
     migrated: Option<usize>,
     /// Whether some worker is parked.
     parked: bool,
+    /// Whether an alarm with nothing to tell ends a wait: another thread has raised it.
+    returns_on_alarm: bool,
     // The order of the next two matters: workers end before the memory that they map.
     supervisor: Supervisor,
     hub: Box<dyn Hub>,
@@ -94,6 +96,7 @@ impl WorkerGroup {
             task_timeout: None,
             migrated: None,
             parked: false,
+            returns_on_alarm: false,
             supervisor: Supervisor::new(hub.alarm())?,
             hub,
         };
@@ -184,6 +187,11 @@ impl WorkerGroup {
             .collect()
     }
 
+    /// From now on a wait ends with [`Event::Nothing`] when another thread raises the hub's alarm.
+    pub(crate) fn return_on_alarm(&mut self) {
+        self.returns_on_alarm = true;
+    }
+
     /// How long a replacement's initialiser may take.
     pub(crate) fn set_task_timeout(&mut self, limit: Duration) {
         self.task_timeout = Some(limit);
@@ -204,6 +212,12 @@ impl WorkerGroup {
             match self.hub.recv(timeout)? {
                 HubEvent::Reply { worker, reply } => return Ok(Event::Reply { worker, reply }),
                 HubEvent::TimedOut => return Ok(Event::Nothing),
+                HubEvent::Alarm if self.returns_on_alarm => {
+                    self.note(HubEvent::Alarm);
+                    if self.has_nothing_to_tell() {
+                        return Ok(Event::Nothing);
+                    }
+                }
                 other => self.note(other),
             }
         }

@@ -43,9 +43,20 @@ impl WorkerGroup {
                         return Ok(Event::Nothing);
                     }
                 }
+                HubEvent::Alarm if self.returns_on_alarm => {
+                    self.note(HubEvent::Alarm);
+                    if self.has_nothing_to_tell() {
+                        return Ok(Event::Nothing);
+                    }
+                }
                 other => self.note(other),
             }
         }
+    }
+
+    /// Whether an alarm has brought no death and no start.
+    pub(super) fn has_nothing_to_tell(&self) -> bool {
+        self.dying.is_empty() && self.started.is_empty()
     }
 
     /// Notes what is no answer.

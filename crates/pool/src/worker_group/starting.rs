@@ -130,7 +130,10 @@ impl WorkerGroup {
                 Err(fault) => Err(fault.into()),
             },
         };
-        heard.map_err(|fault| StartFault { fault, closed })
+        heard.map_err(|fault| {
+            let closed = closed || is_closed_end(&fault);
+            StartFault { fault, closed }
+        })
     }
 
     /// Gives a process its place.
@@ -314,6 +317,12 @@ impl WorkerGroup {
         let why = self.places.iter().find_map(|place| place.retry.why());
         Err(PoolError::NoWorkers { why: why.unwrap_or_default().to_owned() })
     }
+}
+
+/// Whether the other end of the control socket was closed: its process has ended, or is about to.
+fn is_closed_end(fault: &PoolError) -> bool {
+    let PoolError::Control(fault) = fault else { return false };
+    matches!(fault.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
 /// How long there may be no worker before a pool whose every place has failed several times is given up.

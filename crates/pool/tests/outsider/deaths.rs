@@ -124,12 +124,12 @@ fn dropping_a_full_pool() {
             let pool = Pool::builder().workers(1).transport(transport).depth(depth);
             let pool = pool.build().unwrap();
             for _ in 0..depth {
-                drop(pool.submit("sleep_and_leave_a_mark", 300, ()).unwrap());
+                drop(pool.submit("sleep_and_leave_a_mark", 100, ()).unwrap());
             }
             let asked = Instant::now();
             drop(pool);
             let (took, name) = (asked.elapsed(), format!("{transport}, {depth}"));
-            assert!(took < Duration::from_millis(950), "{name}: {took:?}");
+            assert!(took < Duration::from_millis(900), "{name}: {took:?}");
             let marks = fs::metadata(file("marks")).map_or(0, |marks| marks.len());
             let _ = fs::remove_file(file("marks"));
             assert_eq!(marks, depth as u64, "{name}: they were done");

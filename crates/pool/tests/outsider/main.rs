@@ -5,6 +5,7 @@
 
 mod case;
 mod deaths;
+mod driven;
 mod handles;
 mod jobs;
 mod starting;
@@ -15,7 +16,8 @@ use case::Case;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    let cases: Vec<Case> = [starting::cases(), handles::cases(), deaths::cases()].concat();
+    let cases: Vec<Case> =
+        [starting::cases(), handles::cases(), deaths::cases(), driven::cases()].concat();
     let asked = std::env::var(case::VARIABLE).ok();
     let case = asked.and_then(|asked| cases.iter().find(|case| case.name == asked));
     if let Some(case) = case {
