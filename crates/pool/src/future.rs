@@ -127,7 +127,7 @@ impl Future {
         self.pool.tasks().is_done(self.task.key)
     }
 
-    /// Cancels the task, if no worker has it yet: its outcome is [`TaskError::Cancelled`] then.
+    /// Cancels the task, if no worker has it yet: its outcome is [`crate::TaskError::Cancelled`] then.
     /// False if it is too late, and the task goes on.
     ///
     /// ```
@@ -175,7 +175,7 @@ impl fmt::Debug for Future {
     }
 }
 
-/// Gives futures as their tasks come to be done; see [`Pool::as_completed`].
+/// Gives futures as their tasks come to be done; see [`crate::Pool::as_completed`].
 ///
 /// ```
 /// use pool::Pool;
@@ -246,7 +246,7 @@ impl Iterator for AsCompleted {
 }
 
 /// Gives outcomes as they come, each with its task's place in the input; see
-/// [`Pool::map_unordered`].
+/// [`crate::Pool::map_unordered`].
 ///
 /// ```
 /// use pool::Pool;

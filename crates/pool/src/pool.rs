@@ -210,7 +210,7 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// It is longer than [`Builder::longest_list`], or the caller holds all rooms already.
+    /// It is longer than [`crate::Builder::longest_list`], or the caller holds all rooms already.
     pub fn list(&self, items: usize) -> Result<Room, PoolError> {
         let mut tasks = self.0.tasks();
         loop {
@@ -240,7 +240,7 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// It is longer than [`Builder::longest_list`], there are [`Builder::resident_lists`] already,
+    /// It is longer than [`crate::Builder::longest_list`], there are [`crate::Builder::resident_lists`] already,
     /// or the transport has no segment.
     pub fn place(&self, list: &[i64]) -> Result<Resident, PoolError> {
         let mut tasks = self.0.tasks();

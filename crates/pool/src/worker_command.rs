@@ -70,7 +70,7 @@ impl WorkerCommand {
 }
 
 /// Serves `jobs` until the coordinator ends, and then ends this process, if it was started as a
-/// worker by [`WorkerCommand::itself`]; otherwise returns at once. Call it first thing in `main`.
+/// worker by [`WorkerCommand::current_exe`]; otherwise returns at once. Call it first thing in `main`.
 ///
 /// ```
 /// use pool::{Call, Job, JobError, Pool, Value};
