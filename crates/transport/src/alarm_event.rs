@@ -26,16 +26,15 @@ pub(crate) struct AlarmEvent(Arc<Ends>);
 #[derive(Debug)]
 struct Ends {
     counter: OwnedFd,
-    /// The pipe that the hub blocks on, or is about to. While this is locked, the hub does not
-    /// close it.
-    blocked: Mutex<Option<RawFd>>,
+    /// The pipe in which a hub may block. While this is locked, the hub does not close it.
+    pipe: Mutex<Option<RawFd>>,
 }
 
 impl AlarmEvent {
     pub(crate) fn new() -> Result<AlarmEvent, TransportError> {
         let counter = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let counter = counter.map_err(TransportError::system("eventfd"))?;
-        Ok(AlarmEvent(Arc::new(Ends { counter, blocked: Mutex::new(None) })))
+        Ok(AlarmEvent(Arc::new(Ends { counter, pipe: Mutex::new(None) })))
     }
 
     /// Readable from the first `ring` until `clear`.
@@ -50,10 +49,9 @@ impl AlarmEvent {
     }
 
     /// From now on `ring` writes a wake-up frame to `pipe`; `None` ends that.
-    #[inline]
-    pub(crate) fn set_blocked(&self, pipe: Option<&OwnedFd>) {
+    pub(crate) fn set_pipe(&self, pipe: Option<&OwnedFd>) {
         let pipe = pipe.map(AsRawFd::as_raw_fd);
-        *self.0.blocked.lock().unwrap_or_else(PoisonError::into_inner) = pipe;
+        *self.0.pipe.lock().unwrap_or_else(PoisonError::into_inner) = pipe;
     }
 }
 
@@ -61,8 +59,8 @@ impl Ringer for AlarmEvent {
     fn ring(&self) {
         // EAGAIN: the counter is full, so it is readable already.
         let _ = write(&self.0.counter, &1u64.to_ne_bytes());
-        let blocked = self.0.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(pipe) = *blocked else { return };
+        let pipe = self.0.pipe.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(pipe) = *pipe else { return };
         // open(2) fails for a socket, whose reads have a timeout. EAGAIN in the write: the pipe is
         // full, so its reader does not sleep.
         let path = format!("/proc/self/fd/{pipe}");

@@ -30,6 +30,8 @@ pub(super) struct Links {
     pub(super) spare: Vec<Vec<i64>>,
     pub(super) alarm: Arc<Alarm>,
     alarm_event: AlarmEvent,
+    /// The worker in whose pipe the alarm writes a wake-up frame.
+    blocks_on: Option<usize>,
 }
 
 impl Links {
@@ -49,6 +51,7 @@ impl Links {
             spare: Vec::new(),
             alarm: Alarm::new(Some(Box::new(alarm_event.clone()))),
             alarm_event,
+            blocks_on: None,
         })
     }
 
@@ -67,6 +70,9 @@ impl Links {
     }
 
     pub(super) fn take(&mut self, worker: usize) -> Option<Link> {
+        if self.blocks_on == Some(worker) {
+            self.set_blocks_on(None);
+        }
         self.links.get_mut(worker).and_then(Option::take)
     }
 
@@ -156,13 +162,21 @@ impl Links {
     /// Reads from the only worker, until something comes or the alarm is raised.
     #[inline]
     fn block(&mut self, worker: usize) -> Result<(), TransportError> {
-        let Some(link) = &self.links[worker] else { return Ok(()) };
-        self.alarm_event.set_blocked(Some(&link.read));
-        // The lock in `set_blocked` orders the two sides: either the raising thread finds the pipe
-        // there, or this thread finds the alarm raised.
-        let read = if self.alarm.raised() { Ok(false) } else { self.read_replies(worker) };
-        self.alarm_event.set_blocked(None);
-        read.map(drop)
+        if self.blocks_on != Some(worker) {
+            self.set_blocks_on(Some(worker));
+            // It may have been raised just before, without a frame in this pipe.
+            if self.alarm.raised() {
+                return Ok(());
+            }
+        }
+        self.read_replies(worker).map(drop)
+    }
+
+    #[cold]
+    fn set_blocks_on(&mut self, worker: Option<usize>) {
+        self.blocks_on = worker;
+        let link = worker.and_then(|worker| self.links[worker].as_ref());
+        self.alarm_event.set_pipe(link.map(|link| &link.read));
     }
 
     /// Waits for room in `worker`'s stream, which is full since `since`, for a while; reads the
@@ -230,5 +244,12 @@ impl Links {
     /// Calls read once for one link; returns whether bytes or end of file came.
     fn read_replies(&mut self, worker: usize) -> Result<bool, TransportError> {
         self.links[worker].as_mut().map_or(Ok(false), Link::read_replies)
+    }
+}
+
+impl Drop for Links {
+    /// No alarm finds a pipe whose descriptor is closed, and its number perhaps another's.
+    fn drop(&mut self) {
+        self.set_blocks_on(None);
     }
 }
