@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use transport::{List, Received, Setup, Transport};
+use transport::{HubEvent, List, Received, Setup, Transport};
 
 use crate::support::{ANSWER, FAIL, Pair, SUM, alone, every, list, plain, setup, task};
 
@@ -85,6 +85,43 @@ fn every_descriptor_of_either_side_is_closed_at_exec() {
             let answered = hub.recv(None).unwrap();
             assert_eq!(new_and_open_at_exec(), nothing, "{name}: an answer in the hub's hands");
             drop(answered);
+        }
+    });
+}
+
+/// A hub's descriptors are closed with it, and their numbers are given to others.
+#[test]
+fn the_alarm_of_a_hub_that_is_gone_writes_into_no_other_descriptor() {
+    alone("leaks::the_alarm_of_a_hub_that_is_gone_writes_into_no_other_descriptor", || {
+        for ((transport, wakeup), detached) in
+            every().flat_map(|each| [(each, true), (each, false)])
+        {
+            let name = format!("{} {wakeup}", transport.name());
+            let mut hub = transport.hub(&setup(wakeup, 1, 0)).unwrap();
+            let silent = transport.spoke(hub.attach(0).unwrap()).unwrap();
+            let alarm = hub.alarm();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(5));
+                    alarm.raise();
+                });
+                assert_eq!(hub.recv(None).unwrap(), HubEvent::Alarm, "{name}");
+            });
+            // Its worker's link is closed, or the hub itself.
+            let left = if detached {
+                hub.detach(0)
+            } else {
+                drop(hub);
+                Vec::new()
+            };
+            drop((left, silent));
+            let others: Vec<_> = (0..20).map(|_| rustix::pipe::pipe().unwrap()).collect();
+            alarm.raise();
+            for (read, _write) in &others {
+                rustix::io::ioctl_fionbio(read, true).unwrap();
+                let read = rustix::io::read(read, &mut [0; 64]);
+                assert!(read.is_err(), "{name}: {read:?} bytes were written into another pipe");
+            }
         }
     });
 }
