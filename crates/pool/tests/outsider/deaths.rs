@@ -23,6 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
         },
         Case::new("what_a_job_started_ends_with_its_worker", a_child_of_a_job),
         Case::new("a_death_is_told_at_once_also_where_a_child_keeps_the_pipes_open", a_daemon),
+        Case::new("a_stopped_worker_holds_up_its_own_tasks_alone", a_stopped_worker),
         Case::new("a_dropped_pool_lets_a_short_task_end", dropping_a_full_pool),
         Case::new("a_time_limit_holds_while_other_answers_are_ready", a_limit_among_answers),
         Case::new("a_pool_that_was_parked_while_a_worker_died_goes_on", a_death_while_parked),
@@ -115,6 +116,28 @@ fn a_daemon() {
             let took = asked.elapsed();
             assert!(took < Duration::from_secs(4), "{transport}, {wakeup}: {took:?}");
         }
+    }
+}
+
+/// With lists that a stream holds: of a longer one the hub waits until its worker has taken the rest, or has taken
+/// nothing for a task's time.
+fn a_stopped_worker() {
+    let held = |name| (name, 100);
+    let streams = ["pipe", "pipe-serde", "socket", "vmsplice", "vm_read"].map(held);
+    for (transport, items) in [("shared", 1 << 17)].into_iter().chain(streams) {
+        let pool = Pool::builder().workers(2).depth(2).transport(transport);
+        let pool = pool.longest_list(items).build().unwrap();
+        kill_worker(&pool, 0, Signal::STOP);
+        let list: std::sync::Arc<[i64]> = vec![1; items].into();
+        let asked = Instant::now();
+        let futures: Vec<_> =
+            (0..8).map(|_| pool.submit("sum", 0, list.clone()).unwrap()).collect();
+        let mut done = 0;
+        while done < 6 {
+            done = futures.iter().filter(|future| future.done()).count();
+            assert!(asked.elapsed() < Duration::from_secs(10), "{transport}: {done} of 8 done");
+        }
+        kill_worker(&pool, 0, Signal::KILL);
     }
 }
 
