@@ -56,7 +56,8 @@ impl Worker {
             }
             Ok(Some((other, _))) => format!("its first message was {other:?}"),
             Ok(None) => "it ended without a word: does its main call pool::serve_if_worker (or \
-                         pool::serve) before anything else?"
+                         pool::serve) before anything else? The main of a unit test is the test \
+                         harness's: give Builder::launch a program that serves"
                 .into(),
             Err(fault) if fault.kind() == std::io::ErrorKind::TimedOut => {
                 format!("it said nothing for {:?}", launch.patience)
