@@ -22,8 +22,6 @@ fn stalled(more: &[&str]) -> Json {
         .unwrap();
     let pid = child.id();
     let output = std::thread::spawn(move || child.wait_with_output().unwrap());
-    // The first second is for starting and warming up.
-    std::thread::sleep(Duration::from_millis(1000));
     while !output.is_finished() {
         for (signal, pause_ms) in [(Signal::SIGSTOP, 200), (Signal::SIGCONT, 800)] {
             for (worker, _) in children(pid) {
@@ -45,7 +43,8 @@ fn a_worker_that_stands_still_shows_in_the_open_loop_s_p99_and_hardly_in_the_clo
     assert_eq!((&open["verified"], &open["lost"]), (&open["tasks"], &0.into()));
     // 200 of 1000 tasks are due while it stands: the hundredth worst waits for nearly all of it.
     assert!(open["round_trip_ns"]["p99"].as_u64().unwrap() > 100_000_000, "{open}");
-    let closed = stalled(&["--wakeup", "futex", "--pin", "same", "--tasks", "200000"]);
+    // So many take over a second on any machine, so one of the stalls is among them.
+    let closed = stalled(&["--wakeup", "futex", "--pin", "same", "--tasks", "400000"]);
     assert!(closed["rate"].is_null());
     assert!(closed["round_trip_ns"]["p99"].as_u64().unwrap() < 50_000_000, "{closed}");
     assert!(closed["round_trip_ns"]["max"].as_u64().unwrap() > 100_000_000, "it did stand still");
