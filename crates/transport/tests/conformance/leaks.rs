@@ -51,8 +51,9 @@ fn a_hundred_workers_one_after_the_other_leave_no_descriptor_and_no_memory_behin
                 };
                 replace(10);
                 let before = Held::now();
-                replace(40);
-                before.assert_nothing_is_left(&name, 20);
+                replace(100);
+                // The C library keeps the stacks of some threads that have ended, for the next.
+                before.assert_nothing_is_left(&name, 80);
             }
         },
     );
