@@ -1,9 +1,6 @@
 //! What tasks and workers leave open and mapped in this process.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use transport::{HubEvent, List, Received, Setup, Transport};
@@ -131,25 +128,23 @@ fn the_alarm_of_a_hub_that_is_gone_writes_into_no_other_descriptor() {
 /// lowest number that is free.
 #[test]
 fn no_descriptor_is_open_at_exec_even_for_a_moment() {
+    /// So many that the looking thread is given the core several times, wherever it is wanted.
+    const LOOKS: u32 = 20_000;
     alone("leaks::no_descriptor_is_open_at_exec_even_for_a_moment", || {
         for transport in transport::ALL {
             let mut pair = start(*transport);
             let taken: Vec<u32> = descriptors().map(|fd| fd.number).collect();
             let free: Vec<u32> = (0..).filter(|number| !taken.contains(number)).take(6).collect();
-            let over = Arc::new(AtomicBool::new(false));
-            let looking = std::thread::spawn({
-                let over = over.clone();
-                move || {
-                    let mut seen = None;
-                    while !over.load(Relaxed) {
-                        let mut open = free.iter().filter_map(|number| Open::look(*number));
-                        seen = seen.or(open.find(|fd| fd.stays_open));
-                    }
-                    seen
-                }
+            let looking = std::thread::spawn(move || {
+                (0..LOOKS).find_map(|_| {
+                    let open = free.iter().find(|number| stays_open(**number) == Some(true));
+                    // What it was can be seen if it is still open.
+                    open.map(|number| (*number, Open::look(*number)))
+                })
             });
-            (0..3).for_each(|_| carry(&mut pair, 0..TASKS));
-            over.store(true, Relaxed);
+            while !looking.is_finished() {
+                carry(&mut pair, 0..20);
+            }
             let seen = looking.join().unwrap();
             assert!(seen.is_none(), "{}: {seen:?} is open for the next program", transport.name());
         }
@@ -252,14 +247,19 @@ struct Open {
 impl Open {
     /// Nothing if it is not open.
     fn look(number: u32) -> Option<Open> {
-        const CLOSED_AT_EXEC: u32 = 0o2_000_000;
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
-        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
-        let flags = u32::from_str_radix(flags.trim(), 8).ok()?;
-        let link = fs::read_link(format!("/proc/self/fd/{number}"));
-        let link = link.map_or_else(|_| "closed since".into(), |link| link.display().to_string());
-        Some(Open { number, link, stays_open: flags & CLOSED_AT_EXEC == 0 })
+        let stays_open = stays_open(number)?;
+        let link = fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
+        Some(Open { number, link: link.display().to_string(), stays_open })
     }
+}
+
+/// Whether a descriptor stays open at exec; `None` if it is not open.
+fn stays_open(number: u32) -> Option<bool> {
+    const CLOSED_AT_EXEC: u32 = 0o2_000_000;
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    let flags = u32::from_str_radix(flags.trim(), 8).ok()?;
+    Some(flags & CLOSED_AT_EXEC == 0)
 }
 
 /// All of them but the one that looks.
