@@ -129,7 +129,7 @@ fn the_alarm_of_a_hub_that_is_gone_writes_into_no_other_descriptor() {
 #[test]
 fn no_descriptor_is_open_at_exec_even_for_a_moment() {
     /// So many that the looking thread is given the core several times, wherever it is wanted.
-    const LOOKS: u32 = 20_000;
+    const LOOKS: u32 = 10_000;
     alone("leaks::no_descriptor_is_open_at_exec_even_for_a_moment", || {
         for transport in transport::ALL {
             let mut pair = start(*transport);
