@@ -6,7 +6,7 @@
 //!                                           `-> charts (the numbers of pictures) -> formats
 //! ```
 //!
-//! [`report`] makes one [`Report`], which says everything once; [`terminal`], [`markdown`], [`csv`] and [`json`] show
+//! [`report`] makes one [`Report`], which says everything once; [`terminal`], [`markdown`], [`mod@csv`] and [`json`] show
 //! it, and [`page`] adds pictures. Histograms have formats of their own: [`histograms`] finds them, [`hgrm`] and
 //! [`hlog`] write them.
 #![forbid(unsafe_code)]

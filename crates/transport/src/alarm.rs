@@ -22,7 +22,7 @@ impl Alarm {
         Arc::new(Alarm { raised: AtomicBool::new(false), ringer })
     }
 
-    /// Ends the hub's current wait, or its next one, with [`HubEvent::Alarm`].
+    /// Ends the hub's current wait, or its next one, with [`crate::HubEvent::Alarm`].
     pub fn raise(&self) {
         // Release: publishes what the raising thread has written before; pairs with the Acquire in
         // `raised` and `take`.

@@ -21,7 +21,7 @@ pub trait Hub: Send {
     /// Makes the link to worker number `worker`, and returns what that worker needs for its end.
     ///
     /// # Errors
-    /// `worker` is not less than [`Setup::workers`], or is attached already
+    /// `worker` is not less than [`crate::Setup::workers`], or is attached already
     /// ([`TransportError::NoPlace`]); or a system call failed.
     fn attach(&mut self, worker: usize) -> Result<Handover, TransportError>;
 
@@ -36,7 +36,7 @@ pub trait Hub: Send {
     /// A buffer for a list of `items` items, to be filled and then sent as [`List::Built`].
     ///
     /// # Errors
-    /// `items` exceeds [`Setup::max_list_items`], or all buffers are in use.
+    /// `items` exceeds [`crate::Setup::max_list_items`], or all buffers are in use.
     fn reserve(&mut self, items: usize) -> Result<ListBuffer, TransportError>;
 
     /// Copies a list into the segment once, for any number of tasks.
@@ -53,7 +53,7 @@ pub trait Hub: Send {
     ///
     /// # Errors
     /// The task was not sent, and the worker will not do it: no such worker is attached
-    /// ([`TransportError::Disconnected`]), [`Setup::depth`] tasks are in flight, the list is too
+    /// ([`TransportError::Disconnected`]), [`crate::Setup::depth`] tasks are in flight, the list is too
     /// long, or a system call failed. If a part of the task had been written by then, [`Hub::recv`]
     /// returns [`HubEvent::Broken`].
     fn send(

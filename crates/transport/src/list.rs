@@ -13,9 +13,9 @@ pub enum List<'a> {
     /// transports copy it only then, or let the worker copy it. If it does, nothing unsound
     /// happens, but the answer can be wrong or a failure.
     Copy(&'a [i64]),
-    /// Built in the buffer that [`Hub::reserve`] returned.
+    /// Built in the buffer that [`crate::Hub::reserve`] returned.
     Built(ListBuffer),
-    /// A range of a list that [`Hub::place`] left in the segment.
+    /// A range of a list that [`crate::Hub::place`] left in the segment.
     Resident(&'a Resident, Range<usize>),
 }
 

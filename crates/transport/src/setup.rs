@@ -16,7 +16,7 @@ const MAX_RESIDENTS: usize = 1 << 16;
 /// The parameters of a hub. All sizes are limits, for which memory is reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// Name of the wake-up; one of [`Transport::wakeups`].
+    /// Name of the wake-up; one of [`crate::Transport::wakeups`].
     pub wakeup: String,
     /// Kind of the segment, where there is one.
     pub segment: Kind,
@@ -31,7 +31,7 @@ pub struct Setup {
     /// Items of the longest list of an answer; 0 if no answer has one. A segment has two slots of
     /// this length for each task in flight: one is written while the other is read.
     pub max_answer_items: usize,
-    /// Resident lists, placed once with [`Hub::place`].
+    /// Resident lists, placed once with [`crate::Hub::place`].
     pub max_residents: usize,
     /// Whether workers run on other cores than the coordinator, so that both sides can work on one
     /// list at the same time.
