@@ -169,10 +169,11 @@ impl<W: Workers> Dispatcher<W> {
         let id = self.next_id;
         // The last number is that of no task.
         self.next_id = if id == u32::MAX - 1 { 0 } else { id + 1 };
+        let place = self.tasks.vacant_entry();
+        let key = u32::try_from(place.key()).expect("fewer than four billion tasks");
         let task = Task { id, job, arg, phase: false, park: false };
         let (data, state) = (Some(data), State::Pending);
-        let entry = Entry { task, data, state, deaths: 0, last_exit: None, forgotten: false };
-        let key = u32::try_from(self.tasks.insert(entry)).expect("fewer than four billion tasks");
+        place.insert(Entry { task, data, state, deaths: 0, last_exit: None, forgotten: false });
         self.pending.push_back(key);
         self.unfinished += 1;
         if self.pending.len() >= self.limits.chunk {
@@ -183,6 +184,7 @@ impl<W: Workers> Dispatcher<W> {
 
     /// Waits for one event, for as long as it takes unless there is a `timeout`; says whether there was
     /// any, or a task came to be done otherwise.
+    #[inline]
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> bool {
         if self.unfinished == 0 {
             return false;
@@ -214,6 +216,7 @@ impl<W: Workers> Dispatcher<W> {
     }
 
     /// Takes one event; says whether there was any.
+    #[inline]
     fn poll_event(&mut self, timeout: Option<Duration>) -> bool {
         if self.failed.is_some() {
             return false;
@@ -232,6 +235,7 @@ impl<W: Workers> Dispatcher<W> {
         true
     }
 
+    #[inline]
     fn collect(&mut self, worker: usize, reply: Reply) {
         let now = self.limits.task_timeout.map(|_| self.workers.now());
         let queue = &mut self.queues[worker];
@@ -263,6 +267,7 @@ impl<W: Workers> Dispatcher<W> {
         }
     }
 
+    #[inline]
     fn finish(&mut self, key: u32, outcome: Outcome) {
         let Some(entry) = self.tasks.get_mut(key as usize) else { return };
         self.unfinished -= 1;
@@ -283,6 +288,7 @@ impl<W: Workers> Dispatcher<W> {
     }
 
     /// The outcome of a task that is done, which is forgotten.
+    #[inline]
     pub(crate) fn take(&mut self, key: u32) -> Option<Outcome> {
         if !self.is_done(key) {
             return None;

@@ -108,10 +108,16 @@ impl<W: Workers> Dispatcher<W> {
     }
 
     /// Kills workers whose task takes too long; their deaths will be told. Says whether anything came.
+    #[inline]
     pub(super) fn end_overdue(&mut self) -> bool {
-        if self.until_overdue() != Some(Duration::ZERO) {
+        if self.limits.task_timeout.is_none() || self.until_overdue() != Some(Duration::ZERO) {
             return false;
         }
+        self.end_late_tasks()
+    }
+
+    #[cold]
+    fn end_late_tasks(&mut self) -> bool {
         // Answers that are there already came in time, but for the other workers' that come meanwhile.
         let sent: usize = self.queues.iter().map(|queue| queue.tasks.len()).sum();
         let came =
