@@ -17,7 +17,7 @@ const BUDGET: Duration = Duration::from_secs(55);
 /// The sweep's part of it; the labs share the rest.
 const SWEEP: f64 = 0.5;
 
-/// Durations of a short crossover, in microseconds: a ladder, and the lecture's six.
+/// Durations of a short crossover, in microseconds: powers of four, and the lecture's six.
 const DURATIONS_US: [u64; 11] = [1, 4, 16, 64, 256, 1000, 5000, 10_000, 50_000, 100_000, 500_000];
 
 /// Measures all of it; `begun` is told of the run before.

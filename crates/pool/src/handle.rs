@@ -117,10 +117,10 @@ impl Dispatcher {
         &mut self,
         step: impl FnOnce(&mut crate::WorkerGroup) -> Result<(), PoolError>,
     ) -> Result<(), PoolError> {
-        let settled = step(&mut self.workers);
-        if let Err(PoolError::Died(exit)) = settled {
+        let result = step(&mut self.workers);
+        if let Err(PoolError::Died(exit)) = result {
             self.handle_exit(exit, Vec::new());
         }
-        settled
+        result
     }
 }

@@ -252,7 +252,7 @@ mod tests {
 
     use super::*;
 
-    fn ladder(from: f64, factor: f64, count: i32) -> Vec<f64> {
+    fn geometric(from: f64, factor: f64, count: i32) -> Vec<f64> {
         (0..count).map(|step| from * factor.powi(step)).collect()
     }
 
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn one_line_is_found_again_without_a_hinge() {
-        let points = measured(&ladder(64.0, 4.0, 11), |n| 2000.0 + 0.1 * n);
+        let points = measured(&geometric(64.0, 4.0, 11), |n| 2000.0 + 0.1 * n);
         let model = fit(&points, &[]).unwrap();
         assert_eq!((model.form, model.line.hinges_bytes.len()), (Form::Hinged, 0));
         assert!((model.line.alpha_ns - 2000.0).abs() < 1e-3, "{:?}", model.line);
@@ -274,11 +274,11 @@ mod tests {
     }
 
     #[test]
-    fn two_known_hinges_are_found_on_a_fine_ladder_and_predict_what_lies_between() {
+    fn two_known_hinges_are_found_on_a_fine_grid_and_predict_what_lies_between() {
         let (pipe, cache) = (65_536.0, 2_097_152.0);
         let truth =
             |n: f64| 1000.0 + 0.05 * n + 0.2 * (n - pipe).max(0.0) + 0.3 * (n - cache).max(0.0);
-        let points = measured(&ladder(64.0, 2.0, 20), truth);
+        let points = measured(&geometric(64.0, 2.0, 20), truth);
         let model = fit(&points, &[pipe, cache]).unwrap();
         assert_eq!(model.line.hinges_bytes, [pipe, cache]);
         for n in [5_000.0, 90_000.0, 3e6, 11e6] {
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_curve_with_more_bends_than_a_line_may_have_is_told_by_its_points() {
-        let points = measured(&ladder(64.0, 2.0, 20), |n| 100.0 + n.powf(1.4));
+        let points = measured(&geometric(64.0, 2.0, 20), |n| 100.0 + n.powf(1.4));
         let model = fit(&points, &[]).unwrap();
         assert_eq!(model.form, Form::Between);
         let truth = 100.0 + 3_000f64.powf(1.4);
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_size_that_was_measured_is_told_as_measured_and_few_sizes_make_no_model() {
-        let points = measured(&ladder(64.0, 4.0, 6), |n| 500.0 + n);
+        let points = measured(&geometric(64.0, 4.0, 6), |n| 500.0 + n);
         let model = fit(&points, &[]).unwrap();
         assert_eq!(model.at(1024.0).basis, Basis::Measured);
         assert!((model.at(1024.0).ns - 1524.0).abs() < 1e-6);
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_lies_far_off_when_left_out_is_named_beside_what_was_measured() {
-        let mut points = measured(&ladder(64.0, 2.0, 12), |n| 1000.0 + n);
+        let mut points = measured(&geometric(64.0, 2.0, 12), |n| 1000.0 + n);
         points[6].1 *= 2.0;
         let model = fit(&points, &[]).unwrap();
         let off = model.off_by_more_than(0.2);
@@ -324,7 +324,7 @@ mod tests {
             times in prop::collection::vec(100.0..1e6f64, 4..14),
             known in prop::collection::vec(64.0..1e8f64, 0..4)
         ) {
-            let sizes = ladder(64.0, 4.0, times.len() as i32);
+            let sizes = geometric(64.0, 4.0, times.len() as i32);
             let points: Vec<Point> = sizes.into_iter().zip(times).collect();
             let model = fit(&points, &known).unwrap();
             let mut before = 0.0;

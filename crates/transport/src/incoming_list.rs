@@ -172,7 +172,7 @@ mod tests {
                 true => list.whole(&alive).map(drop),
             };
             assert_eq!(cut.unwrap_err().kind, FailureKind::Refused);
-            assert!(asked.get() >= 3, "it asked whether anybody is there, and again");
+            assert!(asked.get() >= 3, "it asked whether the writer is alive, and again");
         }
         // The rest came after all.
         watermark.raise(7);

@@ -24,7 +24,7 @@ const TASKS: usize = 8;
 /// The lecture's durations, in milliseconds.
 const LECTURE_MS: [u64; 6] = [1, 5, 10, 50, 100, 500];
 /// Where it happens for compiled code, in microseconds.
-const LADDER_US: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+const POWERS_OF_TWO_US: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// From the second size on, durations end here: longer ones would only take long.
 const MAX_DURATION_AGAIN: Duration = Duration::from_millis(10);
 /// Bytes of each task's list: none, as in the lecture's 26.3, and the list of its 26.1.
@@ -80,9 +80,9 @@ fn durations(context: &LabContext<'_>, first_size: bool) -> Vec<Duration> {
     if let Some(given) = &context.options.durations {
         return given.clone();
     }
-    let ladder = LADDER_US.into_iter().map(Duration::from_micros);
+    let powers = POWERS_OF_TWO_US.into_iter().map(Duration::from_micros);
     let lecture = LECTURE_MS.into_iter().map(Duration::from_millis);
-    ladder.chain(lecture).filter(|duration| first_size || *duration <= MAX_DURATION_AGAIN).collect()
+    powers.chain(lecture).filter(|duration| first_size || *duration <= MAX_DURATION_AGAIN).collect()
 }
 
 fn case(duration: Duration, repeats: u32, list: Option<Arc<[i64]>>) -> Case {

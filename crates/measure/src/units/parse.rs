@@ -21,7 +21,7 @@ impl FromStr for Sizes {
         let mut sizes = Vec::new();
         for part in text.split(',') {
             match part.split_once("..") {
-                Some((from, rest)) => sizes.extend(ladder(from, rest)?),
+                Some((from, rest)) => sizes.extend(geometric(from, rest)?),
                 None => sizes.push(parse_size(part)?),
             }
         }
@@ -32,7 +32,7 @@ impl FromStr for Sizes {
 }
 
 /// `64B..64MiB*4`: from the first, times the factor, up to the last.
-fn ladder(from: &str, rest: &str) -> Result<Vec<usize>, String> {
+fn geometric(from: &str, rest: &str) -> Result<Vec<usize>, String> {
     let (to, factor) = rest.split_once('*').unwrap_or((rest, "2"));
     let factor: NonZeroUsize = factor
         .trim()

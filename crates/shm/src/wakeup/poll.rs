@@ -123,17 +123,17 @@ mod tests {
 
     #[test]
     fn a_core_that_nobody_wants_is_kept_for_longer_and_dear_looks_stay_as_they_are() {
-        let (mut cheap, mut dear) = (Backoff::new(), Backoff::every(3));
+        let (mut cheap, mut expensive) = (Backoff::new(), Backoff::every(3));
         let looks: Vec<usize> = (0..6)
             .map(|_| {
                 cheap.learn(Duration::ZERO);
-                dear.learn(Duration::ZERO);
+                expensive.learn(Duration::ZERO);
                 cheap.looks
             })
             .collect();
         assert_eq!(looks, [32, 64, 128, 256, 256, 256]);
         cheap.learn(2 * ALONE);
-        assert_eq!((cheap.looks, dear.looks), (MIN_SPINS, 3));
+        assert_eq!((cheap.looks, expensive.looks), (MIN_SPINS, 3));
     }
 
     #[test]

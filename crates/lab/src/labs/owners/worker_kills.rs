@@ -58,8 +58,8 @@ pub(super) fn measure(context: &mut LabContext<'_>) -> anyhow::Result<()> {
             if way == "shared" && matches!(state, State::Reading | State::Replying) {
                 continue;
             }
-            let fate = worker(context, way, state).with_context(|| format!("{way}: {words}"))?;
-            write(context, "worker", way, words, fate)?;
+            let outcome = worker(context, way, state).with_context(|| format!("{way}: {words}"))?;
+            write(context, "worker", way, words, outcome)?;
         }
     }
     locks(context)?;

@@ -1,4 +1,4 @@
-//! How far the formula residuals what was measured, for tasks of about a given length.
+//! By how much the formula missed what was measured, for tasks of about a given length.
 
 use serde::Serialize;
 
